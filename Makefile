@@ -1,0 +1,109 @@
+# Everything a user or contributor runs. Needs make and Python >= 3.11; `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+DEV := $(VENV)/.dev-installed
+unexport PYTHONPATH PYTHONHOME # modules of another environment would shadow the locked ones
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONUNBUFFERED := 1
+
+# The first of these that is recent enough makes the environment; `make setup PYTHON=/path/to/python` overrides.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## Show this list.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+
+.PHONY: setup
+setup: $(RUNTIME) ## Make .venv with everything meshflow needs to run (no-op when fresh).
+	@echo "Ready: $(BIN)/meshflow --help"
+
+$(BIN)/python:
+	@if ! "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		found="$$( ("$(or $(PYTHON),python3)" --version || echo none) 2>/dev/null)"; \
+		echo "make setup: needs Python 3.11 or newer; found: $$found" >&2; \
+		echo "  Install it, or name one: make setup PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "make setup: $(PYTHON) has no venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; fi
+	@echo "Making $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv --clear $(VENV)
+
+$(RUNTIME): requirements/runtime.lock pyproject.toml | $(BIN)/python
+	@echo "Installing $$(grep -c '==' requirements/runtime.lock) locked packages; the first time takes about a minute ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/runtime.lock
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(DEV): requirements/dev.lock $(RUNTIME)
+	@echo "Installing the development tools ..."
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
+	@touch $@
+
+.PHONY: dev
+dev: $(DEV) ## Add the development tools to .venv.
+
+.PHONY: run
+run: $(RUNTIME) ## Run the demonstration; options in ARGS, for example: make run ARGS=--once
+	@$(BIN)/python -m meshflow_grpc.cli.demo $(ARGS)
+
+.PHONY: test
+test: $(DEV) ## Run every check, cheapest first; options for pytest in PYTEST_ARGS.
+	@echo "== 1/5 generated code and protos"; $(MAKE) gen-check
+	@echo "== 2/5 style"; $(MAKE) lint
+	@echo "== 3/5 types"; $(MAKE) types
+	@echo "== 4/5 layers"; $(MAKE) layers
+	@echo "== 5/5 tests"; $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: gen
+gen: $(DEV) ## Generate meshflow_grpc/_gen and Envoy's descriptor set from proto/.
+	@$(BIN)/python tools/generate.py
+
+.PHONY: gen-check
+gen-check: $(DEV) ## Check that generated code is fresh and the protos are well-formed and compatible.
+	@$(BIN)/python tools/generate.py --check
+	@$(BIN)/python tools/check_protos.py
+
+.PHONY: lint
+lint: $(DEV) ## Check style and formatting.
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; run: make format" >&2; exit 1; }
+	@$(BIN)/ruff check .
+
+.PHONY: format
+format: $(DEV) ## Format Python and protos, and apply the safe fixes.
+	@$(BIN)/ruff check --fix --quiet . || true # what is left is reported by make lint
+	@$(BIN)/ruff format .
+	@$(BIN)/python tools/check_protos.py --format
+
+.PHONY: types
+types: $(DEV) ## Check types (mypy --strict).
+	@$(BIN)/mypy
+
+.PHONY: layers
+layers: $(DEV) ## Check the import contracts between the layers.
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: bench
+bench: $(RUNTIME) ## Run the benchmarks; options in ARGS.
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+LOCK := env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL $(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \
+	--no-emit-find-links --python-version 3.11 pyproject.toml requirements/build.in
+.PHONY: lock
+lock: $(DEV) ## Write requirements/*.lock anew from pyproject.toml; UPGRADE=1 takes the newest versions.
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --extra envoy --output-file requirements/runtime.lock
+	@$(LOCK) $(if $(UPGRADE),--upgrade) --all-extras --constraints requirements/runtime.lock --output-file requirements/dev.lock
+	@echo "Locked $$(grep -c '==' requirements/runtime.lock) runtime and $$(grep -c '==' requirements/dev.lock) development packages."
+
+.PHONY: clean
+clean: ## Remove .venv, build output and caches; data files stay.
+	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

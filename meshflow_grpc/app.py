@@ -1,0 +1,130 @@
+"""The composition root: the only file that names concrete classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshflow_grpc import __version__
+from meshflow_grpc.commands.cancel_run import CancelRunCommand
+from meshflow_grpc.commands.catalog import Commands
+from meshflow_grpc.commands.check_run import CheckRunCommand
+from meshflow_grpc.commands.create_run import CreateRunCommand
+from meshflow_grpc.commands.get_run import GetRunCommand
+from meshflow_grpc.commands.list_entries import ListEntriesCommand
+from meshflow_grpc.commands.list_runs import ListRunsCommand
+from meshflow_grpc.commands.run import RunCommand
+from meshflow_grpc.commands.stream_run import StreamRunCommand
+from meshflow_grpc.commands.verify_run import VerifyRunCommand
+from meshflow_grpc.commands.wait_run import WaitRunCommand
+from meshflow_grpc.commands.watch_run import WatchRunCommand
+from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.engine.admission import Admission
+from meshflow_grpc.engine.engine import Engine, EngineParts
+from meshflow_grpc.engine.event_hub import EventHub
+from meshflow_grpc.engine.executor import RunTools
+from meshflow_grpc.engine.preflight import Preflight
+from meshflow_grpc.engine.recorder import PublishingRecorder
+from meshflow_grpc.engine.resumption import Resumption
+from meshflow_grpc.engine.server_state import ServerState
+from meshflow_grpc.governance.detection.scanner import TextScanner
+from meshflow_grpc.governance.rate_limit import RateLimiter
+from meshflow_grpc.kernel.kernel import Kernel
+from meshflow_grpc.kernel.ports import KernelPorts
+from meshflow_grpc.ports.provider import ProviderError
+from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
+from meshflow_grpc.telemetry.log_observer import LogObserver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshflow_grpc.kernel.ports import Jitter, Scanner
+    from meshflow_grpc.ports.clock import Clock, IdSource
+    from meshflow_grpc.ports.provider import ModelProvider
+    from meshflow_grpc.ports.storage import Storage
+
+# Steps a second that one agent of one tenant may take, with bursts of as many.
+STEP_RATE_PER_S = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOptions:
+    """What an operator may set about the runtime itself."""
+
+    default_policy: Policy = field(default_factory=Policy)
+    allow_inline_workflows: bool = True
+    max_in_flight: int = 1024
+    step_rate_per_s: float = STEP_RATE_PER_S
+    revoked_agents: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The outside world as the runtime sees it; tests put fakes here."""
+
+    storage: Storage
+    provider: ModelProvider
+    clock: Clock = field(default_factory=SystemClock)
+    ids: IdSource = field(default_factory=Uuid7Ids)
+    scanner: Scanner = field(default_factory=TextScanner)
+    jitter: Jitter = jitter
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The governed runtime without any transport."""
+
+    storage: Storage
+    engine: Engine
+    hub: EventHub
+    state: ServerState
+    commands: Commands
+
+
+def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
+    """Puts the runtime together; nothing runs yet."""
+    storage, observer = outside.storage, LogObserver()
+    state, hub = ServerState(__version__, outside.clock), EventHub()
+    recorder = PublishingRecorder(storage, hub)
+    ports = KernelPorts(
+        recorder=recorder,
+        provider=outside.provider,
+        scanner=outside.scanner,
+        limiter=RateLimiter(options.step_rate_per_s, int(options.step_rate_per_s)),
+        clock=outside.clock,
+        observer=observer,
+        jitter=outside.jitter,
+        revoked_agents=options.revoked_agents,
+    )
+    tools = RunTools(Kernel(ports), recorder, hub, outside.clock)
+    check_model = _model_check(outside.provider)
+    admission = Admission(options.default_policy, allow_inline=options.allow_inline_workflows, check_model=check_model)
+    resumption = Resumption(storage, tools, admission)
+    parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer)
+    engine = Engine(parts, max_in_flight=options.max_in_flight)
+    commands = Commands(
+        run=RunCommand(engine),
+        stream_run=StreamRunCommand(engine, hub, storage),
+        create_run=CreateRunCommand(engine),
+        get_run=GetRunCommand(storage),
+        list_runs=ListRunsCommand(storage),
+        wait_run=WaitRunCommand(engine, storage),
+        watch_run=WatchRunCommand(storage, hub),
+        cancel_run=CancelRunCommand(engine, storage),
+        check_run=CheckRunCommand(engine, Preflight(ports)),
+        list_entries=ListEntriesCommand(storage),
+        verify_run=VerifyRunCommand(storage),
+    )
+    return Runtime(storage, engine, hub, state, commands)
+
+
+def _model_check(provider: ModelProvider) -> Callable[[str], None]:
+    """Raises ValueError for a model without a price: its budget could not be held."""
+
+    def check(model: str) -> None:
+        try:
+            provider.price(model or provider.default_model)
+        except ProviderError as error:
+            raise ValueError(error.message) from error
+
+    return check

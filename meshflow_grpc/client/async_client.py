@@ -1,0 +1,203 @@
+"""The asynchronous client."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar
+
+import grpc
+
+from meshflow_grpc._gen.meshflow.v1 import (
+    ledger_service_pb2,
+    ledger_service_pb2_grpc,
+    run_service_pb2,
+    run_service_pb2_grpc,
+    system_service_pb2,
+    system_service_pb2_grpc,
+)
+from meshflow_grpc.client.connection import DEFAULT_ADDRESS, Connection
+from meshflow_grpc.client.errors import MeshflowCallError, call_error
+from meshflow_grpc.client.requests import RunOptions, run_request
+from meshflow_grpc.domain.errors import ErrorReason
+from meshflow_grpc.domain.run import RunStatus
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable
+    from types import TracebackType
+    from typing import Unpack
+
+    from meshflow_grpc.client.messages import (
+        CheckRunResponse,
+        GetHealthResponse,
+        ListEntriesResponse,
+        ListRunsResponse,
+        RunEvent,
+        RunResponse,
+        VerifyRunResponse,
+    )
+
+T = TypeVar("T")
+_MAX_RECONNECT_DELAY_S = 5.0
+# Codes of a stream that broke on the way; a server that refuses on purpose says so with a reason.
+_BROKEN = {"UNAVAILABLE", "UNKNOWN", "INTERNAL", "CANCELLED"}
+_PASSING_REASONS = {"", ErrorReason.DRAINING, ErrorReason.NOT_READY, ErrorReason.LEDGER_UNAVAILABLE}
+
+
+class _CallOptions(TypedDict):
+    timeout: float
+    metadata: tuple[tuple[str, str], ...]
+
+
+class AsyncClient:
+    """Calls a meshflow server from asyncio; use it as an async context manager.
+
+    Every method raises MeshflowCallError when the call fails and InvalidRequestError, before anything is sent, for a
+    request that cannot be built. Requests that start a run carry a fresh ``request_id`` unless the caller names one, so
+    that a retry after a broken connection never runs a task twice. A ``timeout_s`` of None means no deadline.
+    """
+
+    def __init__(self, connection: Connection | str = DEFAULT_ADDRESS) -> None:
+        self.connection = connection if isinstance(connection, Connection) else Connection(connection)
+        self._channel = self.connection.channel()
+        self._runs = run_service_pb2_grpc.RunServiceStub(self._channel)
+        self._ledger = ledger_service_pb2_grpc.LedgerServiceStub(self._channel)
+        self._system = system_service_pb2_grpc.SystemServiceStub(self._channel)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Closes the connection; calls in flight end as cancelled."""
+        await self._channel.close()
+
+    async def run(
+        self, task: str | None = None, *, timeout_s: float | None = None, **options: Unpack[RunOptions]
+    ) -> RunResponse:
+        """Executes a run and waits until it ends or pauses; the outcome is in ``status``."""
+        request = run_request(task, _with_request_id(options))
+        return await _result(self._runs.Run(request, timeout=timeout_s, metadata=self.connection.metadata))
+
+    async def stream_run(
+        self, task: str | None = None, *, timeout_s: float | None = None, **options: Unpack[RunOptions]
+    ) -> AsyncGenerator[RunEvent, None]:
+        """Executes a run and yields its events; leaving the loop early is a disconnect."""
+        request = run_request(task, _with_request_id(options))
+        call = self._runs.StreamRun(request, timeout=timeout_s, metadata=self.connection.metadata)
+        async with aclosing(_events(call)) as events:
+            async for event in events:
+                yield event
+
+    async def create_run(self, task: str | None = None, **options: Unpack[RunOptions]) -> RunResponse:
+        """Starts a run that goes on without the caller, and returns it as it stands."""
+        request = run_request(task, _with_request_id(options))
+        return await _result(self._runs.CreateRun(request, **self._call()))
+
+    async def get_run(self, run_id: str) -> RunResponse:
+        """Returns a run as it stands."""
+        return await _result(self._runs.GetRun(run_service_pb2.GetRunRequest(run_id=run_id), **self._call()))
+
+    async def list_runs(
+        self, *, page_size: int = 0, page_token: str = "", status: str = "", workflow: str = ""
+    ) -> ListRunsResponse:
+        """Returns a page of runs, newest first; 0 means the server's page size."""
+        request = run_service_pb2.ListRunsRequest(
+            page_size=page_size, page_token=page_token, status=status, workflow=workflow
+        )
+        return await _result(self._runs.ListRuns(request, **self._call()))
+
+    async def wait_run(self, run_id: str, *, timeout_s: float = 60.0) -> RunResponse:
+        """Waits until a run ends, pauses or the time passes, and returns it as it stands then."""
+        request = run_service_pb2.WaitRunRequest(run_id=run_id, timeout_s=timeout_s)
+        return await _result(self._runs.WaitRun(request, **self._call(extra_s=timeout_s)))
+
+    async def watch_run(
+        self, run_id: str, *, after_sequence: int = 0, event_view: str = ""
+    ) -> AsyncGenerator[RunEvent, None]:
+        """Yields a run's events after a sequence until it has ended, across broken connections: none lost or twice."""
+        broken = 0
+        while True:
+            try:
+                async with aclosing(self._watch_once(run_id, after_sequence, event_view)) as events:
+                    async for event in events:
+                        after_sequence = event.sequence if event.HasField("sequence") else after_sequence
+                        broken = 0
+                        yield event
+                        if event.event_type == "run_completed":
+                            return
+                if await self._nothing_after(run_id, after_sequence):
+                    return
+            except MeshflowCallError as error:
+                if not _is_break(error) or broken >= self.connection.reconnects:
+                    raise
+            await asyncio.sleep(min(self.connection.reconnect_delay_s * 2**broken, _MAX_RECONNECT_DELAY_S))
+            broken += 1
+
+    async def cancel_run(self, run_id: str, *, reason: str = "") -> RunResponse:
+        """Cancels a run and returns when it has ended; one that had ended before is returned unchanged."""
+        request = run_service_pb2.CancelRunRequest(run_id=run_id, reason=reason)
+        return await _result(self._runs.CancelRun(request, **self._call()))
+
+    async def check_run(self, task: str | None = None, **options: Unpack[RunOptions]) -> CheckRunResponse:
+        """Says what a request would be held to and which rules it violates; nothing is executed."""
+        return await _result(self._runs.CheckRun(run_request(task, options), **self._call()))
+
+    async def list_entries(self, run_id: str, *, page_size: int = 0, page_token: str = "") -> ListEntriesResponse:
+        """Returns a page of a run's ledger entries in the order of the chain; 0 means the server's page size."""
+        request = ledger_service_pb2.ListEntriesRequest(run_id=run_id, page_size=page_size, page_token=page_token)
+        return await _result(self._ledger.ListEntries(request, **self._call()))
+
+    async def verify_run(self, run_id: str) -> VerifyRunResponse:
+        """Has the server verify a run's chain; ``valid`` and ``faults`` tell."""
+        request = ledger_service_pb2.VerifyRunRequest(run_id=run_id)
+        return await _result(self._ledger.VerifyRun(request, **self._call()))
+
+    async def health(self) -> GetHealthResponse:
+        """Returns the server's health, version and uptime."""
+        return await _result(self._system.GetHealth(system_service_pb2.GetHealthRequest(), **self._call()))
+
+    def _call(self, extra_s: float = 0.0) -> _CallOptions:
+        return {"timeout": self.connection.timeout_s + extra_s, "metadata": self.connection.metadata}
+
+    async def _watch_once(self, run_id: str, after: int, view: str) -> AsyncGenerator[RunEvent, None]:
+        request = run_service_pb2.WatchRunRequest(run_id=run_id, after_sequence=after, event_view=view)
+        async with aclosing(_events(self._runs.WatchRun(request, metadata=self.connection.metadata))) as events:
+            async for event in events:
+                if not event.HasField("sequence") or event.sequence > after:
+                    yield event
+
+    async def _nothing_after(self, run_id: str, sequence: int) -> bool:
+        """Whether a stream that ended without run_completed had nothing more to say."""
+        run = await self.get_run(run_id)
+        return RunStatus(run.status).ended and run.ledger_head.sequence <= sequence
+
+
+def _with_request_id(options: RunOptions) -> RunOptions:
+    return options if options.get("request_id") else {**options, "request_id": str(uuid.uuid4())}
+
+
+def _is_break(failure: MeshflowCallError) -> bool:
+    return failure.code in _BROKEN and failure.reason in _PASSING_REASONS
+
+
+async def _result(call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except grpc.aio.AioRpcError as error:
+        raise call_error(error) from error
+
+
+async def _events(call: grpc.aio.UnaryStreamCall[Any, RunEvent]) -> AsyncGenerator[RunEvent, None]:
+    try:
+        async for event in call:
+            yield event
+    except grpc.aio.AioRpcError as error:
+        raise call_error(error) from error
+    finally:
+        call.cancel()

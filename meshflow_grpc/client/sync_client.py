@@ -1,0 +1,142 @@
+"""The blocking client: the asynchronous one on a loop of its own thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from meshflow_grpc.client.async_client import AsyncClient
+from meshflow_grpc.client.connection import DEFAULT_ADDRESS, Connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Coroutine, Iterator
+    from types import TracebackType
+    from typing import Any, Unpack
+
+    from meshflow_grpc.client.messages import (
+        CheckRunResponse,
+        GetHealthResponse,
+        ListEntriesResponse,
+        ListRunsResponse,
+        RunEvent,
+        RunResponse,
+        VerifyRunResponse,
+    )
+    from meshflow_grpc.client.requests import RunOptions
+
+T = TypeVar("T")
+
+
+class Client:
+    """Calls a meshflow server from blocking code, any thread; a context manager. Promises what AsyncClient does."""
+
+    def __init__(self, connection: Connection | str = DEFAULT_ADDRESS) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="meshflow-client", daemon=True)
+        self._thread.start()
+        try:
+            self._client = self._wait(_open(connection))
+        except BaseException:
+            self._stop()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection and ends the thread. Idempotent."""
+        if not self._loop.is_closed():
+            self._wait(self._client.close())
+            self._stop()
+
+    def run(
+        self, task: str | None = None, *, timeout_s: float | None = None, **options: Unpack[RunOptions]
+    ) -> RunResponse:
+        """Executes a run and waits until it ends or pauses; the outcome is in ``status``."""
+        return self._wait(self._client.run(task, timeout_s=timeout_s, **options))
+
+    def stream_run(
+        self, task: str | None = None, *, timeout_s: float | None = None, **options: Unpack[RunOptions]
+    ) -> Iterator[RunEvent]:
+        """Executes a run and yields its events; closing the iterator is a disconnect."""
+        return self._iterate(self._client.stream_run(task, timeout_s=timeout_s, **options))
+
+    def create_run(self, task: str | None = None, **options: Unpack[RunOptions]) -> RunResponse:
+        """Starts a run that goes on without the caller, and returns it as it stands."""
+        return self._wait(self._client.create_run(task, **options))
+
+    def get_run(self, run_id: str) -> RunResponse:
+        """Returns a run as it stands."""
+        return self._wait(self._client.get_run(run_id))
+
+    def list_runs(
+        self, *, page_size: int = 0, page_token: str = "", status: str = "", workflow: str = ""
+    ) -> ListRunsResponse:
+        """Returns a page of runs, newest first; 0 means the server's page size."""
+        page = self._client.list_runs(page_size=page_size, page_token=page_token, status=status, workflow=workflow)
+        return self._wait(page)
+
+    def wait_run(self, run_id: str, *, timeout_s: float = 60.0) -> RunResponse:
+        """Waits until a run ends, pauses or the time passes, and returns it as it stands then."""
+        return self._wait(self._client.wait_run(run_id, timeout_s=timeout_s))
+
+    def watch_run(self, run_id: str, *, after_sequence: int = 0, event_view: str = "") -> Iterator[RunEvent]:
+        """Yields a run's events until it has ended, across broken connections, none lost or twice."""
+        events = self._client.watch_run(run_id, after_sequence=after_sequence, event_view=event_view)
+        return self._iterate(events)
+
+    def cancel_run(self, run_id: str, *, reason: str = "") -> RunResponse:
+        """Cancels a run and returns when it has ended; one that had ended before is returned unchanged."""
+        return self._wait(self._client.cancel_run(run_id, reason=reason))
+
+    def check_run(self, task: str | None = None, **options: Unpack[RunOptions]) -> CheckRunResponse:
+        """Says what a request would be held to and which rules it violates; nothing is executed."""
+        return self._wait(self._client.check_run(task, **options))
+
+    def list_entries(self, run_id: str, *, page_size: int = 0, page_token: str = "") -> ListEntriesResponse:
+        """Returns a page of a run's ledger entries in the order of the chain; 0 means the server's page size."""
+        return self._wait(self._client.list_entries(run_id, page_size=page_size, page_token=page_token))
+
+    def verify_run(self, run_id: str) -> VerifyRunResponse:
+        """Has the server verify a run's chain; ``valid`` and ``faults`` tell."""
+        return self._wait(self._client.verify_run(run_id))
+
+    def health(self) -> GetHealthResponse:
+        """Returns the server's health, version and uptime."""
+        return self._wait(self._client.health())
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            # An interrupted caller (Ctrl-C) takes its call with it.
+            future.cancel()
+            raise
+
+    def _iterate(self, events: AsyncGenerator[RunEvent, None]) -> Iterator[RunEvent]:
+        try:
+            while (event := self._wait(_next(events))) is not None:
+                yield event
+        finally:
+            if not self._loop.is_closed():
+                self._wait(events.aclose())
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _open(connection: Connection | str) -> AsyncClient:
+    return AsyncClient(connection)
+
+
+async def _next(events: AsyncGenerator[RunEvent, None]) -> RunEvent | None:
+    return await anext(events, None)

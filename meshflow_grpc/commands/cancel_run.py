@@ -1,0 +1,35 @@
+"""CancelRun: ends a run; confirmed, not hoped for."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.domain.run import CancelReason
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.run import Principal, Run
+    from meshflow_grpc.engine.engine import Engine
+    from meshflow_grpc.ports.storage import Storage
+
+MAX_REASON_CHARS = 500
+
+
+class CancelRunCommand:
+    """Cancels a run of the caller's tenant."""
+
+    def __init__(self, engine: Engine, storage: Storage) -> None:
+        self._engine = engine
+        self._storage = storage
+
+    async def execute(self, principal: Principal, run_id: str, *, reason: str) -> Run:
+        """Returns the run when its end is durable; a run that already ended is returned unchanged."""
+        if len(reason) > MAX_REASON_CHARS:
+            raise InvalidRequestError.of(FieldViolation("reason", f"must have at most {MAX_REASON_CHARS} characters"))
+        run = await self._storage.get_run(principal.tenant_id, run_id)
+        active = self._engine.active(run_id)
+        if run.status.ended or active is None:
+            return run
+        active.cancel(CancelReason.REQUEST, reason)
+        return await asyncio.shield(active.done)

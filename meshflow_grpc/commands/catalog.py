@@ -1,0 +1,36 @@
+"""All commands, for the adapters that call them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshflow_grpc.commands.cancel_run import CancelRunCommand
+    from meshflow_grpc.commands.check_run import CheckRunCommand
+    from meshflow_grpc.commands.create_run import CreateRunCommand
+    from meshflow_grpc.commands.get_run import GetRunCommand
+    from meshflow_grpc.commands.list_entries import ListEntriesCommand
+    from meshflow_grpc.commands.list_runs import ListRunsCommand
+    from meshflow_grpc.commands.run import RunCommand
+    from meshflow_grpc.commands.stream_run import StreamRunCommand
+    from meshflow_grpc.commands.verify_run import VerifyRunCommand
+    from meshflow_grpc.commands.wait_run import WaitRunCommand
+    from meshflow_grpc.commands.watch_run import WatchRunCommand
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """One attribute per RPC."""
+
+    run: RunCommand
+    stream_run: StreamRunCommand
+    create_run: CreateRunCommand
+    get_run: GetRunCommand
+    list_runs: ListRunsCommand
+    wait_run: WaitRunCommand
+    watch_run: WatchRunCommand
+    cancel_run: CancelRunCommand
+    check_run: CheckRunCommand
+    list_entries: ListEntriesCommand
+    verify_run: VerifyRunCommand

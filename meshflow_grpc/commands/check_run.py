@@ -1,0 +1,34 @@
+"""CheckRun: what a run would be held to; nothing is executed or recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.check import RunCheck
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.run import Principal, RunRequest
+    from meshflow_grpc.engine.engine import Engine
+    from meshflow_grpc.engine.preflight import Preflight
+
+
+class CheckRunCommand:
+    """Pre-flight of a request."""
+
+    def __init__(self, engine: Engine, preflight: Preflight) -> None:
+        self._engine = engine
+        self._preflight = preflight
+
+    async def execute(self, principal: Principal, request: RunRequest) -> RunCheck:
+        """Returns every violation at once; a request that is not valid raises as Run would."""
+        admitted = self._engine.admit(principal, request)
+        violations, estimate = self._preflight.check(admitted)
+        return RunCheck(
+            admissible=not violations,
+            workflow=admitted.workflow.compiled.workflow.name,
+            policy=admitted.policy.json,
+            policy_digest=admitted.policy.digest,
+            violations=violations,
+            estimate=estimate,
+            approval_nodes=(),
+        )

@@ -1,0 +1,45 @@
+"""Run: executes and waits."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.run import CancelReason, OnDisconnect
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.run import Principal, Run, RunRequest
+    from meshflow_grpc.engine.engine import Engine
+
+
+class RunCommand:
+    """Executes a run for a caller who waits for it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def execute(self, principal: Principal, request: RunRequest, *, deadline_s: float | None = None) -> Run:
+        """Returns the run when it has ended or waits for a human.
+
+        When the caller goes away (this coroutine is cancelled) the run is cancelled, unless the request says ``continue``.
+        """
+        admitted = self._engine.admit(principal, request)
+        loop = asyncio.get_running_loop()
+        deadline = None if deadline_s is None else loop.time() + deadline_s
+        active = self._engine.start(admitted, self._engine.new_run_id())
+        try:
+            return await asyncio.shield(active.done)
+        except asyncio.CancelledError:
+            if request.on_disconnect is OnDisconnect.CANCEL:
+                active.cancel(gone_because(deadline, loop.time()))
+            raise
+
+
+# A caller whose deadline is this close when the call is cancelled ran out of time; the two cannot be told apart more exactly.
+DEADLINE_SLACK_S = 0.05
+
+
+def gone_because(deadline: float | None, now: float) -> CancelReason:
+    """Why a caller's call was cancelled: its deadline passed, or it disconnected."""
+    late = deadline is not None and now >= deadline - DEADLINE_SLACK_S
+    return CancelReason.DEADLINE if late else CancelReason.DISCONNECT

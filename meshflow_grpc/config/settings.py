@@ -1,0 +1,284 @@
+"""Configuration: from the environment alone, checked at start-up, every problem reported at once."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import os
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
+
+PREFIX = "MESHFLOW_"
+CLIENT_VARIABLES = (
+    "MESHFLOW_ADDRESS",
+    "MESHFLOW_TOKEN",
+    "MESHFLOW_TOKEN_FILE",
+    "MESHFLOW_TLS_CA",
+    "MESHFLOW_TLS_CERT",
+    "MESHFLOW_TLS_KEY",
+)
+NOT_ENFORCED = (
+    "MESHFLOW_AUTH",
+    "MESHFLOW_ENGINE",
+    "MESHFLOW_METRICS_PORT",
+    "MESHFLOW_PAYLOAD_KEY",
+    "MESHFLOW_PG_POOL_MAX",
+    "MESHFLOW_PG_POOL_MIN",
+    "MESHFLOW_ZT_REGULATION",
+    "MESHFLOW_ZT_TIER",
+)
+SIDECAR_GRPC_PORT = 50051
+S = TypeVar("S", bound="LedgerSettings")
+_SECRETS = {"ANTHROPIC_API_KEY": "anthropic_api_key"}
+
+
+class LedgerSettings(BaseSettings):
+    """Where the ledger is; all that offline commands need."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        populate_by_name=True,
+        str_strip_whitespace=True,
+    )
+
+    data_dir: Path = Field(default=Path(), description="Directory of the files the server keeps.")
+    ledger_db: str = Field(
+        default_factory=lambda data: str(data.get("data_dir", Path()) / "meshflow_runs.db"),
+        description="Ledger: path of a SQLite file, or a `postgresql://` URL where the server supports it.",
+        json_schema_extra={"default": "`meshflow_runs.db` in the data directory"},
+        repr=False,
+    )
+
+    def problems(self) -> tuple[ConfigProblem, ...]:
+        """Returns what is wrong with the values taken together."""
+        return ()
+
+
+class Settings(LedgerSettings):
+    """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
+
+    env: Literal["development", "production"] = Field(
+        default="development", description="`development`, or `production`: refuses to start on anything unsafe."
+    )
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address the public port listens on.")
+    port: int = Field(default=8765, ge=0, le=65535, description="Public port: REST, SSE, gRPC and gRPC-Web.")
+    use_envoy: bool = Field(default=True, description="Starts Envoy in front; `0` serves gRPC alone (sidecar layout).")
+    grpc_port: int = Field(
+        default_factory=lambda data: 0 if data.get("use_envoy", True) else SIDECAR_GRPC_PORT,
+        ge=0,
+        le=65535,
+        description="Port of the gRPC server: internal behind Envoy, public without it.",
+        json_schema_extra={"default": "a free port; `50051` without Envoy"},
+    )
+    envoy: Path | None = Field(default=None, description="Path of Envoy; unset: the one of the `envoy` extra.")
+    mock: bool = Field(default=False, description="`1` answers from the offline model instead of a paid one.")
+    anthropic_api_key: SecretStr | None = Field(
+        default=None, validation_alias="ANTHROPIC_API_KEY", description="Key of the model provider. Secret."
+    )
+    anthropic_base_url: str | None = Field(default=None, repr=False, description="Base URL of the provider's API.")
+    model: str | None = Field(default=None, description="Model for agents that name none.")
+    model_prices: str | None = Field(
+        default=None, description="Prices of models that the price data lacks; a JSON object, see providers.md."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level logged.")
+    log_format: Literal["json", "console"] = Field(
+        default_factory=lambda data: "json" if data.get("env") == "production" else "console",
+        description="Format of the log on stderr: `json` or `console`.",
+        json_schema_extra={"default": "`console`; `json` in production"},
+    )
+    max_in_flight_runs: int = Field(default=1024, ge=1, le=1_000_000, description="Runs at once; more are refused.")
+    max_request_bytes: int = Field(default=2**22, ge=2**10, le=2**26, description="Largest request, in bytes.")
+    shutdown_grace_s: float = Field(
+        default=30.0, ge=0, le=3600, description="Seconds for runs to finish after SIGTERM."
+    )
+    allow_inline_workflows: bool = Field(
+        default_factory=lambda data: data.get("env", "development") == "development",
+        description="Whether a request may bring its own workflow definition.",
+        json_schema_extra={"default": "`1`; `0` in production"},
+    )
+
+    @field_validator("env", "log_level", "log_format", mode="before")
+    @classmethod
+    def _lower_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("envoy")
+    @classmethod
+    def _executable(cls, value: Path | None) -> Path | None:
+        if value is not None and not (value.is_file() and os.access(value, os.X_OK)):
+            raise ValueError(f"no executable file at {value}")
+        return value
+
+    @field_validator("anthropic_base_url")
+    @classmethod
+    def _http_url(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc):
+            raise ValueError("not an http:// or https:// URL")
+        return value
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the public port."""
+        return _is_loopback(self.host)
+
+    def problems(self) -> tuple[ConfigProblem, ...]:
+        """Returns what is wrong with the values taken together: no provider, or production without protection."""
+        found = []
+        if not self.mock and self.anthropic_api_key is None:
+            found.append(
+                ConfigProblem(
+                    "ANTHROPIC_API_KEY", "no model provider is configured", "set MESHFLOW_MOCK=1 or ANTHROPIC_API_KEY"
+                )
+            )
+        if self.env == "production" and not self.loopback:
+            found.append(
+                ConfigProblem(
+                    "MESHFLOW_HOST",
+                    f"{self.host} is reachable from outside; production demands authentication, which is missing here",
+                    "set MESHFLOW_HOST=127.0.0.1 behind an authenticating proxy, or MESHFLOW_ENV=development",
+                )
+            )
+        return tuple(found)
+
+    def warnings(self) -> tuple[str, ...]:
+        """Returns what is allowed but deserves to be seen at start-up."""
+        if self.loopback:
+            return ()
+        return (
+            f"listening on {self.host} without authentication: everyone who reaches this port can start and read runs",
+        )
+
+    def redacted(self) -> dict[str, str | int | float | bool | None]:
+        """Returns every variable with its value; of a secret only whether it is set."""
+        return {variable_of(name): _shown(getattr(self, name)) for name in type(self).model_fields}
+
+    @classmethod
+    def load(cls, **overrides: object) -> Self:
+        """Reads and checks the environment; ``overrides`` that are not None win. Raises ConfigurationError."""
+        return _read(cls, overrides)
+
+
+def load_ledger_settings(**overrides: object) -> LedgerSettings:
+    """Reads where the ledger is; needs no provider. Raises ConfigurationError with every problem."""
+    return _read(LedgerSettings, overrides)
+
+
+def variable_of(name: str) -> str:
+    """Returns the environment variable of a setting."""
+    field = Settings.model_fields.get(name)
+    alias = field.validation_alias if field is not None else None
+    return alias if isinstance(alias, str) else PREFIX + name.upper()
+
+
+def source_of(variable: str) -> str:
+    """Says where a variable's value comes from: environment, file or default."""
+    if os.environ.get(variable):
+        return "environment"
+    return "file" if os.environ.get(f"{variable}_FILE") else "default"
+
+
+def known_variables() -> tuple[str, ...]:
+    """Returns every variable that is read, sorted."""
+    server = [variable_of(name) for name in Settings.model_fields]
+    return tuple(sorted({*server, *(f"{secret}_FILE" for secret in _SECRETS), *CLIENT_VARIABLES}))
+
+
+def _read(kind: type[S], overrides: dict[str, object]) -> S:
+    secrets, problems = _secret_files() if issubclass(kind, Settings) else ({}, ())
+    problems = _unknown_variables() + problems
+    values: dict[str, Any] = secrets | {name: value for name, value in overrides.items() if value is not None}
+    try:
+        settings = kind(**values)
+    except ValidationError as error:
+        details = [dict(detail) for detail in error.errors() if detail["type"] != "default_factory_not_called"]
+        problems += tuple(map(_problem_of, details))
+        # Defaults in place of the bad values, so that what is wrong between the others is reported too.
+        settings = kind(**values | {name: _default(name) for detail in details if (name := _name_of(detail))})
+    problems += settings.problems()
+    if problems:
+        raise ConfigurationError(problems)
+    return settings
+
+
+def _name_of(detail: dict[str, Any]) -> str:
+    return _SECRETS.get(str(detail["loc"][0]), str(detail["loc"][0]))
+
+
+def _default(name: str) -> object:
+    return Settings.model_fields[name].get_default(call_default_factory=True, validated_data={})
+
+
+def _problem_of(detail: dict[str, Any]) -> ConfigProblem:
+    variable = variable_of(_name_of(detail))
+    what = str(detail["msg"]).removeprefix("Value error, ")
+    shown = "" if variable in _SECRETS else f" (it is {_without_password(str(detail['input']))!r})"
+    return ConfigProblem(variable, what[:1].lower() + what[1:] + shown, f"correct or unset {variable}")
+
+
+def _unknown_variables() -> tuple[ConfigProblem, ...]:
+    known = known_variables()
+    return tuple(_unknown(name, known) for name in sorted(os.environ) if name.startswith(PREFIX) and name not in known)
+
+
+def _unknown(name: str, known: tuple[str, ...]) -> ConfigProblem:
+    if name in NOT_ENFORCED:
+        return ConfigProblem(
+            name, "this version does not enforce it", "unset it: a setting that does nothing would mislead"
+        )
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    return ConfigProblem(
+        name, "no such setting", f"did you mean {nearest[0]}?" if nearest else "unset it, see docs/configuration.md"
+    )
+
+
+def _secret_files() -> tuple[dict[str, str], tuple[ConfigProblem, ...]]:
+    """Reads secrets named by ``<VARIABLE>_FILE``; the file's surrounding white space is not part of the secret."""
+    values: dict[str, str] = {}
+    problems: list[ConfigProblem] = []
+    for variable, name in _SECRETS.items():
+        path = os.environ.get(f"{variable}_FILE")
+        if not path:
+            continue
+        if os.environ.get(variable):
+            problems.append(ConfigProblem(f"{variable}_FILE", f"{variable} is set too", "set only one of them"))
+            continue
+        try:
+            values[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            problems.append(ConfigProblem(f"{variable}_FILE", f"cannot read {path}: {reason}", "name a readable file"))
+    return values, tuple(problems)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(value: object) -> str | int | float | bool | None:
+    if isinstance(value, SecretStr):
+        return "(set, not shown)"
+    if isinstance(value, str):
+        return _without_password(value)
+    return value if isinstance(value, bool | int | float) or value is None else str(value)
+
+
+def _without_password(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    if not separator or not at:
+        return text
+    return f"{scheme}://{credentials.partition(':')[0]}:***@{host}"

@@ -1,0 +1,1 @@
+"""The nouns of the product: frozen dataclasses, enums and errors. Standard library only."""

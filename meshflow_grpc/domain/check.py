@@ -1,0 +1,66 @@
+"""Answers of checks: what a run would be held to, and whether a chain is intact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyViolation:
+    """A rule a request violates: the field, the stage that would refuse, what is wrong, and the cheapest remedy."""
+
+    field: str
+    stage: str
+    description: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunCheck:
+    """Pre-flight of a request. ``estimate`` is the worst case; ``policy`` is the effective policy as JSON."""
+
+    admissible: bool
+    workflow: str
+    policy: Mapping[str, JsonValue]
+    policy_digest: str
+    violations: tuple[PolicyViolation, ...]
+    estimate: Usage
+    approval_nodes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainFault:
+    """One thing wrong with a chain; ``sequence`` is the place in the run, ``seq`` in the whole ledger (0 when unknown)."""
+
+    sequence: int
+    seq: int
+    node_id: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChainVerification:
+    """Result of verifying one run's chain. Truthy when valid."""
+
+    run_id: str
+    entries_checked: int
+    payloads_checked: int
+    payloads_erased: int
+    head_sequence: int
+    head_hash: str
+    faults: tuple[ChainFault, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+    def __bool__(self) -> bool:
+        return self.valid

@@ -1,0 +1,74 @@
+"""Entries of the append-only ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshflow_grpc.domain.json_value import JsonValue
+
+GENESIS_HASH = "0" * 64
+
+
+class EntryKind(StrEnum):
+    """What an entry records: one transition of a run."""
+
+    RUN_STARTED = "run_started"
+    RUN_RESUMED = "run_resumed"
+    STEP_INTENT = "step_intent"
+    STEP_COMMITTED = "step_committed"
+    STEP_DENIED = "step_denied"
+    STEP_PAUSED = "step_paused"
+    STEP_FAILED = "step_failed"
+    STEP_CANCELLED = "step_cancelled"
+    LOOP_ITERATED = "loop_iterated"
+    GATE_DECIDED = "gate_decided"
+    RUN_FINISHED = "run_finished"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryDraft:
+    """An entry before the store links it into the chain.
+
+    ``facts`` are the fields the hash covers beside the fixed ones: JSON without floats (integers below 2^53).
+    ``input`` and ``output`` are payloads as JSON text; the record holds only their salted commitments.
+    ``step_id`` and ``attempt`` make the append idempotent: (run_id, step_id, attempt, kind) is unique.
+    """
+
+    run_id: str
+    tenant_id: str
+    kind: EntryKind
+    time: str
+    node_id: str = ""
+    step_id: str = ""
+    attempt: int = 1
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    input: str | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """A recorded entry. ``record`` holds the canonical bytes, the authority; the other fields are read from it or index it."""
+
+    seq: int
+    run_id: str
+    tenant_id: str
+    sequence: int
+    kind: EntryKind
+    time: str
+    node_id: str
+    step_id: str
+    attempt: int
+    facts: Mapping[str, JsonValue]
+    input: str | None
+    output: str | None
+    input_salt: str | None
+    output_salt: str | None
+    prev_hash: str
+    hash: str
+    record: bytes

@@ -1,0 +1,1 @@
+"""Drives runs through their graphs: scheduling, events, cancellation, recovery."""

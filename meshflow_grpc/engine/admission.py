@@ -1,0 +1,176 @@
+"""From a request to a run that may start: workflow, effective policy and preconditions resolved, nothing recorded yet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.errors import (
+    FieldViolation,
+    InvalidRequestError,
+    InvalidWorkflowError,
+    PolicyDigestMismatchError,
+    WorkflowNotFoundError,
+)
+from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.domain.workflow import Node, NodeKind
+from meshflow_grpc.engine.prompt import task_text
+from meshflow_grpc.governance.effective_policy import EffectivePolicy, resolve
+from meshflow_grpc.governance.policy_fields import parse_policy_fields
+from meshflow_grpc.workflow.catalog import packaged_names, packaged_workflow
+from meshflow_grpc.workflow.compiled import CompiledWorkflow, compile_workflow
+from meshflow_grpc.workflow.digest import to_json
+from meshflow_grpc.workflow.yaml_codec import load_workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meshflow_grpc.domain.run import Principal, RunRequest
+    from meshflow_grpc.domain.workflow import Workflow
+
+CACHED = 256
+EXECUTABLE_KINDS = frozenset({NodeKind.AGENT})
+
+
+@dataclass(frozen=True, slots=True)
+class RunnableWorkflow:
+    """A workflow ready to run: its graph, its definition as JSON text, its policy fields, and a digest per node."""
+
+    compiled: CompiledWorkflow
+    definition: str
+    policy_fields: Mapping[str, object]
+    agents: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedRun:
+    """A request that may start."""
+
+    principal: Principal
+    request: RunRequest
+    workflow: RunnableWorkflow
+    policy: EffectivePolicy
+    task: str
+    fingerprint: str
+
+
+class Admission:
+    """Resolves requests. ``check_model`` raises for a model whose budget could not be held."""
+
+    def __init__(self, default_policy: Policy, *, allow_inline: bool, check_model: Callable[[str], None]) -> None:
+        self._default = default_policy
+        self._allow_inline = allow_inline
+        self._check_model = check_model
+        self._workflows: OrderedDict[str, RunnableWorkflow] = OrderedDict()
+        self._policies: OrderedDict[tuple[str, str], EffectivePolicy] = OrderedDict()
+
+    def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+        """Raises InvalidRequestError, InvalidWorkflowError, WorkflowNotFoundError or PolicyDigestMismatchError; records nothing."""
+        if request.task is None and request.input is None:
+            raise InvalidRequestError.of(FieldViolation("task", "either task or input is required"))
+        workflow = self._workflow(request)
+        policy = self._policy(workflow, request.policy)
+        expected = request.expected_policy_digest
+        if expected is not None and expected != policy.digest:
+            raise PolicyDigestMismatchError(
+                "the effective policy is not the expected one",
+                metadata={"expected_policy_digest": expected, "policy_digest": policy.digest},
+            )
+        task = task_text(request.task, request.input)
+        return AdmittedRun(principal, request, workflow, policy, task, fingerprint(request))
+
+    def _workflow(self, request: RunRequest) -> RunnableWorkflow:
+        text = request.workflow_yaml
+        if text is not None and not self._allow_inline:
+            problem = FieldViolation(
+                "workflow_yaml", "inline workflows are off; use workflow, or set MESHFLOW_ALLOW_INLINE_WORKFLOWS=1"
+            )
+            raise InvalidRequestError.of(problem)
+        key = f"name:{request.workflow}" if text is None else "yaml:" + hashlib.sha256(text.encode()).hexdigest()
+        found = self._workflows.get(key)
+        if found is None:
+            found = self.runnable(
+                self._named(request.workflow) if text is None else load_workflow(text, source="workflow_yaml")
+            )
+            self._workflows[key] = found
+            if len(self._workflows) > CACHED:
+                self._workflows.popitem(last=False)
+        return found
+
+    def _policy(self, workflow: RunnableWorkflow, fields: Mapping[str, object]) -> EffectivePolicy:
+        """Requests come with few different policies: each is resolved and digested once."""
+        key = (workflow.compiled.digest, repr(sorted(fields.items(), key=itemgetter(0))))
+        found = self._policies.get(key)
+        if found is None:
+            found = self._policies[key] = resolve(self._default, workflow.policy_fields, fields)
+            if len(self._policies) > CACHED:
+                self._policies.popitem(last=False)
+        return found
+
+    def _named(self, name: str) -> Workflow:
+        known = packaged_names()
+        if name not in known:
+            listed = ", ".join(sorted(known))
+            raise WorkflowNotFoundError(
+                f"workflow {name!r} was not found; known: {listed}", metadata={"workflow": name}
+            )
+        return packaged_workflow(name)
+
+    def runnable(self, workflow: Workflow) -> RunnableWorkflow:
+        """Compiles a definition and checks that this server can execute and price every node."""
+        compiled = compile_workflow(workflow)
+        problems = [p for node in workflow.nodes for p in self._node_problems(node)]
+        if problems:
+            raise InvalidWorkflowError.of(*problems)
+        definition = json.dumps(to_json(workflow), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        agents = {node.id: _node_digest(workflow, node) for node in workflow.nodes}
+        return RunnableWorkflow(
+            compiled, definition, parse_policy_fields(workflow.policy, path="workflow.policy"), agents
+        )
+
+    def _node_problems(self, node: Node) -> list[FieldViolation]:
+        field = f"workflow.nodes.{node.id}"
+        if node.kind not in EXECUTABLE_KINDS:
+            known = ", ".join(sorted(EXECUTABLE_KINDS))
+            return [
+                FieldViolation(
+                    f"{field}.kind", f"kind {node.kind.value!r} cannot be executed by this server; known: {known}"
+                )
+            ]
+        problems = []
+        if node.config.get("tools"):
+            problems.append(FieldViolation(f"{field}.tools", "this server offers agents no tools; remove them"))
+        if node.output_schema is not None:
+            problems.append(FieldViolation(f"{field}.output_schema", "is not enforced by this server; remove it"))
+        model = node.config.get("model")
+        try:
+            self._check_model(model if isinstance(model, str) else "")
+        except ValueError as error:
+            problems.append(FieldViolation(f"{field}.model", str(error)))
+        return problems
+
+
+def _node_digest(workflow: Workflow, node: Node) -> str:
+    """SHA-256 (hex) of the definition of one agent: its identity in the ledger."""
+    alone = to_json(replace(workflow, nodes=(node,), edges=(), entry=node.id, policy={}, description=""))
+    text = json.dumps(alone, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(b"meshflow/v1/agent\0" + text.encode()).hexdigest()
+
+
+def fingerprint(request: RunRequest) -> str:
+    """SHA-256 (hex) of everything that makes two requests the same (AIP-155); how they are delivered does not count."""
+    parts = [
+        request.task,
+        request.input,
+        sorted((name, repr(value)) for name, value in request.policy.items()),
+        request.workflow,
+        request.workflow_yaml,
+        request.session_id,
+        sorted(request.labels.items()),
+        request.expected_policy_digest,
+    ]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()

@@ -1,0 +1,188 @@
+"""All runs of this process: starting, resuming, draining."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from meshflow_grpc.domain.errors import AdmissionLimitError, DrainingError, LedgerUnavailableError, MeshflowError
+from meshflow_grpc.domain.usage import ZERO_USAGE
+from meshflow_grpc.engine.active_run import ActiveRun
+from meshflow_grpc.engine.executor import RunExecutor, RunProgress
+from meshflow_grpc.engine.run_record import new_run, run_context, started_draft
+from meshflow_grpc.kernel.uninterrupted import uninterrupted
+from meshflow_grpc.workflow import frontier
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from meshflow_grpc.domain.run import Principal, Run, RunRequest
+    from meshflow_grpc.engine.admission import Admission, AdmittedRun
+    from meshflow_grpc.engine.executor import RunTools
+    from meshflow_grpc.engine.resumption import Resumption
+    from meshflow_grpc.engine.server_state import ServerState
+    from meshflow_grpc.ports.clock import IdSource
+    from meshflow_grpc.ports.observer import RunObserver
+    from meshflow_grpc.ports.storage import Storage
+
+_log = structlog.get_logger(__name__)
+
+RESUME_RETRY_S = 1.0
+RESUME_RETRY_MAX_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What the engine works with."""
+
+    storage: Storage
+    tools: RunTools
+    admission: Admission
+    resumption: Resumption
+    ids: IdSource
+    state: ServerState
+    observer: RunObserver
+
+
+class Engine:
+    """Owns one task per run, so that no caller's going away stops a run by accident."""
+
+    def __init__(self, parts: EngineParts, *, max_in_flight: int) -> None:
+        self._parts = parts
+        self._max_in_flight = max_in_flight
+        self._active: dict[str, ActiveRun] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """Runs this process executes now."""
+        return len(self._active)
+
+    def active(self, run_id: str) -> ActiveRun | None:
+        """The run if this process executes it."""
+        return self._active.get(run_id)
+
+    def new_run_id(self) -> str:
+        """An id for a run about to start."""
+        return self._parts.ids.run_id()
+
+    def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+        """Resolves a request; see Admission.admit."""
+        return self._parts.admission.admit(principal, request)
+
+    def start(self, admitted: AdmittedRun, run_id: str) -> ActiveRun:
+        """Starts a run; raises DrainingError or AdmissionLimitError. Await ``created``, then ``done``."""
+        if self._parts.state.draining:
+            raise DrainingError("the server is draining; retry on another replica", retry_after_s=1.0)
+        if len(self._active) >= self._max_in_flight:
+            raise AdmissionLimitError(
+                f"{self._max_in_flight} runs are in flight, the most this server takes (MESHFLOW_MAX_IN_FLIGHT_RUNS)",
+                metadata={"limit": str(self._max_in_flight)},
+                retry_after_s=1.0,
+            )
+        active = self._register(run_id, admitted.principal.tenant_id)
+        self._spawn(self._run_new(active, admitted))
+        return active
+
+    async def recover(self) -> int:
+        """Resumes every run that a stopped or killed process left running; returns how many. Called once, before serving."""
+        orphans = await self._parts.storage.unfinished_runs()
+        for run in orphans:
+            self._spawn(self._resume(self._register(run.run_id, run.tenant_id), wait_s=0.0))
+        return len(orphans)
+
+    async def drain(self, grace_s: float) -> int:
+        """Waits for the runs in flight, at most the grace; stops the rest, which stay resumable. Returns how many were stopped."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace_s)
+        stopped = list(self._tasks)
+        for task in stopped:
+            task.cancel()
+        if stopped:
+            await asyncio.gather(*stopped, return_exceptions=True)
+        return len(stopped)
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run_new(self, active: ActiveRun, admitted: AdmittedRun) -> None:
+        try:
+            executor = await self._create(active, admitted)
+            if executor is None:
+                return
+            await self._settle(active, executor)
+        except MeshflowError as error:
+            active.fail(error)
+            interrupted = isinstance(error, LedgerUnavailableError) and active.executor is not None
+        else:
+            interrupted = False
+        finally:
+            self._release(active)
+        if interrupted:
+            await self._resume(self._register(active.run_id, active.tenant_id), wait_s=RESUME_RETRY_S)
+
+    async def _create(self, active: ActiveRun, admitted: AdmittedRun) -> RunExecutor | None:
+        """Records the run's start; None when the request id named an earlier run, which this call then stands for."""
+        tools = self._parts.tools
+        run = new_run(admitted, active.run_id, tools.clock.now())
+        created = await uninterrupted(
+            tools.recorder.create_run(run, started_draft(admitted, run), admitted.fingerprint)
+        )
+        if created.entry is None:
+            active.created.set_result(created.run)
+            other = self._active.get(created.run.run_id)
+            active.succeed(created.run if other is None else await asyncio.shield(other.done))
+            return None
+        run = replace(run, entries=1, head_hash=created.entry.hash)
+        self._parts.observer.run_started(run)
+        active.created.set_result(run)
+        policy, workflow = admitted.policy.policy, admitted.workflow
+        deadline = tools.clock.monotonic() + policy.timeout_s
+        context = run_context(run, admitted.principal, policy, workflow.agents, spent=ZERO_USAGE, deadline=deadline)
+        progress = RunProgress(frontier.start(workflow.compiled.graph))
+        return RunExecutor(tools, run, workflow.compiled, context, admitted.task, progress)
+
+    async def _settle(self, active: ActiveRun, executor: RunExecutor) -> None:
+        active.attach(executor)
+        try:
+            run = await executor.drive()
+        except asyncio.CancelledError:
+            active.fail(DrainingError("the server stopped before the run ended; it goes on after the restart"))
+            raise
+        self._end(active, run)
+
+    def _end(self, active: ActiveRun, run: Run) -> None:
+        self._release(active)
+        self._parts.observer.run_ended(run)
+        active.succeed(run)
+
+    def _register(self, run_id: str, tenant_id: str) -> ActiveRun:
+        active = self._active[run_id] = ActiveRun(run_id, tenant_id)
+        return active
+
+    def _release(self, active: ActiveRun) -> None:
+        if self._active.get(active.run_id) is active:
+            del self._active[active.run_id]
+
+    async def _resume(self, active: ActiveRun, *, wait_s: float) -> None:
+        try:
+            while True:
+                await asyncio.sleep(wait_s)
+                try:
+                    run = await self._parts.resumption.resume(active)
+                except LedgerUnavailableError:
+                    wait_s = min(max(wait_s * 2, RESUME_RETRY_S), RESUME_RETRY_MAX_S)
+                    _log.warning("resume_postponed", run_id=active.run_id, retry_in_s=wait_s)
+                else:
+                    self._end(active, run)
+                    return
+        except MeshflowError as error:
+            active.fail(error)
+            _log.exception("resume_failed", run_id=active.run_id)
+        finally:
+            self._release(active)

@@ -1,0 +1,95 @@
+"""Fan-out of committed entries to the watchers of a run. Publishing never waits: a slow watcher falls behind and reads the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+from meshflow_grpc.domain.event import RunEvent
+from meshflow_grpc.domain.run import EventView
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+
+QUEUE_LIMIT = 256
+
+
+class Subscription:
+    """One watcher's bounded queue. ``lagged`` says that items were dropped and the ledger must be read."""
+
+    __slots__ = ("_hub", "_run_id", "_wake", "items", "lagged", "view")
+
+    def __init__(self, hub: EventHub, run_id: str, view: EventView) -> None:
+        self._hub = hub
+        self._run_id = run_id
+        self._wake = asyncio.Event()
+        self.view = view
+        self.items: deque[LedgerEntry | RunEvent] = deque()
+        self.lagged = False
+
+    def offer(self, item: LedgerEntry | RunEvent) -> None:
+        """Takes an item, or drops everything and notes the lag when the watcher is too slow."""
+        if len(self.items) >= QUEUE_LIMIT:
+            self.items.clear()
+            self.lagged = True
+        else:
+            self.items.append(item)
+        self._wake.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Returns when something may have come, or after the timeout."""
+        if self.items or self.lagged:
+            return
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._hub.drop(self._run_id, self)
+
+
+class EventHub:
+    """Subscriptions by run."""
+
+    def __init__(self) -> None:
+        self._by_run: dict[str, list[Subscription]] = {}
+
+    def subscribe(self, run_id: str, view: EventView) -> Subscription:
+        """Starts a subscription; use it as a context manager."""
+        subscription = Subscription(self, run_id, view)
+        self._by_run.setdefault(run_id, []).append(subscription)
+        return subscription
+
+    def drop(self, run_id: str, subscription: Subscription) -> None:
+        """Ends a subscription."""
+        remaining = [s for s in self._by_run.get(run_id, ()) if s is not subscription]
+        if remaining:
+            self._by_run[run_id] = remaining
+        else:
+            self._by_run.pop(run_id, None)
+
+    def publish(self, entry: LedgerEntry) -> None:
+        """Hands a durable entry to the run's watchers."""
+        for subscription in self._by_run.get(entry.run_id, ()):
+            subscription.offer(entry)
+
+    def publish_live(self, event: RunEvent) -> None:
+        """Hands a live-only event to the watchers that want all."""
+        for subscription in self._by_run.get(event.run_id, ()):
+            if subscription.view is EventView.FULL:
+                subscription.offer(event)
+
+    def wants_live(self, run_id: str) -> bool:
+        """Whether any watcher of the run wants live-only events."""
+        return any(s.view is EventView.FULL for s in self._by_run.get(run_id, ()))

@@ -1,0 +1,126 @@
+"""A ledger entry as the event a stream shows. One entry makes at most one event, so a stream can be replayed at any age."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, cast
+
+from meshflow_grpc.domain.event import BASIC_EVENTS, EventType, RunEvent
+from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.domain.run import EventView
+from meshflow_grpc.domain.usage import grams, usd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+
+    Facts = Mapping[str, object]
+
+
+def event_of(entry: LedgerEntry) -> RunEvent | None:
+    """The event of an entry, or None for kinds that streams do not show."""
+    make = _MAKERS.get(entry.kind)
+    return make(entry) if make else None
+
+
+def visible(event: RunEvent, view: EventView) -> bool:
+    """Whether a view shows the event."""
+    return view is EventView.FULL or event.event_type in BASIC_EVENTS
+
+
+def output_text(payload: str | None) -> str | None:
+    """The text of an output payload; None when it is absent or was erased."""
+    if payload is None:
+        return None
+    document = json.loads(payload)
+    text = document.get("output") if isinstance(document, dict) else None
+    return text if isinstance(text, str) else None
+
+
+def _run_started(entry: LedgerEntry) -> RunEvent:
+    return RunEvent(EventType.RUN_STARTED, entry.run_id, entry.sequence, entry.time, step=0)
+
+
+def _step_ended(entry: LedgerEntry) -> RunEvent:
+    facts = cast("Facts", entry.facts)
+    tokens = cast("Mapping[str, int]", facts["tokens"])
+    confidence = cast("int | None", facts.get("confidence_ppm"))
+    carbon = cast("int", facts["carbon_ug"])
+    committed = entry.kind is EntryKind.STEP_COMMITTED
+    return RunEvent(
+        EventType.AGENT_COMPLETED if committed else EventType.NODE_COMPLETED,
+        entry.run_id,
+        entry.sequence,
+        entry.time,
+        agent_id=entry.node_id,
+        node_id=entry.node_id,
+        role=cast("str", facts["role"]) or None,
+        step=cast("int", facts["step"]),
+        tokens=tokens["input"] + tokens["output"],
+        cost_usd=usd(cast("int", facts["cost_nano_usd"])),
+        carbon_g=grams(carbon) if carbon else None,
+        uncertainty=None if confidence is None else round(1 - confidence / 1_000_000, 6),
+        output=output_text(entry.output),
+        reason=cast("str | None", facts.get("message")),
+        status=cast("str", facts["verdict"]),
+    )
+
+
+def _step_denied(entry: LedgerEntry) -> RunEvent:
+    facts = cast("Facts", entry.facts)
+    return RunEvent(
+        EventType.POLICY_VIOLATION,
+        entry.run_id,
+        entry.sequence,
+        entry.time,
+        agent_id=entry.node_id,
+        node_id=entry.node_id,
+        role=cast("str", facts["role"]) or None,
+        step=cast("int", facts["step"]),
+        blocked_by=cast("str", facts["blocked_by"]),
+        reason=cast("str", facts["message"]),
+    )
+
+
+def _loop_iterated(entry: LedgerEntry) -> RunEvent:
+    facts = cast("Facts", entry.facts)
+    return RunEvent(
+        EventType.LOOP_ITERATION,
+        entry.run_id,
+        entry.sequence,
+        entry.time,
+        node_id=entry.node_id,
+        loop_edge=cast("str", facts["edge"]),
+        loop_iteration=cast("int", facts["iteration"]),
+        loop_max=cast("int", facts["max"]),
+        reason="loop_exhausted" if facts["exhausted"] else None,
+    )
+
+
+def _run_finished(entry: LedgerEntry) -> RunEvent:
+    facts = cast("Facts", entry.facts)
+    tokens = cast("Mapping[str, int]", facts["tokens"])
+    return RunEvent(
+        EventType.RUN_COMPLETED,
+        entry.run_id,
+        entry.sequence,
+        entry.time,
+        tokens=tokens["input"] + tokens["output"],
+        cost_usd=usd(cast("int", facts["cost_nano_usd"])),
+        output=output_text(entry.output) or "",
+        blocked_by=cast("str | None", facts.get("blocked_by")),
+        reason=cast("str | None", facts.get("reason")),
+        status=cast("str", facts["status"]),
+    )
+
+
+_MAKERS: dict[EntryKind, Callable[[LedgerEntry], RunEvent]] = {
+    EntryKind.RUN_STARTED: _run_started,
+    EntryKind.STEP_COMMITTED: _step_ended,
+    EntryKind.STEP_FAILED: _step_ended,
+    EntryKind.STEP_CANCELLED: _step_ended,
+    EntryKind.STEP_DENIED: _step_denied,
+    EntryKind.LOOP_ITERATED: _loop_iterated,
+    EntryKind.RUN_FINISHED: _run_finished,
+}

@@ -1,0 +1,293 @@
+"""Drives one run through its graph, in a task of its own. Every transition is in the ledger before anyone sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, cast
+
+from meshflow_grpc.domain.event import EventType, RunEvent
+from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
+from meshflow_grpc.domain.run import RunOutcome, RunStatus
+from meshflow_grpc.domain.usage import ZERO_USAGE
+from meshflow_grpc.engine.prompt import node_input_json, node_prompt
+from meshflow_grpc.engine.run_record import finished_draft
+from meshflow_grpc.kernel.decision import Verdict
+from meshflow_grpc.kernel.state import Step
+from meshflow_grpc.kernel.uninterrupted import uninterrupted
+from meshflow_grpc.ports.storage import RunChange
+from meshflow_grpc.workflow import frontier
+from meshflow_grpc.workflow.condition import ConditionError, condition_variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.run import CancelReason, Run
+    from meshflow_grpc.domain.usage import Usage
+    from meshflow_grpc.engine.event_hub import EventHub
+    from meshflow_grpc.engine.recorder import PublishingRecorder
+    from meshflow_grpc.kernel.kernel import Kernel
+    from meshflow_grpc.kernel.state import RunContext, StepOutcome
+    from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.workflow.compiled import CompiledWorkflow
+    from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation, NodeRun, Progress
+
+_ENDS = {
+    Verdict.DENIED: RunStatus.BLOCKED,
+    Verdict.PAUSED: RunStatus.BLOCKED,
+    Verdict.FAILED: RunStatus.FAILED,
+    Verdict.CANCELLED: RunStatus.CANCELLED,
+}
+
+
+@dataclass(slots=True)
+class RunProgress:
+    """What happened in a run so far; rebuilt from the ledger on resume."""
+
+    graph: Progress
+    outputs: dict[NodeRun, str] = field(default_factory=dict)
+    labels: dict[NodeRun, frozenset[str]] = field(default_factory=dict)
+    usage: Usage = ZERO_USAGE
+    steps: int = 0
+    epoch: int = 1
+    last_output: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunTools:
+    """What every run of a process shares."""
+
+    kernel: Kernel
+    recorder: PublishingRecorder
+    hub: EventHub
+    clock: Clock
+
+
+class _Ended(Exception):  # noqa: N818 - control flow inside this file, not an error
+    """The run ends now with this outcome."""
+
+    def __init__(self, outcome: RunOutcome) -> None:
+        super().__init__(outcome.status.value)
+        self.outcome = outcome
+
+
+class RunExecutor:
+    """One run. ``drive`` returns it when it has ended."""
+
+    def __init__(
+        self,
+        tools: RunTools,
+        run: Run,
+        workflow: CompiledWorkflow,
+        context: RunContext,
+        task: str,
+        progress: RunProgress,
+    ) -> None:
+        self._tools = tools
+        self._run = run
+        self._workflow = workflow
+        self._context = context
+        self._task = task
+        self._progress = progress
+        self._stop: RunOutcome | None = None
+        self._finishing = False
+        self._driver: asyncio.Task[Run] | None = None
+
+    def cancel(self, reason: CancelReason, detail: str = "") -> None:
+        """Asks the run to end as cancelled. Too late when it is already ending."""
+        text = f"cancelled by {reason.value}" + (f": {detail}" if detail else "")
+        self._interrupt(RunOutcome(RunStatus.CANCELLED, reason=text))
+
+    def _interrupt(self, outcome: RunOutcome) -> None:
+        if self._finishing or self._stop is not None:
+            return
+        self._stop = outcome
+        if self._driver is not None:
+            self._driver.cancel()
+
+    def _out_of_time(self) -> None:
+        text = f"the run used its timeout_s={self._context.policy.timeout_s:g}; raise policy.timeout_s"
+        self._interrupt(RunOutcome(RunStatus.BLOCKED, blocked_by="budget_check", reason=text))
+
+    async def drive(self) -> Run:
+        """Takes steps until the run ends; records the end; returns the run. Raises LedgerUnavailableError."""
+        self._driver = cast("asyncio.Task[Run]", asyncio.current_task())
+        loop = asyncio.get_running_loop()
+        left = max(0.0, self._context.deadline - self._tools.clock.monotonic())
+        timer = loop.call_later(left, self._out_of_time)
+        try:
+            if self._stop is None:
+                await self._take_steps()
+            outcome = self._stop or self._completed()
+        except _Ended as end:
+            outcome = end.outcome
+        except asyncio.CancelledError:
+            if self._stop is None:
+                raise
+            self._driver.uncancel()
+            outcome = self._stop
+        finally:
+            timer.cancel()
+        self._finishing = True
+        return await uninterrupted(self._finish(outcome))
+
+    async def _take_steps(self) -> None:
+        ready = list(frontier.ready(self._progress.graph))
+        while ready:
+            if len(ready) == 1:
+                activation = ready[0]
+                ready = list(await self._advance(activation, await self._govern(activation)))
+            else:
+                await self._take_parallel(ready)
+                return
+
+    async def _take_parallel(self, ready: list[NodeActivation]) -> None:
+        """Branches side by side: each activates its successors at once, so a slow branch holds up no other."""
+        pending: dict[asyncio.Task[StepOutcome], NodeActivation] = {}
+        try:
+            while ready or pending:
+                for activation in ready:
+                    pending[asyncio.create_task(self._govern(activation))] = activation
+                done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                ready = []
+                for task in done:
+                    activation = pending.pop(task)
+                    ready.extend(await self._advance(activation, task.result()))
+        finally:
+            await _cancel_all(pending)
+
+    async def _govern(self, activation: NodeActivation) -> StepOutcome:
+        progress, node = self._progress, self._workflow.graph.node(activation.node_id)
+        progress.steps += 1
+        upstream = [(run.node_id, progress.outputs[run]) for run in activation.inputs]
+        labels = frozenset[str]().union(*(progress.labels[run] for run in activation.inputs))
+        step = Step(
+            run=self._context,
+            node=node,
+            step_id=f"{activation.node_id}#{activation.iteration}",
+            number=progress.steps,
+            prompt=node_prompt(self._task, upstream),
+            input_json=node_input_json(self._task, upstream),
+            labels=labels,
+            iteration=activation.iteration,
+            epoch=progress.epoch,
+        )
+        if self._tools.hub.wants_live(self._run.run_id):
+            self._tools.hub.publish_live(self._node_started(step))
+        return await self._tools.kernel.run_step(step)
+
+    def _node_started(self, step: Step) -> RunEvent:
+        return RunEvent(
+            EventType.NODE_STARTED,
+            self._run.run_id,
+            time=self._tools.clock.now(),
+            agent_id=step.node.id,
+            node_id=step.node.id,
+            role=step.node.role or None,
+            step=step.number,
+        )
+
+    async def _advance(self, activation: NodeActivation, outcome: StepOutcome) -> tuple[NodeActivation, ...]:
+        """Takes in how a step ended; returns what is ready because of it."""
+        progress = self._progress
+        progress.usage += outcome.usage
+        if outcome.verdict is not Verdict.COMMITTED:
+            status = _ENDS[outcome.verdict]
+            blocked_by = outcome.blocked_by if status is RunStatus.BLOCKED else None
+            raise _Ended(RunOutcome(status, progress.last_output, blocked_by, outcome.reason))
+        transition = settle(self._workflow, progress, activation.run, outcome.output, outcome.labels)
+        loops = [*((transition.loop,) if transition.loop else ()), *transition.exhausted]
+        if loops:
+            await self._record_loops(loops, exhausted=transition.exhausted)
+        return transition.activated
+
+    async def _record_loops(self, loops: Iterable[LoopIteration], *, exhausted: tuple[LoopIteration, ...]) -> None:
+        drafts = []
+        for loop in loops:
+            over = loop in exhausted
+            facts: dict[str, JsonValue] = {
+                "edge": f"{loop.edge.source}->{loop.edge.target}",
+                "exhausted": over,
+                "iteration": loop.iteration,
+                "max": loop.max_iterations,
+            }
+            step_id = f"{facts['edge']}#{loop.iteration}{'!' if over else ''}"
+            drafts.append(
+                EntryDraft(
+                    self._run.run_id,
+                    self._run.tenant_id,
+                    EntryKind.LOOP_ITERATED,
+                    self._tools.clock.now(),
+                    loop.edge.source,
+                    step_id,
+                    self._progress.epoch,
+                    facts,
+                )
+            )
+        await uninterrupted(self._tools.recorder.append(self._run.run_id, drafts))
+
+    def _completed(self) -> RunOutcome:
+        progress = self._progress
+        ends = frontier.results(progress.graph)
+        if len(ends) == 1:
+            return RunOutcome(RunStatus.COMPLETED, progress.outputs[ends[0]])
+        document = {run.node_id: progress.outputs[run] for run in ends}
+        return RunOutcome(
+            RunStatus.COMPLETED, json.dumps(document, ensure_ascii=False) if document else progress.last_output
+        )
+
+    async def _finish(self, outcome: RunOutcome) -> Run:
+        if outcome.status is not RunStatus.COMPLETED and not outcome.output:
+            outcome = replace(outcome, output=self._progress.last_output)
+        run, usage = self._run, self._progress.usage
+        draft = finished_draft(run, outcome, usage, self._tools.clock.now(), self._context.principal)
+        change = RunChange(None, outcome.status, outcome.output, outcome.blocked_by, outcome.reason)
+        (entry,) = await self._tools.recorder.append(run.run_id, (draft,), change)
+        return replace(
+            run,
+            status=outcome.status,
+            output=outcome.output,
+            usage=usage,
+            entries=entry.sequence,
+            head_hash=entry.hash,
+            update_time=entry.time,
+            blocked_by=outcome.blocked_by,
+            reason=outcome.reason,
+        )
+
+
+def settle(
+    workflow: CompiledWorkflow, progress: RunProgress, run: NodeRun, output: str, labels: frozenset[str]
+) -> frontier.Transition:
+    """Takes a committed output into the graph; raises _Ended when a condition on an edge cannot be evaluated."""
+    progress.outputs[run] = progress.last_output = output
+    progress.labels[run] = labels
+    if not workflow.graph.conditional_targets(run.node_id):
+        return frontier.complete(progress.graph, run)
+    variables = condition_variables(state={}, output=output, structured=_structured(output), iteration=run.iteration)
+    try:
+        truths = workflow.conditions.evaluate(run.node_id, variables)
+    except ConditionError as error:
+        raise _Ended(RunOutcome(RunStatus.FAILED, progress.last_output, None, str(error))) from error
+    return frontier.complete(progress.graph, run, truths)
+
+
+def _structured(output: str) -> dict[str, JsonValue] | None:
+    """The output as a JSON object, for conditions over its keys; None when it is text."""
+    if not output.lstrip().startswith("{"):
+        return None
+    try:
+        document = json.loads(output)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None
+
+
+async def _cancel_all(tasks: Iterable[asyncio.Task[StepOutcome]]) -> None:
+    remaining = [task for task in tasks if not task.done()]
+    for task in remaining:
+        task.cancel()
+    if remaining:
+        await asyncio.gather(*remaining, return_exceptions=True)

@@ -1,0 +1,60 @@
+"""A run's progress read back from its ledger: resume is a replay without side effects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.engine.events import output_text
+from meshflow_grpc.engine.executor import RunProgress, settle
+from meshflow_grpc.workflow import frontier
+from meshflow_grpc.workflow.frontier import NodeRun
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.workflow.compiled import CompiledWorkflow
+
+STEP_KINDS = frozenset(
+    {
+        EntryKind.STEP_COMMITTED,
+        EntryKind.STEP_DENIED,
+        EntryKind.STEP_FAILED,
+        EntryKind.STEP_CANCELLED,
+        EntryKind.STEP_PAUSED,
+    }
+)
+
+
+def replay(workflow: CompiledWorkflow, entries: Sequence[LedgerEntry]) -> RunProgress:
+    """Rebuilds progress from all entries of a run. Raises ValueError when a committed output is not readable any more."""
+    progress = RunProgress(frontier.start(workflow.graph))
+    for entry in entries:
+        if entry.kind is EntryKind.RUN_RESUMED:
+            progress.epoch += 1
+        elif entry.kind in STEP_KINDS:
+            progress.usage += usage_of(entry)
+            progress.steps = max(progress.steps, cast("int", entry.facts["step"]))
+            if entry.kind is EntryKind.STEP_COMMITTED:
+                _replay_commit(workflow, progress, entry)
+    return progress
+
+
+def _replay_commit(workflow: CompiledWorkflow, progress: RunProgress, entry: LedgerEntry) -> None:
+    output = output_text(entry.output)
+    if output is None:
+        message = f"the output of step {entry.step_id!r} is not readable any more"
+        raise ValueError(message)
+    labels = frozenset(cast("Sequence[str]", entry.facts["labels"]))
+    settle(workflow, progress, NodeRun(entry.node_id, cast("int", entry.facts["iteration"])), output, labels)
+
+
+def usage_of(entry: LedgerEntry) -> Usage:
+    """What a step's entry says it used."""
+    facts = entry.facts
+    tokens = cast("Mapping[str, int]", facts["tokens"])
+    steps = 0 if entry.kind in (EntryKind.STEP_DENIED, EntryKind.STEP_CANCELLED) else 1
+    cost, carbon = cast("int", facts["cost_nano_usd"]), cast("int", facts["carbon_ug"])
+    return Usage(tokens["input"], tokens["output"], cost, carbon, steps)

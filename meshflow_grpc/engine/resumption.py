@@ -1,0 +1,103 @@
+"""Takes up a run where its ledger ends: after a crash, a restart, or a time without a ledger."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import structlog
+
+from meshflow_grpc.domain.errors import MeshflowError
+from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
+from meshflow_grpc.domain.run import Principal, Run, RunOutcome, RunStatus
+from meshflow_grpc.engine.executor import RunExecutor
+from meshflow_grpc.engine.recovery import replay
+from meshflow_grpc.engine.run_record import finished_draft, origin_of, run_context
+from meshflow_grpc.governance.effective_policy import policy_from_json
+from meshflow_grpc.kernel.uninterrupted import uninterrupted
+from meshflow_grpc.ports.storage import RunChange
+from meshflow_grpc.workflow.digest import from_json
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.engine.active_run import ActiveRun
+    from meshflow_grpc.engine.admission import Admission
+    from meshflow_grpc.engine.executor import RunTools
+    from meshflow_grpc.ports.storage import Storage
+
+_log = structlog.get_logger(__name__)
+PAGE = 1000
+
+
+class Resumption:
+    """Resumes single runs; the engine decides which and when."""
+
+    def __init__(self, storage: Storage, tools: RunTools, admission: Admission) -> None:
+        self._storage = storage
+        self._tools = tools
+        self._admission = admission
+
+    async def resume(self, active: ActiveRun) -> Run:
+        """Drives the run to its end and returns it; a run that ended meanwhile is returned as it is. Raises LedgerUnavailableError."""
+        run = await self._storage.get_run(active.tenant_id, active.run_id)
+        if run.status is not RunStatus.RUNNING:
+            return run
+        entries = await self._all_entries(run)
+        try:
+            executor, epoch = self._restore(run, entries)
+        except (LookupError, ValueError, TypeError, MeshflowError) as error:
+            return await self._mark_failed(run, error)
+        draft = EntryDraft(
+            run.run_id,
+            run.tenant_id,
+            EntryKind.RUN_RESUMED,
+            self._tools.clock.now(),
+            step_id=f"resume#{epoch}",
+            facts={"actor": {"principal": "meshflow", "auth": "server"}, "policy_digest": run.policy_digest},
+        )
+        await uninterrupted(self._tools.recorder.append(run.run_id, (draft,)))
+        if not active.created.done():
+            active.created.set_result(run)
+        active.attach(executor)
+        return await executor.drive()
+
+    def _restore(self, run: Run, entries: tuple[LedgerEntry, ...]) -> tuple[RunExecutor, int]:
+        origin = origin_of(entries[0])
+        workflow = self._admission.runnable(from_json(origin.definition))
+        policy = policy_from_json(origin.policy)
+        progress = replay(workflow.compiled, entries)
+        progress.epoch += 1
+        clock = self._tools.clock
+        elapsed = _seconds_between(run.create_time, clock.now())
+        deadline = clock.monotonic() + max(0.0, policy.timeout_s - elapsed)
+        context = run_context(run, origin.principal, policy, workflow.agents, spent=progress.usage, deadline=deadline)
+        return RunExecutor(self._tools, run, workflow.compiled, context, origin.task, progress), progress.epoch
+
+    async def _mark_failed(self, run: Run, error: Exception) -> Run:
+        _log.error("run_not_resumable", run_id=run.run_id, error=str(error))
+        outcome = RunOutcome(RunStatus.FAILED, run.output, None, f"the run could not be resumed: {error}")
+        server = Principal("meshflow", run.tenant_id, method="server")
+        draft = finished_draft(run, outcome, run.usage, self._tools.clock.now(), server)
+        change = RunChange(None, outcome.status, outcome.output, None, outcome.reason)
+        (entry,) = await uninterrupted(self._tools.recorder.append(run.run_id, (draft,), change))
+        return replace(
+            run,
+            status=outcome.status,
+            reason=outcome.reason,
+            entries=entry.sequence,
+            head_hash=entry.hash,
+            update_time=entry.time,
+        )
+
+    async def _all_entries(self, run: Run) -> tuple[LedgerEntry, ...]:
+        entries: list[LedgerEntry] = []
+        while True:
+            page = await self._storage.entries(run.tenant_id, run.run_id, after_sequence=len(entries), limit=PAGE)
+            entries.extend(page)
+            if len(page) < PAGE:
+                return tuple(entries)
+
+
+def _seconds_between(earlier: str, later: str) -> float:
+    return max(0.0, (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds())

@@ -1,0 +1,126 @@
+"""What the ledger keeps about a run as a whole: its first entry, from which it can be resumed, and its last."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
+from meshflow_grpc.domain.run import Principal, Run, RunStatus
+from meshflow_grpc.governance.budget import Budget, BudgetLimits
+from meshflow_grpc.kernel.state import RunContext
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.policy import Policy
+    from meshflow_grpc.domain.run import RunOutcome
+    from meshflow_grpc.domain.usage import Usage
+    from meshflow_grpc.engine.admission import AdmittedRun
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class RunOrigin:
+    """What a run was started with, read back from its first entry."""
+
+    principal: Principal
+    task: str
+    definition: Mapping[str, JsonValue]
+    policy: Mapping[str, JsonValue]
+
+
+def new_run(admitted: AdmittedRun, run_id: str, now: str) -> Run:
+    """The run as it stands before its first step."""
+    request, workflow = admitted.request, admitted.workflow.compiled.workflow
+    return Run(
+        run_id=run_id,
+        tenant_id=admitted.principal.tenant_id,
+        workflow=workflow.name,
+        status=RunStatus.RUNNING,
+        policy_digest=admitted.policy.digest,
+        policy=admitted.policy.json,
+        create_time=now,
+        update_time=now,
+        principal_id=admitted.principal.id,
+        session_id=request.session_id,
+        request_id=request.request_id,
+        labels=dict(request.labels),
+    )
+
+
+def started_draft(admitted: AdmittedRun, run: Run) -> EntryDraft:
+    """The run_started entry; its payload holds all that a resume needs."""
+    principal, workflow = admitted.principal, admitted.workflow
+    policy = _json(admitted.policy.json)
+    task = _json(admitted.task)
+    facts: dict[str, JsonValue] = {
+        "actor": {"principal": principal.id, "auth": principal.method},
+        "labels": dict(run.labels),
+        "policy_digest": run.policy_digest,
+        "request_id": run.request_id,
+        "session_id": run.session_id,
+        "workflow": run.workflow,
+        "workflow_digest": workflow.compiled.digest,
+    }
+    return EntryDraft(
+        run_id=run.run_id,
+        tenant_id=run.tenant_id,
+        kind=EntryKind.RUN_STARTED,
+        time=run.create_time,
+        facts=facts,
+        input=f'{{"policy":{policy},"task":{task},"workflow":{workflow.definition}}}',
+    )
+
+
+def origin_of(entry: LedgerEntry) -> RunOrigin:
+    """Reads the run_started entry; raises ValueError when its payload is gone or not ours."""
+    if entry.kind is not EntryKind.RUN_STARTED or entry.input is None:
+        message = f"run {entry.run_id} has no readable start"
+        raise ValueError(message)
+    payload = cast("dict[str, JsonValue]", json.loads(entry.input))
+    actor = cast("Mapping[str, str]", entry.facts["actor"])
+    principal = Principal(actor["principal"], entry.tenant_id, method=actor["auth"])
+    definition = cast("Mapping[str, JsonValue]", payload["workflow"])
+    return RunOrigin(
+        principal, cast("str", payload["task"]), definition, cast("Mapping[str, JsonValue]", payload["policy"])
+    )
+
+
+def finished_draft(run: Run, outcome: RunOutcome, usage: Usage, now: str, principal: Principal) -> EntryDraft:
+    """The run_finished entry."""
+    facts: dict[str, JsonValue] = {
+        "actor": {"principal": principal.id, "auth": principal.method},
+        "blocked_by": outcome.blocked_by,
+        "carbon_ug": usage.carbon_ug,
+        "cost_nano_usd": usage.cost_nano_usd,
+        "policy_digest": run.policy_digest,
+        "reason": outcome.reason,
+        "status": outcome.status.value,
+        "steps": usage.steps,
+        "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
+    }
+    output = _json({"output": outcome.output})
+    return EntryDraft(run.run_id, run.tenant_id, EntryKind.RUN_FINISHED, now, facts=facts, output=output)
+
+
+def run_context(
+    run: Run, principal: Principal, policy: Policy, agents: Mapping[str, str], *, spent: Usage, deadline: float
+) -> RunContext:
+    """What the run's steps share; ``deadline`` is monotonic, in seconds."""
+    carbon = policy.carbon_budget_g if policy.enable_environmental else None
+    limits = BudgetLimits.of(policy.budget_usd, policy.budget_tokens, policy.max_steps, carbon)
+    return RunContext(
+        run_id=run.run_id,
+        tenant_id=run.tenant_id,
+        principal=principal,
+        policy=policy,
+        policy_digest=run.policy_digest,
+        agents=agents,
+        budget=Budget(limits, spent),
+        deadline=deadline,
+    )

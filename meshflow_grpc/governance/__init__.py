@@ -1,0 +1,1 @@
+"""The rules of governance: pure decisions, no I/O, no clock."""

@@ -1,0 +1,106 @@
+"""Budgets reserved before spend and settled after: the sum of what is reserved and spent never exceeds the budget."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.usage import MICRO_PER_GRAM, ZERO_USAGE, Usage, nano_usd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLimits:
+    """Most a run may use: nano-USD, tokens, steps, and micrograms of CO2 equivalent (None = carbon is not limited)."""
+
+    cost_nano_usd: int
+    tokens: int
+    steps: int
+    carbon_ug: int | None
+
+    @classmethod
+    def of(cls, budget_usd: float, budget_tokens: int, max_steps: int, carbon_budget_g: float | None) -> BudgetLimits:
+        """Limits from a policy's fields; carbon in grams."""
+        carbon = None if carbon_budget_g is None else round(carbon_budget_g * MICRO_PER_GRAM)
+        return cls(nano_usd(budget_usd), budget_tokens, max_steps, carbon)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Why a reservation was refused: the field of the policy, its limit, and what is left and needed, in the field's unit."""
+
+    field: str
+    limit: str
+    left: str
+    needed: str
+
+    def __str__(self) -> str:
+        return f"needs up to {self.needed}, but only {self.left} of {self.field}={self.limit} is left"
+
+
+class Budget:
+    """Budget of one run. Synchronous and single-threaded: a reservation is atomic however many branches run."""
+
+    __slots__ = ("_limits", "_reserved", "_spent")
+
+    def __init__(self, limits: BudgetLimits, spent: Usage = ZERO_USAGE) -> None:
+        self._limits = limits
+        self._spent = spent
+        self._reserved = ZERO_USAGE
+
+    @property
+    def spent(self) -> Usage:
+        """What was settled."""
+        return self._spent
+
+    @property
+    def reserved(self) -> Usage:
+        """What is reserved and not yet settled."""
+        return self._reserved
+
+    def reserve(self, worst_case: Usage) -> Shortfall | None:
+        """Reserves the worst case of a step, or says which limit forbids it and reserves nothing."""
+        short = next(self.shortfalls(worst_case), None)
+        if short is None:
+            self._reserved = self._reserved + worst_case
+        return short
+
+    def settle(self, reservation: Usage, actual: Usage) -> None:
+        """Turns a reservation into what was really used."""
+        self._reserved = minus(self._reserved, reservation)
+        self._spent = self._spent + actual
+
+    def shortfalls(self, need: Usage) -> Iterator[Shortfall]:
+        """Every limit that the need would exceed on top of what is spent and reserved; reserves nothing."""
+        limits, used = self._limits, self._spent + self._reserved
+        if (left := limits.steps - used.steps) < need.steps:
+            yield Shortfall(
+                "max_steps", str(limits.steps), str(left), f"{need.steps} more step{'s' * (need.steps > 1)}"
+            )
+        if (left := limits.cost_nano_usd - used.cost_nano_usd) < need.cost_nano_usd:
+            yield Shortfall("budget_usd", _usd(limits.cost_nano_usd), _usd(left), _usd(need.cost_nano_usd))
+        if (left := limits.tokens - used.tokens) < need.tokens:
+            yield Shortfall("budget_tokens", str(limits.tokens), str(left), f"{need.tokens} tokens")
+        if limits.carbon_ug is not None and (left := limits.carbon_ug - used.carbon_ug) < need.carbon_ug:
+            yield Shortfall("carbon_budget_g", _g(limits.carbon_ug), _g(left), _g(need.carbon_ug))
+
+
+def minus(a: Usage, b: Usage) -> Usage:
+    """Field-wise difference."""
+    return Usage(
+        a.input_tokens - b.input_tokens,
+        a.output_tokens - b.output_tokens,
+        a.cost_nano_usd - b.cost_nano_usd,
+        a.carbon_ug - b.carbon_ug,
+        a.steps - b.steps,
+    )
+
+
+def _usd(nano: int) -> str:
+    return f"${nano / 1e9:.9f}".rstrip("0").rstrip(".")
+
+
+def _g(micrograms: int) -> str:
+    return f"{micrograms / 1e6:.6f}".rstrip("0").rstrip(".") + " g"

@@ -1,0 +1,80 @@
+"""Rules compiled: a combined first pass says which may apply, then each of those finds its spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from meshflow_grpc.governance.detection.finding import Finding
+from meshflow_grpc.governance.detection.matcher import TriggerSet, compile_pattern
+from meshflow_grpc.governance.detection.rule import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """A rule with its compiled pattern."""
+
+    rule: Rule
+    pattern: Any
+
+    def locate(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Byte spans of the rule's items. A refused candidate is searched again from its second word."""
+        rule, position = self.rule, 0
+        while position is not None:
+            matches, position = self.pattern.finditer(data, position), None
+            for match in matches:
+                start, end = match.span(rule.group)
+                if rule.check is None:
+                    yield start, end
+                    continue
+                candidate = data[start:end].decode("utf-8", "replace")
+                kept = rule.check(candidate)
+                if kept == len(candidate):
+                    yield start, end
+                    continue
+                if kept:
+                    position = start + len(candidate[:kept].encode("utf-8", "replace"))
+                    yield start, position
+                else:
+                    position = start if start > match.start() else _second_word(data, start, match.end())
+                break
+
+    def found(self, data: bytes) -> list[Finding]:
+        """The rule's findings, spans in bytes."""
+        rule = self.rule
+        return [Finding(rule.category, rule.kind, start, end) for start, end in self.locate(data) if end > start]
+
+
+def _second_word(data: bytes, start: int, end: int) -> int:
+    places = [place for mark in b" -:" if (place := data.find(mark, start + 1, end)) > 0]
+    return min(places, default=end - 1) + 1
+
+
+class RuleSet:
+    """Rules that are told apart by one automaton pass."""
+
+    __slots__ = ("_locators", "match")
+
+    def __init__(self, rules: Iterable[Rule], extra_triggers: Iterable[str] = (), utf8: bool = False) -> None:
+        by_trigger: dict[str, list[Locator]] = {}
+        for rule in rules:
+            by_trigger.setdefault(rule.trigger or rule.pattern, []).append(
+                Locator(rule, compile_pattern(rule.pattern, utf8))
+            )
+        self._locators = list(by_trigger.values())
+        self.match = TriggerSet([*by_trigger, *extra_triggers], utf8).match
+
+    def __len__(self) -> int:
+        """The number of triggers; hits at and above it are the extra ones."""
+        return len(self._locators)
+
+    def triggered(self, hits: Iterable[int], direction: str) -> list[Locator]:
+        """The rules worth a closer look in this direction."""
+        return [
+            locator
+            for hit in hits
+            if hit < len(self._locators)
+            for locator in self._locators[hit]
+            if locator.rule.direction in ("", direction)
+        ]

@@ -1,0 +1,210 @@
+"""The scanner: one automaton pass over the text, a closer look where it hit, and the same again for what was hidden in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from meshflow_grpc.governance.detection.attack_rules import ENGLISH_ATTACKS
+from meshflow_grpc.governance.detection.clinical_rules import CLINICAL_CONTEXT, CLINICAL_RULES, CONTACT_CONTEXT
+from meshflow_grpc.governance.detection.encodings import ASCII_ENCODINGS, Encoding, hidden_bytes
+from meshflow_grpc.governance.detection.finding import CLEAN, Finding, ScanResult
+from meshflow_grpc.governance.detection.matcher import code_point_offsets
+from meshflow_grpc.governance.detection.normalization import FoldedPlaces, fold
+from meshflow_grpc.governance.detection.personal_rules import PERSONAL_RULES
+from meshflow_grpc.governance.detection.rule_set import RuleSet
+from meshflow_grpc.governance.detection.secret_rules import SECRET_RULES
+from meshflow_grpc.governance.detection.world_attack_rules import (
+    SQUASHED_ATTACKS,
+    WORLD_LATIN_ATTACKS,
+    WORLD_NATIVE_ATTACKS,
+)
+
+ATTACK_RULES = ENGLISH_ATTACKS + WORLD_LATIN_ATTACKS + SQUASHED_ATTACKS
+DATA_RULES = PERSONAL_RULES + CLINICAL_RULES + SECRET_RULES
+WINDOW = 65_536
+"""Code points scanned at once; longer texts are scanned in windows."""
+OVERLAP = 8_192
+"""Code points two neighbouring windows share: longer than any single item."""
+MAX_DEPTH = 3
+"""Encodings inside encodings that are unwrapped."""
+
+_DATA_CATEGORIES = frozenset({"pii", "phi", "secret"})
+_CONTEXTS = {"clinical": CLINICAL_CONTEXT, "contact": CONTACT_CONTEXT}
+
+
+class TextScanner:
+    """Finds attacks, secrets and personal data. Immutable; build it once per process and share it between threads."""
+
+    __slots__ = ("_attacks", "_data", "_native")
+
+    def __init__(self) -> None:
+        """Compiles all rules; takes a fraction of a second."""
+        self._attacks = RuleSet(ATTACK_RULES)
+        self._data = RuleSet(DATA_RULES, (*_CONTEXTS.values(), *(encoding.trigger for encoding in ASCII_ENCODINGS)))
+        self._native = RuleSet(WORLD_NATIVE_ATTACKS, utf8=True)
+        self.scan_input("warm up")
+
+    def scan_input(self, text: str) -> ScanResult:
+        """Scans what goes into a step: a task, a prompt, a document, a tool's answer."""
+        return self._scan(text, "input")
+
+    def scan_output(self, text: str) -> ScanResult:
+        """Scans what a step produced."""
+        return self._scan(text, "output")
+
+    def _scan(self, text: str, direction: str) -> ScanResult:
+        if len(text) <= WINDOW:
+            findings = self._read(text, direction, MAX_DEPTH)
+        else:
+            findings = [
+                _moved(finding, start)
+                for start in range(0, len(text) - OVERLAP, WINDOW - OVERLAP)
+                for finding in self._read(text[start : start + WINDOW], direction, MAX_DEPTH)
+            ]
+        return ScanResult(tuple(_widest(findings))) if findings else CLEAN
+
+    def _read(self, text: str, direction: str, depth: int) -> list[Finding]:
+        """Findings of one window or one decoded reading, spans within it."""
+        data = text.encode("utf-8", "surrogatepass")
+        attack_hits, data_hits = self._attacks.match(data), self._data.match(data)
+        ascii_only = len(data) == len(text)
+        if ascii_only and attack_hits is None and data_hits is None:
+            return []
+        findings = [
+            finding
+            for locator in self._attacks.triggered(attack_hits or (), direction)
+            for finding in locator.found(data)
+        ]
+        findings += self._data_findings(data, data_hits or ())
+        if not ascii_only:
+            native_hits = self._native.match(data) or ()
+            findings += (
+                finding for locator in self._native.triggered(native_hits, direction) for finding in locator.found(data)
+            )
+            findings = _in_code_points(data, findings)
+            findings += self._folded(text, direction, depth, findings)
+        if depth and data_hits:
+            findings += self._decoded(text, data, data_hits, direction, depth, findings)
+        return findings
+
+    def _data_findings(self, data: bytes, hits: Sequence[int]) -> list[Finding]:
+        locators = self._data.triggered(hits, "")
+        findings = [finding for locator in locators if not locator.rule.context for finding in locator.found(data)]
+        waiting = [locator for locator in locators if locator.rule.context]
+        if waiting:
+            contexts = self._contexts(hits, findings)
+            findings += (
+                finding for locator in waiting if locator.rule.context in contexts for finding in locator.found(data)
+            )
+        return findings
+
+    def _contexts(self, hits: Iterable[int], findings: Iterable[Finding]) -> frozenset[str]:
+        """What kind of text this is, by its words and by what was already found in it."""
+        categories = {finding.category for finding in findings}
+        names = {name for place, name in enumerate(_CONTEXTS, len(self._data)) if place in hits}
+        if "phi" in categories or "clinical" in names:
+            return frozenset({"clinical", "personal", "contact"})
+        return frozenset({"personal", "contact"}) if "pii" in categories else frozenset(names)
+
+    def _folded(self, text: str, direction: str, depth: int, known: list[Finding]) -> list[Finding]:
+        """Findings in what the text looks like, where it differs from what it is."""
+        folded = fold(text)
+        if folded == text:
+            return []
+        findings = [
+            replace(finding, start=start, end=end, layer="variation_selectors")
+            for start, end, reading in hidden_bytes(text)
+            for finding in self._read(reading, direction, max(depth - 1, 0))
+        ]
+        inner = self._read_folded(folded, direction, depth)
+        if inner:
+            places = FoldedPlaces(text)
+            findings += _new((_moved_to(finding, *places.span(finding.start, finding.end)) for finding in inner), known)
+        return findings
+
+    def _read_folded(self, folded: str, direction: str, depth: int) -> list[Finding]:
+        data = folded.encode("utf-8", "surrogatepass")
+        hits = self._data.match(data) or ()
+        attacks = self._attacks.triggered(self._attacks.match(data) or (), direction)
+        findings = [finding for locator in attacks for finding in locator.found(data)]
+        findings = _in_code_points(data, findings + self._data_findings(data, hits))
+        return findings + (self._decoded(folded, data, hits, direction, depth, findings) if depth else [])
+
+    def _decoded(
+        self, text: str, data: bytes, hits: Iterable[int], direction: str, depth: int, known: list[Finding]
+    ) -> list[Finding]:
+        """Findings in what is encoded in the text."""
+        first = len(self._data) + len(_CONTEXTS)
+        encodings = [ASCII_ENCODINGS[hit - first] for hit in hits if hit >= first]
+        return _new(
+            (finding for encoding in encodings for finding in self._unwrapped(encoding, text, data, direction, depth)),
+            known,
+        )
+
+    def _unwrapped(self, encoding: Encoding, text: str, data: bytes, direction: str, depth: int) -> Iterator[Finding]:
+        readings = list(encoding.blobs(data))
+        places = code_point_offsets(data, (offset for first, last, _ in readings for offset in (first, last)))
+        for first, last, reading in readings:
+            start, end = places[first], places[last]
+            if reading == text[start:end]:
+                continue
+            for finding in self._read(reading, direction, depth - 1):
+                if not encoding.attacks_only or finding.category not in _DATA_CATEGORIES:
+                    yield _placed(finding, encoding, start, end)
+
+
+def _widest(findings: list[Finding]) -> list[Finding]:
+    """Ordered by place, without findings that lie inside another of the same kind."""
+    kept: list[Finding] = []
+    reach: dict[str, int] = {}
+    for finding in sorted(set(findings), key=_place):
+        if finding.end > reach.get(finding.kind, -1):
+            reach[finding.kind] = finding.end
+            kept.append(finding)
+    return kept
+
+
+def _place(finding: Finding) -> tuple[int, int, str, str, str]:
+    return finding.start, -finding.end, finding.category, finding.kind, finding.layer
+
+
+def _moved_to(finding: Finding, start: int, end: int) -> Finding:
+    return replace(finding, start=start, end=end, layer="normalized" if finding.layer == "plain" else finding.layer)
+
+
+def _moved(finding: Finding, offset: int) -> Finding:
+    return replace(finding, start=finding.start + offset, end=finding.end + offset) if offset else finding
+
+
+def _in_code_points(data: bytes, findings: list[Finding]) -> list[Finding]:
+    if not findings:
+        return findings
+    places = code_point_offsets(data, (offset for finding in findings for offset in (finding.start, finding.end)))
+    return [
+        replace(finding, start=places[finding.start], end=max(places[finding.end], places[finding.start] + 1))
+        for finding in findings
+    ]
+
+
+def _placed(finding: Finding, encoding: Encoding, start: int, end: int) -> Finding:
+    match encoding.alignment:
+        case "same":
+            inner = (start + finding.start, start + finding.end)
+        case "mirrored":
+            inner = (end - finding.end, end - finding.start)
+        case _:
+            inner = (start, end)
+    return replace(finding, start=inner[0], end=inner[1], layer=encoding.layer)
+
+
+def _new(findings: Iterable[Finding], known: list[Finding]) -> list[Finding]:
+    """Those that do not repeat a known finding of the same kind within their span."""
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for finding in known:
+        spans.setdefault(finding.kind, []).append((finding.start, finding.end))
+    return [
+        finding
+        for finding in findings
+        if not any(start < finding.end and finding.start < end for start, end in spans.get(finding.kind, ()))
+    ]

@@ -1,0 +1,61 @@
+"""Which stage enforces which policy field. A field that is not here is refused, never accepted and ignored."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, PolicyFieldNotEnforcedError
+from meshflow_grpc.domain.policy import CircuitBreakerConfig, HumanInLoopConfig, Policy, PolicyMode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENFORCED_BY: dict[str, str] = {
+    "mode": "policy_evaluation",
+    "budget_usd": "budget_check",
+    "budget_tokens": "budget_check",
+    "max_steps": "budget_check",
+    "timeout_s": "budget_check",
+    "step_timeout_s": "execution",
+    "enable_guardian": "input_guardrails",
+    "enable_environmental": "budget_check",
+    "carbon_budget_g": "budget_check",
+    "circuit_breaker": "execution",
+    "scrub_pii": "sensitive_data_scan",
+    "max_output_chars": "output_guardrails",
+}
+
+ENFORCED_MODES = frozenset({PolicyMode.DEV, PolicyMode.STANDARD})
+
+POLICY_FIELDS = tuple(f.name for f in dataclasses.fields(Policy))
+NESTED_FIELDS: dict[str, tuple[str, ...]] = {
+    "circuit_breaker": tuple(f.name for f in dataclasses.fields(CircuitBreakerConfig)),
+    "human_in_loop": tuple(f.name for f in dataclasses.fields(HumanInLoopConfig)),
+}
+
+
+def require_enforced(fields: Mapping[str, object], *, path: str = "policy") -> None:
+    """Raises for a policy field that is unknown (InvalidRequestError) or not enforced here (PolicyFieldNotEnforcedError)."""
+    unknown = [name for name in fields if name not in POLICY_FIELDS]
+    if unknown:
+        raise InvalidRequestError.of(*(FieldViolation(f"{path}.{n}", _unknown(n)) for n in unknown))
+    idle = [
+        FieldViolation(f"{path}.{name}", "is not enforced by this server, so it is refused; leave it out")
+        for name in fields
+        if name not in ENFORCED_BY
+    ]
+    mode = fields.get("mode")
+    if isinstance(mode, PolicyMode) and mode not in ENFORCED_MODES:
+        known = ", ".join(sorted(ENFORCED_MODES))
+        idle.append(
+            FieldViolation(f"{path}.mode", f"mode {mode.value!r} is not enforced by this server; use one of: {known}")
+        )
+    if idle:
+        raise PolicyFieldNotEnforcedError.of(*idle)
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, POLICY_FIELDS, n=1)
+    return f"is not a policy field; did you mean {near[0]!r}?" if near else "is not a policy field"

@@ -1,0 +1,1 @@
+"""The step kernel: one agent step through the fifteen stages."""

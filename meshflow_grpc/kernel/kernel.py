@@ -1,0 +1,177 @@
+"""Runs one step through the fifteen stages. The only way to execute anything."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from meshflow_grpc.domain.usage import ZERO_USAGE
+from meshflow_grpc.governance.budget import minus
+from meshflow_grpc.kernel.decision import Deny, Fail, Pause, Verdict
+from meshflow_grpc.kernel.pipeline import FIFTEEN_STAGES, STAGE_NAMES
+from meshflow_grpc.kernel.stage import Check, Noted
+from meshflow_grpc.kernel.stages.audit_ledger import AuditLedger, StepEnd
+from meshflow_grpc.kernel.stages.execution import ExecutionStage
+from meshflow_grpc.kernel.stages.sla_record import SlaRecord
+from meshflow_grpc.kernel.state import StepOutcome, StepState
+from meshflow_grpc.kernel.uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.usage import Usage
+    from meshflow_grpc.kernel.decision import Refusal
+    from meshflow_grpc.kernel.ports import KernelPorts
+    from meshflow_grpc.kernel.state import Step
+
+_log = structlog.get_logger(__name__)
+
+_VERDICTS: Final = {Deny: Verdict.DENIED, Pause: Verdict.PAUSED, Fail: Verdict.FAILED}
+_WORDS: Final = {Deny: "deny", Pause: "pause", Fail: "fail"}
+_ALLOWED: Final[tuple[JsonValue, ...]] = tuple({"stage": name, "decision": "allow"} for name in STAGE_NAMES)
+_SKIPPED: Final[tuple[JsonValue, ...]] = tuple({"stage": name, "decision": "skip"} for name in STAGE_NAMES)
+_EXECUTION: Final = STAGE_NAMES.index("execution")
+_LEDGER: Final = STAGE_NAMES.index("audit_ledger")
+
+
+class Kernel:
+    """Holds the stages, built once per process."""
+
+    def __init__(self, ports: KernelPorts) -> None:
+        self._ports = ports
+        stages = [stage(ports) for stage in FIFTEEN_STAGES]
+        self._before = tuple(s for s in stages[:_EXECUTION] if isinstance(s, Check))
+        self._execution = next(s for s in stages if isinstance(s, ExecutionStage))
+        self._after = next(s for s in stages[_EXECUTION + 1 :] if isinstance(s, Check))
+        self._ledger = next(s for s in stages if isinstance(s, AuditLedger))
+        self._sla = next(s for s in stages if isinstance(s, SlaRecord))
+
+    async def run_step(self, step: Step) -> StepOutcome:
+        """Governs one step and returns how it ended, with its durable entry.
+
+        Raises LedgerUnavailableError when the entry cannot be made durable: the output is then not released. Cancellation is recorded
+        as a cancelled step before it propagates.
+        """
+        state = StepState(step, step.prompt, step.labels, step.node.risk, self._ports.clock.monotonic())
+        passage = _Passage(state)
+        cancelled = False
+        for index, stage in enumerate(self._before):
+            if not passage.take(index, _guarded(stage, passage.state)):
+                break
+        else:
+            cancelled = not await self._execute(passage)
+        outcome = await self._record(passage, cancelled=cancelled)
+        if cancelled:
+            raise asyncio.CancelledError
+        return outcome
+
+    async def _execute(self, passage: _Passage) -> bool:
+        """Stages 12 and 13. Returns False when the step was cancelled."""
+        try:
+            result = await self._execution.apply(passage.state)
+        except asyncio.CancelledError:
+            return False
+        except Exception:  # noqa: BLE001 - fail closed: whatever execution raises fails the step
+            _log.exception("stage_failed", stage=STAGE_NAMES[_EXECUTION], step=passage.state.step.step_id)
+            result = Fail("STAGE_FAILED", "stage execution failed; nothing was released")
+        if passage.take(_EXECUTION, result):
+            passage.take(_EXECUTION + 1, _guarded(self._after, passage.state))
+        return True
+
+    async def _record(self, passage: _Passage, *, cancelled: bool) -> StepOutcome:
+        """Stages 14 and 15: always, and not to be cancelled."""
+        end = self._end(passage, cancelled=cancelled)
+        run = end.state.step.run
+        entry = await uninterrupted(self._ledger.record(end))
+        run.budget.settle(end.state.reserved, minus(end.usage, passage.prepaid))
+        self._sla.observe(end)
+        return StepOutcome(
+            end.state.step,
+            end.verdict,
+            entry,
+            (end.state.output or "") if end.verdict is Verdict.COMMITTED else "",
+            end.usage,
+            end.state.labels,
+            end.blocked_by,
+            end.message,
+        )
+
+    def _end(self, passage: _Passage, *, cancelled: bool) -> StepEnd:
+        state, refusal = passage.state, passage.refusal
+        latency = round((self._ports.clock.monotonic() - state.started) * 1000)
+        stages = passage.stages(cancelled=cancelled)
+        sla = self._sla.judge(state.step.node, latency)
+        if cancelled:
+            return StepEnd(
+                state,
+                Verdict.CANCELLED,
+                stages,
+                ZERO_USAGE,
+                latency,
+                sla,
+                "execution",
+                "CANCELLED",
+                "the run was cancelled",
+            )
+        if refusal is None:
+            usage = state.execution.usage if state.execution else ZERO_USAGE
+            return StepEnd(state, Verdict.COMMITTED, stages, usage, latency, sla)
+        remedy = getattr(refusal, "remedy", "")
+        message = f"{refusal.message}; {remedy}" if remedy else refusal.message
+        verdict = _VERDICTS[type(refusal)]
+        return StepEnd(state, verdict, stages, passage.usage, latency, sla, passage.refused_by, refusal.reason, message)
+
+
+class _Passage:
+    """One step on its way: the current state and what each stage decided."""
+
+    __slots__ = ("_decided", "prepaid", "refusal", "refused_by", "state")
+
+    def __init__(self, state: StepState) -> None:
+        self.state = state
+        self._decided: list[JsonValue] = []
+        self.refusal: Refusal | None = None
+        self.refused_by: str | None = None
+        self.prepaid = ZERO_USAGE
+
+    def take(self, index: int, result: StepState | Noted | Refusal) -> bool:
+        """Notes a stage's answer; returns whether the step goes on."""
+        if isinstance(result, StepState):
+            self.state = result
+            self._decided.append(_ALLOWED[index])
+            if result.execution is not None:
+                self.prepaid = result.execution.prepaid
+            return True
+        if isinstance(result, Noted):
+            self.state = result.state
+            self._decided.append({"stage": STAGE_NAMES[index], "decision": result.decision, "reason": result.reason})
+            return True
+        self.refusal, self.refused_by = result, STAGE_NAMES[index]
+        self._decided.append({"stage": STAGE_NAMES[index], "decision": _WORDS[type(result)], "reason": result.reason})
+        if isinstance(result, Fail):
+            self.prepaid = result.prepaid
+        return False
+
+    @property
+    def usage(self) -> Usage:
+        """What a refused step used: what its attempts may have cost."""
+        if isinstance(self.refusal, Fail):
+            return self.refusal.usage
+        return self.state.execution.usage if self.state.execution else ZERO_USAGE
+
+    def stages(self, *, cancelled: bool) -> list[JsonValue]:
+        """All fifteen decisions, in order."""
+        decided = list(self._decided)
+        if cancelled:
+            decided.append({"stage": STAGE_NAMES[_EXECUTION], "decision": "cancel", "reason": "CANCELLED"})
+        return [*decided, *_SKIPPED[len(decided) : _LEDGER], *_ALLOWED[_LEDGER:]]
+
+
+def _guarded(stage: Check, state: StepState) -> StepState | Noted | Refusal:
+    """Fail closed: a stage that raises denies the step."""
+    try:
+        return stage.apply(state)
+    except Exception:  # noqa: BLE001 - fail closed: whatever a stage raises denies the step
+        _log.exception("stage_failed", stage=stage.name, step=state.step.step_id)
+        return Deny("STAGE_FAILED", f"stage {stage.name} failed; the step was denied", "report this with the run id")

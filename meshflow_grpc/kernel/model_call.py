@@ -1,0 +1,71 @@
+"""A step of an agent node as a call of its model: the request, its worst case, and what it used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.ports.provider import ModelRequest
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.policy import Policy
+    from meshflow_grpc.domain.workflow import Node
+    from meshflow_grpc.kernel.ports import KernelPorts
+    from meshflow_grpc.kernel.state import StepState
+    from meshflow_grpc.ports.provider import ModelReply
+
+DEFAULT_MAX_OUTPUT_TOKENS = 1024
+# A placeholder of redaction can be longer than the text it stands for.
+REDACTION_GROWTH = 2
+
+
+def _text(node: Node, key: str) -> str:
+    value = node.config.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def max_output_tokens(node: Node) -> int:
+    """Most tokens one answer of the node may have."""
+    value = node.config.get("max_output_tokens")
+    return value if isinstance(value, int) else DEFAULT_MAX_OUTPUT_TOKENS
+
+
+def model_request(state: StepState, attempt: int, default_model: str) -> ModelRequest:
+    """The request of one attempt; the prompt is the one that passed the input stages."""
+    node, run = state.step.node, state.step.run
+    return ModelRequest(
+        run_id=run.run_id,
+        agent_id=node.id,
+        role=node.role,
+        model=_text(node, "model") or default_model,
+        system=_text(node, "system"),
+        prompt=state.prompt,
+        max_output_tokens=max_output_tokens(node),
+        attempt=attempt,
+        iteration=state.step.iteration,
+        config=node.config,
+    )
+
+
+def worst_case(node: Node, prompt: str, policy: Policy, ports: KernelPorts) -> Usage:
+    """Most that one attempt of the node can use."""
+    provider = ports.provider
+    model = _text(node, "model") or provider.default_model
+    growth = REDACTION_GROWTH if policy.scrub_pii else 1
+    tokens_in = provider.max_input_tokens(_text(node, "system")) + growth * provider.max_input_tokens(prompt)
+    tokens_out = max_output_tokens(node)
+    price = provider.price(model)
+    cost = tokens_in * price.input_nano_usd + tokens_out * price.output_nano_usd
+    carbon = ports.carbon.micrograms(model, tokens_in, tokens_out) if policy.enable_environmental else 0
+    return Usage(tokens_in, tokens_out, cost, carbon, steps=1)
+
+
+def call_usage(reply: ModelReply, state: StepState, ports: KernelPorts) -> Usage:
+    """What a call used; an unpriced model name in a reply is charged as the one asked for."""
+    node = state.step.node
+    asked = _text(node, "model") or ports.provider.default_model
+    price = ports.provider.price(asked)
+    cost = reply.input_tokens * price.input_nano_usd + reply.output_tokens * price.output_nano_usd
+    wants_carbon = state.step.run.policy.enable_environmental
+    carbon = ports.carbon.micrograms(asked, reply.input_tokens, reply.output_tokens) if wants_carbon else 0
+    return Usage(reply.input_tokens, reply.output_tokens, cost, carbon, steps=1)

@@ -1,0 +1,66 @@
+"""What the stages need from outside, gathered once at start-up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from meshflow_grpc.governance.carbon import CarbonModel
+from meshflow_grpc.governance.circuit_breaker import Breakers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.governance.detection.finding import ScanResult
+    from meshflow_grpc.governance.rate_limit import RateLimiter
+    from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.observer import StepObserver
+    from meshflow_grpc.ports.provider import ModelProvider
+    from meshflow_grpc.ports.storage import RunChange
+
+
+class Scanner(Protocol):
+    """Finds sensitive data and attacks in text."""
+
+    def scan_input(self, text: str) -> ScanResult:
+        """Scans what goes into a step."""
+        ...
+
+    def scan_output(self, text: str) -> ScanResult:
+        """Scans what comes out of a step."""
+        ...
+
+
+class Recorder(Protocol):
+    """Makes entries durable."""
+
+    async def append(
+        self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """Appends entries to a run; see ports.storage.Storage."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class KernelPorts:
+    """Collaborators of the stages."""
+
+    recorder: Recorder
+    provider: ModelProvider
+    scanner: Scanner
+    limiter: RateLimiter
+    clock: Clock
+    observer: StepObserver
+    jitter: Jitter
+    breakers: Breakers = field(default_factory=Breakers)
+    carbon: CarbonModel = field(default_factory=CarbonModel)
+    revoked_agents: frozenset[str] = frozenset()
+
+
+class Jitter(Protocol):
+    """Randomness for back-off."""
+
+    def __call__(self) -> float:
+        """A number in [0, 1)."""
+        ...

@@ -1,0 +1,1 @@
+"""One file per stage: each asks a rule and answers a decision."""

@@ -1,0 +1,113 @@
+"""Stage 14: the step becomes evidence. Its entry is durable before anyone sees its output."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
+from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.kernel.decision import Verdict
+from meshflow_grpc.ports.storage import RunChange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.kernel.ports import KernelPorts
+    from meshflow_grpc.kernel.state import StepState
+
+KINDS = {
+    Verdict.COMMITTED: EntryKind.STEP_COMMITTED,
+    Verdict.DENIED: EntryKind.STEP_DENIED,
+    Verdict.PAUSED: EntryKind.STEP_PAUSED,
+    Verdict.FAILED: EntryKind.STEP_FAILED,
+    Verdict.CANCELLED: EntryKind.STEP_CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """A step that is over: its last state, how it ended, and what each stage decided."""
+
+    state: StepState
+    verdict: Verdict
+    stages: list[JsonValue]
+    usage: Usage
+    latency_ms: int
+    sla: str
+    blocked_by: str | None = None
+    reason: str | None = None
+    message: str | None = None
+
+
+class AuditLedger:
+    """Appends the step's entry and adds its usage to the run, in one transaction. Fail closed: no entry, no output."""
+
+    name: ClassVar[str] = "audit_ledger"
+
+    def __init__(self, ports: KernelPorts) -> None:
+        self._ports = ports
+
+    async def record(self, end: StepEnd) -> LedgerEntry:
+        """Returns the durable entry; raises LedgerUnavailableError when there is none."""
+        step = end.state.step
+        run = step.run
+        draft = EntryDraft(
+            run_id=run.run_id,
+            tenant_id=run.tenant_id,
+            kind=KINDS[end.verdict],
+            time=self._ports.clock.now(),
+            node_id=step.node.id,
+            step_id=step.step_id,
+            attempt=step.epoch,
+            facts=_facts(end),
+            input=step.input_json if end.state.masked is None else _json({"prompt": end.state.prompt}),
+            output=None if end.verdict is not Verdict.COMMITTED else _json({"output": end.state.output}),
+        )
+        (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(usage=end.usage))
+        return entry
+
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
+    state, step = end.state, end.state.step
+    run, node, usage = step.run, step.node, end.usage
+    facts: dict[str, JsonValue] = {
+        "actor": {
+            "principal": run.principal.id,
+            "auth": run.principal.method,
+            "agent_digest": run.agents.get(node.id, ""),
+        },
+        "carbon_ug": usage.carbon_ug,
+        "cost_nano_usd": usage.cost_nano_usd,
+        "iteration": step.iteration,
+        "labels": sorted(state.labels),
+        "latency_ms": end.latency_ms,
+        "policy_digest": run.policy_digest,
+        "risk": state.risk.label,
+        "role": node.role,
+        "sla": end.sla,
+        "stages": end.stages,
+        "step": step.number,
+        "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
+        "verdict": end.verdict.value,
+    }
+    execution = state.execution
+    if execution is not None:
+        facts["attempts"] = execution.attempts
+        facts["model"] = execution.model
+        facts["stop_reason"] = execution.stop_reason
+        if execution.confidence is not None:
+            facts["confidence_ppm"] = round(execution.confidence * 1_000_000)
+    if state.masked:
+        facts["masked"] = dict(state.masked)
+    if end.reason is not None:
+        facts["blocked_by"] = end.blocked_by
+        facts["reason"] = end.reason
+        facts["message"] = end.message
+    return facts

@@ -1,0 +1,38 @@
+"""Stage 4: the worst case of the step is reserved before anything is spent."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.domain.workflow import NodeKind
+from meshflow_grpc.kernel.decision import Deny
+from meshflow_grpc.kernel.model_call import worst_case
+from meshflow_grpc.kernel.stage import Check
+
+if TYPE_CHECKING:
+    from meshflow_grpc.kernel.state import StepState
+
+_ONE_STEP = Usage(steps=1)
+
+
+class BudgetCheck(Check):
+    """Reserves cost, tokens, carbon and the step itself; settled when the step is recorded."""
+
+    name = "budget_check"
+
+    def apply(self, state: StepState) -> StepState | Deny:
+        """Denies when any budget could be exceeded, naming the policy field to raise."""
+        run, node = state.step.run, state.step.node
+        if self._ports.clock.monotonic() >= run.deadline:
+            return Deny(
+                "TIME_BUDGET_EXHAUSTED",
+                f"the run used its timeout_s={run.policy.timeout_s:g}",
+                "raise policy.timeout_s",
+            )
+        need = worst_case(node, state.prompt, run.policy, self._ports) if node.kind is NodeKind.AGENT else _ONE_STEP
+        short = run.budget.reserve(need)
+        if short is None:
+            return dataclasses.replace(state, reserved=need)
+        return Deny("BUDGET_EXHAUSTED", f"step {state.step.step_id!r} {short}", f"raise policy.{short.field}")

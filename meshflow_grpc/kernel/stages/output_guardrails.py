@@ -1,0 +1,54 @@
+"""Stage 13: the guardian on what comes out of a step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.governance.detection.redaction import redact
+from meshflow_grpc.kernel.decision import Deny
+from meshflow_grpc.kernel.stage import Check, Noted
+from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE
+
+if TYPE_CHECKING:
+    from meshflow_grpc.kernel.state import StepState
+
+LEAKS = ("exfiltration", "prompt_leak")
+
+
+class OutputGuardrails(Check):
+    """Denies outputs that leak or are too long; labels or masks sensitive data in them."""
+
+    name = "output_guardrails"
+
+    def apply(self, state: StepState) -> StepState | Noted | Deny:
+        """Scans the output of execution; the text that passes becomes the step's output."""
+        execution, policy = state.execution, state.step.run.policy
+        if execution is None:
+            return Deny("OUTPUT_MISSING", "the step has no output to guard", "report this as a defect")
+        text = execution.output
+        if policy.max_output_chars and len(text) > policy.max_output_chars:
+            return Deny(
+                "OUTPUT_TOO_LONG",
+                f"the output has {len(text)} characters, more than max_output_chars={policy.max_output_chars}",
+                "raise policy.max_output_chars or ask for less",
+            )
+        scan = self._ports.scanner.scan_output(text)
+        if not scan.findings:
+            return dataclasses.replace(state, output=text)
+        leaks = scan.of(*LEAKS) if policy.enable_guardian else ()
+        if leaks:
+            kinds = ", ".join(sorted({f"{f.category}/{f.kind}" for f in leaks}))
+            return Deny(
+                "OUTPUT_REJECTED", f"the guardian found {kinds} in the step's output", "change the task or the agent"
+            )
+        found = scan.of(*SENSITIVE)
+        labels = state.labels | {f.category for f in found}
+        if not found:
+            return dataclasses.replace(state, output=text)
+        counts = dict(sorted(Counter(f.kind for f in found).items()))
+        listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
+        if not policy.scrub_pii:
+            return Noted(dataclasses.replace(state, output=text, labels=labels), "label", listed)
+        return Noted(dataclasses.replace(state, output=redact(text, found), labels=labels), "redact", listed)

@@ -1,0 +1,38 @@
+"""Stage 8: personal data, health data and secrets in what goes into a step."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.governance.detection.redaction import redact
+from meshflow_grpc.kernel.decision import Deny
+from meshflow_grpc.kernel.stage import Check, Noted
+
+if TYPE_CHECKING:
+    from meshflow_grpc.kernel.state import StepState
+
+SENSITIVE = ("pii", "phi", "secret")
+
+
+class SensitiveDataScan(Check):
+    """Labels the step by what its input holds; with scrub_pii the agent sees typed placeholders instead."""
+
+    name = "sensitive_data_scan"
+
+    def apply(self, state: StepState) -> StepState | Noted | Deny:
+        """Uses the scan of stage 7; a state without one is denied, so that no path skips the scan."""
+        scan = state.scan
+        if scan is None:
+            return Deny("SCAN_MISSING", "the input was not scanned", "report this as a defect")
+        found = scan.of(*SENSITIVE) if scan.findings else ()
+        if not found:
+            return state
+        counts = dict(sorted(Counter(f.kind for f in found).items()))
+        labels = state.labels | {f.category for f in found}
+        listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
+        if not state.step.run.policy.scrub_pii:
+            return Noted(dataclasses.replace(state, labels=labels), "label", listed)
+        clean = dataclasses.replace(state, prompt=redact(state.prompt, found), labels=labels, masked=counts)
+        return Noted(clean, "redact", listed)

@@ -1,0 +1,26 @@
+"""Stage 2: the step stays in the run's tenant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.kernel.decision import Deny
+from meshflow_grpc.kernel.stage import Check
+
+if TYPE_CHECKING:
+    from meshflow_grpc.kernel.state import StepState
+
+
+class TenantScoping(Check):
+    """Denies a step whose principal belongs to another tenant than the run."""
+
+    name = "tenant_scoping"
+
+    def apply(self, state: StepState) -> StepState | Deny:
+        """Compares the run's tenant with the principal's."""
+        run = state.step.run
+        if run.tenant_id and run.principal.tenant_id == run.tenant_id:
+            return state
+        return Deny(
+            "TENANT_MISMATCH", "the principal's tenant is not the run's", "call with a credential of the run's tenant"
+        )

@@ -1,0 +1,101 @@
+"""What the stages see: the run they act in, the step, and what is known of it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.policy import Policy, RiskTier
+    from meshflow_grpc.domain.run import Principal
+    from meshflow_grpc.domain.workflow import Node
+    from meshflow_grpc.governance.budget import Budget
+    from meshflow_grpc.governance.detection.finding import ScanResult
+    from meshflow_grpc.kernel.decision import Verdict
+
+
+@dataclass(slots=True)
+class RunContext:
+    """One run as its steps see it. Built once per run; the budget is the only part that changes."""
+
+    run_id: str
+    tenant_id: str
+    principal: Principal
+    policy: Policy
+    policy_digest: str
+    agents: Mapping[str, str]
+    budget: Budget
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step to govern: a node, the place in the run, and its input. ``epoch`` grows each time the run is resumed."""
+
+    run: RunContext
+    node: Node
+    step_id: str
+    number: int
+    prompt: str
+    input_json: str
+    labels: frozenset[str] = frozenset()
+    iteration: int = 1
+    epoch: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What execution produced. ``usage`` holds all attempts; ``prepaid`` is the part that retries settled already."""
+
+    output: str
+    model: str
+    usage: Usage
+    prepaid: Usage
+    attempts: int
+    latency_ms: int
+    stop_reason: str = "end_turn"
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StepState:
+    """A step on its way through the stages. Frozen: each stage returns the next state."""
+
+    step: Step
+    prompt: str
+    labels: frozenset[str]
+    risk: RiskTier
+    started: float
+    reserved: Usage = ZERO_USAGE
+    scan: ScanResult | None = None
+    masked: Mapping[str, int] | None = None
+    execution: Execution | None = None
+    output: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageDecision:
+    """What one stage decided, as the ledger keeps it."""
+
+    stage: str
+    decision: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutcome:
+    """How a step ended. ``output`` is released only with its entry."""
+
+    step: Step
+    verdict: Verdict
+    entry: LedgerEntry
+    output: str = ""
+    usage: Usage = ZERO_USAGE
+    labels: frozenset[str] = frozenset()
+    blocked_by: str | None = None
+    reason: str | None = None

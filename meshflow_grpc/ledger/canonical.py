@@ -1,0 +1,123 @@
+"""Canonical bytes of a record: RFC 8785 JSON, restricted so that every JSON library agrees on them.
+
+Allowed: objects with ASCII keys, arrays, strings without lone surrogates, integers with a magnitude below 2^53, booleans,
+null. No floats: money is in nano-units. With ASCII keys, sorting by UTF-8 and by UTF-16 (RFC 8785 section 3.2.3) agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import orjson
+
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshflow_grpc.domain.json_value import JsonValue
+
+MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 64  # of what is written; deeper records are still verified
+
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_PLAIN = frozenset({str, bool, type(None)})
+_LEAVES = _PLAIN | {int}
+_MAYBE_FLOAT = re.compile(rb"[:,\[]-?[0-9]+[.eE]").search
+
+
+class NotCanonicalError(InvalidRequestError):
+    """A value has no canonical form, or bytes are not in it; ``violations`` names the field."""
+
+    @classmethod
+    def at(cls, field: str, description: str) -> NotCanonicalError:
+        """Builds the error for one field."""
+        return cls(f"{field}: {description}", violations=(FieldViolation(field, description),))
+
+
+def encode(value: object, field: str = "value") -> bytes:
+    """Returns the canonical bytes of a value; raises NotCanonicalError naming the place below ``field``."""
+    try:
+        if not _fits(value, 0):
+            _check(value, field, 0)
+        return orjson.dumps(value, _plain_container, _OPTIONS)
+    except (orjson.JSONEncodeError, TypeError) as error:
+        _check(value, field, 0)
+        raise NotCanonicalError.at(field, str(error)) from error
+
+
+def decode(data: bytes, field: str = "record") -> JsonValue:
+    """Parses bytes; raises NotCanonicalError unless they are the canonical bytes of what they hold."""
+    try:
+        value: JsonValue = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise NotCanonicalError.at(field, "is not JSON") from error
+    # What these two cheap tests cannot rule out, the walk in encode decides.
+    plain = data.isascii() and not _MAYBE_FLOAT(data)
+    if (_encode_plain(value, field) if plain else encode(value, field)) != data:
+        raise NotCanonicalError.at(field, "is not in canonical form (RFC 8785)")
+    return value
+
+
+def _encode_plain(value: JsonValue, field: str) -> bytes:
+    try:
+        return orjson.dumps(value, option=_OPTIONS)
+    except orjson.JSONEncodeError as error:
+        raise NotCanonicalError.at(field, str(error)) from error
+
+
+def _fits(value: object, depth: int) -> bool:
+    """Whether a value is made of built-in types of the model. The encoder itself checks integers and strings."""
+    if type(value) is dict:
+        if not "".join(value).isascii():
+            return False
+        items: Iterable[object] = value.values()
+    elif type(value) is list:
+        items = value
+    else:
+        return type(value) in _LEAVES
+    if _LEAVES.issuperset(map(type, items)):
+        return True
+    for item in items:
+        if type(item) not in _LEAVES and not _fits(item, depth + 1):
+            return False
+    return depth < MAX_DEPTH
+
+
+def _check(value: object, field: str, depth: int) -> None:
+    """Raises NotCanonicalError, naming the place, unless the value is in the model; slower than ``_fits``, and says why."""
+    if type(value) in _PLAIN:
+        return
+    if type(value) is int:
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise NotCanonicalError.at(field, "integers must be between -(2^53 - 1) and 2^53 - 1")
+    elif depth > MAX_DEPTH:
+        raise NotCanonicalError.at(field, f"nested deeper than {MAX_DEPTH} levels")
+    elif isinstance(value, Mapping):
+        _check_object(value, field, depth)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _check(item, f"{field}[{index}]", depth + 1)
+    elif not isinstance(value, str):
+        raise NotCanonicalError.at(
+            field, f"{type(value).__name__} is not allowed; use strings, integers, booleans, null, arrays and objects"
+        )
+
+
+def _check_object(value: Mapping[object, object], field: str, depth: int) -> None:
+    for key, item in value.items():
+        if type(key) is not str or not key.isascii():
+            raise NotCanonicalError.at(field, f"the key {key!r} must be an ASCII string")
+        if type(item) not in _PLAIN:
+            _check(item, f"{field}.{key}", depth + 1)
+
+
+def _plain_container(value: object) -> object:
+    """Turns a read-only mapping or sequence into the dict or list that the encoder knows."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} is not allowed")

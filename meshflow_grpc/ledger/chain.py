@@ -1,0 +1,162 @@
+"""The hash chain: an entry's record holds its predecessor's hash; payloads are bound by salted commitments.
+
+Format version 1; docs/ledger-format.md describes it for a second implementation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from struct import Struct
+from typing import TYPE_CHECKING, Final
+
+from meshflow_grpc.domain.ledger_entry import LedgerEntry
+from meshflow_grpc.ledger.canonical import NotCanonicalError, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.ledger_entry import EntryDraft
+
+FORMAT_VERSION: Final = 1
+SALT_BYTES: Final = 32
+
+_CHAIN_DOMAIN = b"meshflow/v1/chain\0"
+_PAYLOAD_DOMAIN = b"meshflow/v1/payload\0"
+_length = Struct(">Q").pack
+
+# hashlib gives up the interpreter lock from 2,048 bytes on; beside a busy loop, taking it back costs a switch interval.
+_LOCK_KEEPING_BYTES = 2047
+_LOCK_GIVING_BYTES = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry goes: ``seq`` in the whole ledger, ``sequence`` in its run, and the hash of the entry before it."""
+
+    seq: int
+    sequence: int
+    prev_hash: str
+
+
+def entry_hash(record: bytes) -> str:
+    """Returns the hash of an entry: hex SHA-256 over domain, length and the record's bytes."""
+    return _digest(_CHAIN_DOMAIN + _length(len(record)), record)
+
+
+def payload_commitment(tenant_id: str, run_id: str, sequence: int, name: str, salt: bytes, payload: str) -> str:
+    """Returns the commitment to a payload: hex SHA-256 over domain and length-prefixed fields.
+
+    Without the salt the payload cannot be guessed from it, so erasing payload and salt leaves no personal data behind.
+    Raises NotCanonicalError for a payload that is not valid Unicode.
+    """
+    place, label = b"%d" % sequence, name.encode()
+    try:
+        tenant, run, data = tenant_id.encode(), run_id.encode(), payload.encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonicalError.at(name, "the text or its run's ids hold a lone surrogate") from error
+    head = b"".join(
+        (
+            _PAYLOAD_DOMAIN,
+            _length(len(tenant)),
+            tenant,
+            _length(len(run)),
+            run,
+            _length(len(place)),
+            place,
+            _length(len(label)),
+            label,
+            _length(len(salt)),
+            salt,
+            _length(len(data)),
+        )
+    )
+    return _digest(head, data)
+
+
+def _digest(head: bytes, body: bytes) -> str:
+    size = len(head) + len(body)
+    if size <= _LOCK_KEEPING_BYTES:
+        return sha256(head + body).hexdigest()
+    state = sha256(head)
+    if size > _LOCK_GIVING_BYTES:
+        state.update(body)
+        return state.hexdigest()
+    for start in range(0, len(body), _LOCK_KEEPING_BYTES):
+        state.update(body[start : start + _LOCK_KEEPING_BYTES])
+    return state.hexdigest()
+
+
+def link(
+    draft: EntryDraft, place: Place, next_salt: Callable[[], bytes], change: Mapping[str, JsonValue] | None = None
+) -> LedgerEntry:
+    """Turns a draft into the entry at a place; ``change`` is what the entry changes in the run's projection.
+
+    ``next_salt`` gives 32 fresh random bytes a call. Raises NotCanonicalError when a fact has no canonical form.
+    """
+    input_salt, input_commitment = _commit(draft, place.sequence, "input", draft.input, next_salt)
+    output_salt, output_commitment = _commit(draft, place.sequence, "output", draft.output, next_salt)
+    record = encode(
+        {
+            "v": FORMAT_VERSION,
+            "run_id": draft.run_id,
+            "tenant_id": draft.tenant_id,
+            "sequence": place.sequence,
+            "kind": draft.kind.value,
+            "time": draft.time,
+            "node_id": draft.node_id,
+            "step_id": draft.step_id,
+            "attempt": draft.attempt,
+            "prev_hash": place.prev_hash,
+            "input": input_commitment,
+            "output": output_commitment,
+            "change": change,
+            "facts": draft.facts,
+        },
+        "entry",
+    )
+    return LedgerEntry(
+        place.seq,
+        draft.run_id,
+        draft.tenant_id,
+        place.sequence,
+        draft.kind,
+        draft.time,
+        draft.node_id,
+        draft.step_id,
+        draft.attempt,
+        draft.facts,
+        draft.input,
+        draft.output,
+        input_salt,
+        output_salt,
+        place.prev_hash,
+        entry_hash(record),
+        record,
+    )
+
+
+def _commit(
+    draft: EntryDraft, sequence: int, name: str, payload: str | None, next_salt: Callable[[], bytes]
+) -> tuple[str | None, str | None]:
+    if payload is None:
+        return None, None
+    salt = next_salt()
+    return salt.hex(), payload_commitment(draft.tenant_id, draft.run_id, sequence, name, salt, payload)
+
+
+def opens_commitment(
+    commitment: str, tenant_id: str, run_id: str, sequence: int, name: str, salt: object, payload: object
+) -> bool:
+    """Whether a stored salt (lower-case hex) and payload are those a commitment was made of; any stored value may be given."""
+    if not isinstance(salt, str) or not isinstance(payload, str):
+        return False
+    try:
+        raw = bytes.fromhex(salt)
+        computed = payload_commitment(tenant_id, run_id, sequence, name, raw, payload)
+    except ValueError:
+        return False
+    except NotCanonicalError:
+        return False
+    return raw.hex() == salt and len(raw) == SALT_BYTES and computed == commitment

@@ -1,0 +1,173 @@
+"""What entries change in their run's projection, as the records say it, so that the run's row can be checked against the chain.
+
+``change`` in a record holds ``header`` (first entry only), ``status``, ``blocked_by`` and ``usage`` as they are, and ``output`` and
+``reason``, which may hold personal data, as salted commitments. The salts are in the run's row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.domain.run import RunStatus
+from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
+from meshflow_grpc.ledger.canonical import NotCanonicalError, encode
+from meshflow_grpc.ledger.chain import opens_commitment, payload_commitment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.stored_row import RunRow
+
+USAGE_FIELDS = ("input_tokens", "output_tokens", "cost_nano_usd", "carbon_ug", "steps")
+
+_COMMITTED = {"header": "run_header", "output": "run_output", "reason": "run_reason"}
+_ENDED = frozenset(status.value for status in RunStatus if status.ended)
+
+
+def header_text(row: RunRow) -> str:
+    """Returns the text the first entry commits to: the columns of a run that never change, as a canonical JSON array.
+
+    Raises NotCanonicalError when one of them holds a lone surrogate.
+    """
+    columns = (
+        row.workflow,
+        row.policy_digest,
+        row.policy,
+        row.create_time,
+        row.principal_id,
+        row.session_id,
+        row.request_id,
+        row.request_fingerprint,
+        row.labels,
+    )
+    return encode(list(columns), "run").decode()
+
+
+def usage_change(usage: Usage) -> dict[str, JsonValue]:
+    """Returns usage as a record holds it."""
+    return {name: getattr(usage, name) for name in USAGE_FIELDS}
+
+
+class Committer:
+    """Commits to texts of a run's row at one place of its chain."""
+
+    def __init__(self, tenant_id: str, run_id: str, sequence: int, next_salt: Callable[[], bytes]) -> None:
+        self._tenant_id = tenant_id
+        self._run_id = run_id
+        self._sequence = sequence
+        self._next_salt = next_salt
+
+    def commit(self, field: str, text: str) -> tuple[str, str]:
+        """Returns the commitment to ``header``, ``output`` or ``reason``, and its new salt in hex."""
+        salt = self._next_salt()
+        name = _COMMITTED[field]
+        return payload_commitment(self._tenant_id, self._run_id, self._sequence, name, salt, text), salt.hex()
+
+
+class _Told(NamedTuple):
+    """What the latest entry said about a field."""
+
+    sequence: int
+    value: Any
+
+
+class Projection:
+    """Folds records into what the run's row must say."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._usage = ZERO_USAGE
+        self._told: dict[str, _Told] = {}
+        self._malformed: list[int] = []
+        self.incomplete = False
+
+    def fold(self, record: dict[str, Any], digest: str) -> None:
+        """Takes one record into account, in any order."""
+        sequence: int = record["sequence"]
+        self._tell(sequence, "tenant_id", record["tenant_id"])
+        self._tell(sequence, "update_time", record["time"])
+        self._tell(sequence, "kind", record["kind"])
+        self._tell(sequence, "head_hash", digest)
+        change = record["change"]
+        if change is None:
+            return
+        try:
+            for field, value in change.items():
+                if field == "usage":
+                    self._usage += Usage(**value)
+                else:
+                    self._tell(sequence, field, value)
+        except (AttributeError, TypeError):
+            self._malformed.append(sequence)
+
+    def _tell(self, sequence: int, field: str, value: object) -> None:
+        earlier = self._told.get(field)
+        if earlier is None or sequence >= earlier.sequence:
+            self._told[field] = _Told(sequence, value)
+
+    def faults(self, run: RunRow | None, head_sequence: int, head_hash: str | None) -> Iterator[tuple[int, str]]:
+        """Yields where the run's row and its entries disagree: the place in the run (0 = the row) and what is wrong."""
+        for sequence in self._malformed:
+            yield sequence, "record: its change is not one of this format version"
+        if run is None:
+            yield 0, "run: its row is missing"
+            return
+        if run.entries != head_sequence:
+            yield _wrong_length(run.entries, head_sequence)
+            return
+        yield from ((0, fault) for fault in self._column_faults(run, head_hash))
+        yield from ((0, fault) for fault in self._commitment_faults(run))
+        if run.status in _ENDED and self._value("kind") != EntryKind.RUN_FINISHED:
+            yield head_sequence, f"run: it is {run.status}, but its last entry is not run_finished"
+
+    def _value(self, field: str) -> Any:
+        told = self._told.get(field)
+        return None if told is None else told.value
+
+    def _column_faults(self, run: RunRow, head_hash: str | None) -> Iterator[str]:
+        expected = {
+            "run_id": self._run_id,
+            "tenant_id": self._value("tenant_id"),
+            "update_time": self._value("update_time"),
+            "status": self._value("status"),
+            "blocked_by": self._value("blocked_by"),
+            "head_hash": head_hash,
+        }
+        if not self.incomplete:
+            expected |= usage_change(self._usage)
+        for field, value in expected.items():
+            column = getattr(run, field)
+            if column != value:
+                yield f"run: {field}: the row says {column!r}, the entries {value!r}"
+
+    def _commitment_faults(self, run: RunRow) -> Iterator[str]:
+        texts = {"header": _header_or_none(run), "output": run.output, "reason": run.reason}
+        salts = {"header": run.header_salt, "output": run.output_salt, "reason": run.reason_salt}
+        for field, text in texts.items():
+            told, salt = self._told.get(field), salts[field]
+            if told is None:
+                if salt is not None or text not in ("", None):
+                    yield f"run: {field}: the row has one, no entry says so"
+            elif not opens_commitment(
+                told.value, str(run.tenant_id), self._run_id, told.sequence, _COMMITTED[field], salt, text
+            ):
+                what = "workflow, policy, times, ids or labels" if field == "header" else "the text or its salt"
+                yield f"run: {field}: {what} do not match the commitment in entry {told.sequence}"
+
+
+def _header_or_none(run: RunRow) -> str | None:
+    try:
+        return header_text(run)
+    except NotCanonicalError:
+        return None
+
+
+def _wrong_length(counted: object, head_sequence: int) -> tuple[int, str]:
+    if isinstance(counted, int) and counted > head_sequence:
+        missing = (
+            f"entry {counted} is" if counted == head_sequence + 1 else f"entries {head_sequence + 1} to {counted} are"
+        )
+        return head_sequence + 1, f"sequence: {missing} missing from the end"
+    return head_sequence, f"run: entries: the row counts {counted!r}, the chain has {head_sequence}"

@@ -1,0 +1,227 @@
+"""Verification of one run's chain, from the rows as stored.
+
+For each entry, in this order: (1) the record is canonical and whole; (2) the stored hash is the record's; (3) every index column says
+what the record says; (4) each payload opens its commitment; (5) the sequence has no gap and no repetition, and each entry names its
+predecessor's hash. Then (6) the run's row is the projection of its entries, so that a cut-off end is found.
+
+Not found from one run alone: a whole run deleted, or an end rewritten together with the run's row by someone who recomputed all
+hashes. That takes a witness outside the file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from meshflow_grpc.domain.check import ChainFault, ChainVerification
+from meshflow_grpc.domain.ledger_entry import GENESIS_HASH
+from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
+from meshflow_grpc.ledger.chain import FORMAT_VERSION, entry_hash, opens_commitment
+from meshflow_grpc.ledger.projection import Projection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshflow_grpc.domain.stored_row import RunRow
+
+MAX_FAULTS = 1000
+
+_FIELDS = ("run_id", "tenant_id", "sequence", "kind", "node_id", "step_id", "attempt", "time", "prev_hash")
+_RECORD_FIELDS = frozenset({*_FIELDS, "v", "input", "output", "change", "facts"})
+
+
+class _Link(NamedTuple):
+    """What linking needs of an entry. ``digest`` is None when the record cannot be read; ``sound`` when no fault was found in it."""
+
+    sequence: int
+    seq: int
+    node_id: str
+    prev_hash: str | None
+    digest: str | None
+    stored_hash: object
+    sound: bool
+
+
+class ChainVerifier:
+    """Verifies rows as they come, page by page. ``finish`` gives the result."""
+
+    def __init__(self, run_id: str) -> None:
+        self._run_id = run_id
+        self._faults: list[ChainFault] = []
+        self._found = 0
+        self._entries = 0
+        self._payloads = 0
+        self._erased = 0
+        self._last: _Link | None = None
+        self._strays: list[_Link] = []
+        self._projection = Projection(run_id)
+
+    def add(self, rows: Iterable[EntryRow]) -> None:
+        """Verifies the next rows of the run."""
+        for row in rows:
+            self._entries += 1
+            link = self._verify(row)
+            if link.sequence == self._next_sequence:
+                self._join(link)
+            else:
+                self._strays.append(link)
+
+    def finish(self, run: RunRow | None) -> ChainVerification:
+        """Verifies what only shows at the end, against the run's row (None when it is gone), and returns the result."""
+        for link in sorted(self._strays, key=lambda stray: (stray.sequence, stray.seq)):
+            self._join_stray(link)
+        head_sequence, head_hash = (self._last.sequence, self._last.digest) if self._last else (0, GENESIS_HASH)
+        for sequence, description in self._projection.faults(run, head_sequence, head_hash):
+            self._fault(sequence, 0, "", description)
+        return ChainVerification(
+            run_id=self._run_id,
+            entries_checked=self._entries,
+            payloads_checked=self._payloads,
+            payloads_erased=self._erased,
+            head_sequence=head_sequence,
+            head_hash=head_hash or GENESIS_HASH,
+            faults=tuple(self._faults),
+        )
+
+    @property
+    def _next_sequence(self) -> int:
+        return self._last.sequence + 1 if self._last else 1
+
+    def _verify(self, row: EntryRow) -> _Link:
+        before = self._found
+        data = _record_bytes(row.record)
+        try:
+            record = _parsed(data)
+        except NotCanonicalError as error:
+            self._projection.incomplete = True
+            sequence = row.sequence if type(row.sequence) is int else self._next_sequence
+            self._fault(sequence, row.seq, row.node_id, f"record: {error.violations[0].description}")
+            return _Link(sequence, _number(row.seq), str(row.node_id), None, None, row.hash, sound=False)
+        digest = entry_hash(data)
+        # A record that does not match its hash may be lying about its own place; the columns then name it.
+        trusted = digest == row.hash or type(row.sequence) is not int
+        sequence = record["sequence"] if trusted else _number(row.sequence)
+        node_id = record["node_id"] if trusted else row.node_id
+        if digest != row.hash:
+            self._fault(sequence, row.seq, node_id, "hash: the record does not have the stored hash")
+        self._compare_columns(row, record, sequence, node_id)
+        for name in ("input", "output"):
+            self._check_payload(row, record, name, sequence, node_id)
+        self._projection.fold(record, digest)
+        return _Link(
+            sequence, _number(row.seq), str(node_id), record["prev_hash"], digest, row.hash, sound=before == self._found
+        )
+
+    def _compare_columns(self, row: EntryRow, record: dict[str, Any], sequence: int, node_id: object) -> None:
+        columns = (
+            row.run_id,
+            row.tenant_id,
+            row.sequence,
+            row.kind,
+            row.node_id,
+            row.step_id,
+            row.attempt,
+            row.time,
+            row.prev_hash,
+        )
+        if columns != tuple([record[name] for name in _FIELDS]):
+            for name, column in zip(_FIELDS, columns, strict=True):
+                if column != record[name]:
+                    self._fault(
+                        sequence, row.seq, node_id, f"{name}: the column says {column!r}, the record {record[name]!r}"
+                    )
+        if record["run_id"] != self._run_id:
+            self._fault(sequence, row.seq, node_id, f"run_id: the record belongs to run {record['run_id']!r}")
+
+    def _check_payload(self, row: EntryRow, record: dict[str, Any], name: str, sequence: int, node_id: object) -> None:
+        commitment = record[name]
+        payload, salt = (row.input, row.input_salt) if name == "input" else (row.output, row.output_salt)
+        if commitment is None:
+            if payload is not None or salt is not None:
+                self._fault(
+                    sequence, row.seq, node_id, f"{name}: a payload or salt is stored, the record knows of none"
+                )
+            return
+        self._payloads += 1
+        if payload is None and salt is None:
+            self._erased += 1
+            self._fault(
+                sequence, row.seq, node_id, f"{name}: the payload is missing and no entry says that it was erased"
+            )
+        elif not opens_commitment(
+            commitment, record["tenant_id"], record["run_id"], record["sequence"], name, salt, payload
+        ):
+            self._fault(
+                sequence,
+                row.seq,
+                node_id,
+                f"{name}: the payload and its salt do not match the commitment in the record",
+            )
+
+    def _join(self, link: _Link) -> None:
+        """Checks that an entry in its place names its predecessor's hash."""
+        last = self._last
+        self._last = link
+        if not link.sound or (
+            last is not None and not last.sound and link.prev_hash in (last.digest, last.stored_hash)
+        ):
+            return
+        if last is None:
+            if link.prev_hash != GENESIS_HASH:
+                self._fault(link.sequence, link.seq, link.node_id, "prev_hash: the first entry must name 64 zeros")
+        elif last.digest is not None and link.prev_hash != last.digest:
+            self._fault(
+                last.sequence,
+                last.seq,
+                last.node_id,
+                f"hash: entry {link.sequence} was chained to another entry {last.sequence}: one of the two was rewritten",
+            )
+
+    def _join_stray(self, link: _Link) -> None:
+        expected = self._next_sequence
+        if link.sequence < expected:
+            self._fault(link.sequence, link.seq, link.node_id, f"sequence: there is another entry {link.sequence}")
+        elif link.sequence > expected:
+            self._projection.incomplete = True
+            self._fault(expected, 0, "", f"sequence: {_range(expected, link.sequence - 1)} missing")
+            self._last = link
+        else:
+            self._join(link)
+
+    def _fault(self, sequence: int, seq: object, node_id: object, description: str) -> None:
+        self._found += 1
+        if len(self._faults) < MAX_FAULTS:
+            self._faults.append(ChainFault(sequence, _number(seq), str(node_id), description))
+
+
+def verify_chain(run_id: str, entries: Iterable[EntryRow], run: RunRow | None) -> ChainVerification:
+    """Verifies a run's rows at once; see ChainVerifier for page by page."""
+    verifier = ChainVerifier(run_id)
+    verifier.add(entries)
+    return verifier.finish(run)
+
+
+def _record_bytes(stored: object) -> bytes:
+    if isinstance(stored, bytes):
+        return stored
+    return stored.encode("utf-8", "surrogateescape") if isinstance(stored, str) else b""
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    """Returns a record; raises NotCanonicalError unless it is canonical and has the fields of this format version."""
+    record = decode(data)
+    if not isinstance(record, dict) or record.keys() != _RECORD_FIELDS:
+        raise NotCanonicalError.at("record", "does not have the fields of an entry")
+    if record["v"] != FORMAT_VERSION:
+        raise NotCanonicalError.at("record", f"has format version {record['v']!r}, this program knows {FORMAT_VERSION}")
+    if type(record["sequence"]) is not int or type(record["attempt"]) is not int:
+        raise NotCanonicalError.at("record", "sequence and attempt must be integers")
+    return record
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _range(first: int, last: int) -> str:
+    return f"entry {first} is" if first == last else f"entries {first} to {last} are"

@@ -1,0 +1,125 @@
+"""The contract of a ledger store. Every MUST here has a test of the same words in tests/conformance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.domain.run import Run, RunStatus
+    from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+    from meshflow_grpc.domain.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class RunChange:
+    """What an append changes in the run's projection. ``usage`` is added to the totals; None leaves a field as it is."""
+
+    usage: Usage | None = None
+    status: RunStatus | None = None
+    output: str | None = None
+    blocked_by: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedRun:
+    """Answer to create_run: the run, its first entry, and whether it is new or an earlier one with the same request id."""
+
+    run: Run
+    entry: LedgerEntry | None
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Selects a tenant's runs, newest first. ``page_token`` is opaque; raises InvalidRequestError when it is not one of ours."""
+
+    tenant_id: str
+    page_size: int = 50
+    page_token: str = ""
+    status: str = ""
+    workflow: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """One page of runs; an empty token means the last page."""
+
+    runs: tuple[Run, ...]
+    next_page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawChain:
+    """A run's row (None when it is gone) and its entries' rows in pages, as stored at one moment, for verification."""
+
+    run: RunRow | None
+    pages: AsyncIterator[tuple[EntryRow, ...]]
+
+
+class Storage(Protocol):
+    """A durable, append-only store of runs and their entries.
+
+    MUST link the chain itself inside the transaction: no caller ever holds prev_hash. MUST make an append durable before it returns
+    (an acknowledged entry survives kill -9 and power loss). MUST commit an append's entries and its RunChange together or not at all.
+    MUST serve concurrent appends of many runs in shared transactions (group commit), without a failing append harming its neighbours.
+    Raises LedgerUnavailableError when the store cannot take or give data now; driver errors never travel.
+    """
+
+    async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
+        """Records a new run and its first entry.
+
+        MUST return the earlier run (created=False, entry=None) when (tenant_id, request_id) was used with the same fingerprint.
+        Raises RequestIdReusedError when it was used with another fingerprint.
+        """
+        ...
+
+    async def append(
+        self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """Appends entries to a run, in order, and applies the change to its projection; returns the linked entries.
+
+        MUST refuse an entry whose (run_id, step_id, attempt, kind) exists: EntryAlreadyRecordedError. MUST refuse a run that has ended:
+        RunConflictError. MUST raise RunNotFoundError for an unknown run. Nothing of a refused append is kept.
+        MUST refuse a change that ends the run unless the last entry is run_finished: InvalidRequestError. The last entry's record
+        holds the change, so that the projection can be verified against the chain.
+        """
+        ...
+
+    async def get_run(self, tenant_id: str, run_id: str) -> Run:
+        """Returns a run as it stands; raises RunNotFoundError, also for another tenant's run."""
+        ...
+
+    async def list_runs(self, query: RunQuery) -> RunPage:
+        """Returns a page of runs, newest first; a run created meanwhile never repeats or hides another one."""
+        ...
+
+    async def entries(
+        self, tenant_id: str, run_id: str, *, after_sequence: int = 0, limit: int = 1000
+    ) -> tuple[LedgerEntry, ...]:
+        """Returns entries of a run with a greater sequence, in order; raises RunNotFoundError."""
+        ...
+
+    def raw_chain(self, tenant_id: str, run_id: str) -> AbstractAsyncContextManager[RawChain]:
+        """Reads a run's rows as stored, whatever tampering left in them; raises RunNotFoundError when there is nothing of it.
+
+        MUST read one moment: a run that goes on meanwhile never looks tampered with.
+        """
+        ...
+
+    async def unfinished_runs(self) -> tuple[Run, ...]:
+        """Returns all running runs of all tenants, oldest first, for recovery after a restart."""
+        ...
+
+    async def ping(self) -> None:
+        """Returns when the store can read; raises LedgerUnavailableError."""
+        ...
+
+    async def close(self) -> None:
+        """Flushes what was accepted and releases files, threads and connections. Idempotent."""
+        ...

@@ -1,0 +1,3 @@
+"""Ledger stores: SQLite (the default) and memory (the reference semantics), behind ``ports.storage.Storage``."""
+
+from __future__ import annotations

@@ -1,0 +1,179 @@
+"""The memory store: the reference for what every other store must do."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError, RunNotFoundError
+from meshflow_grpc.ledger.chain import SALT_BYTES
+from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
+from meshflow_grpc.storage.paging import checked_cursor, next_token
+from meshflow_grpc.storage.rows import entry_of, entry_row, run_of
+from meshflow_grpc.storage.sequencer import (
+    Append,
+    CreateRun,
+    Sequencer,
+    already_recorded,
+    head_of,
+    request_of,
+    run_exists,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Sequence
+
+    from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+    from meshflow_grpc.ports.storage import RunChange, RunQuery
+    from meshflow_grpc.storage.sequencer import Command, Plan
+
+RAW_PAGE_ROWS = 500
+
+_Key = tuple[str, str, int, str]
+
+
+class MemoryStorage:
+    """Storage in memory; see ``ports.storage.Storage``. Durable until the process ends, which tests and trials want."""
+
+    def __init__(self) -> None:
+        self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES))
+        self._runs: dict[str, RunRow] = {}
+        self._entries: dict[str, list[EntryRow]] = {}
+        self._recorded: set[_Key] = set()
+        self._requests: dict[tuple[str, str], str] = {}
+        self._closed = False
+
+    async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
+        """See Storage."""
+        outcome = self._write(CreateRun(run, draft, request_fingerprint), (draft,))
+        if not isinstance(outcome, CreatedRun):
+            raise TypeError(type(outcome).__name__)
+        return outcome
+
+    async def append(
+        self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """See Storage."""
+        outcome = self._write(Append(run_id, drafts, change), drafts)
+        if not isinstance(outcome, tuple):
+            raise TypeError(type(outcome).__name__)
+        return outcome
+
+    async def get_run(self, tenant_id: str, run_id: str) -> Run:
+        """See Storage."""
+        return run_of(self._row(tenant_id, run_id))
+
+    async def list_runs(self, query: RunQuery) -> RunPage:
+        """See Storage."""
+        self._check_open()
+        cursor = checked_cursor(query)
+        found = [
+            row
+            for run_id, row in sorted(self._runs.items(), reverse=True)
+            if row.tenant_id == query.tenant_id
+            and query.status in ("", row.status)
+            and query.workflow in ("", row.workflow)
+            and (not cursor or run_id < cursor)
+        ]
+        page = tuple(map(run_of, found[: query.page_size]))
+        return RunPage(page, next_token(query, page[-1].run_id) if len(found) > query.page_size else "")
+
+    async def entries(
+        self, tenant_id: str, run_id: str, *, after_sequence: int = 0, limit: int = 1000
+    ) -> tuple[LedgerEntry, ...]:
+        """See Storage."""
+        self._row(tenant_id, run_id)
+        start = max(after_sequence, 0)
+        return tuple(map(entry_of, self._entries[run_id][start : start + max(limit, 0)]))
+
+    @asynccontextmanager
+    async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
+        """See Storage."""
+        row = self._row(tenant_id, run_id)
+        yield RawChain(row, _pages(tuple(self._entries[run_id])))
+
+    async def unfinished_runs(self) -> tuple[Run, ...]:
+        """See Storage."""
+        self._check_open()
+        return tuple(run_of(row) for _, row in sorted(self._runs.items()) if row.status == "running")
+
+    async def ping(self) -> None:
+        """See Storage."""
+        self._check_open()
+
+    async def close(self) -> None:
+        """See Storage."""
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LedgerUnavailableError("the ledger is closed")
+
+    def _row(self, tenant_id: str, run_id: str) -> RunRow:
+        self._check_open()
+        row = self._runs.get(run_id)
+        if row is None or row.tenant_id != tenant_id:
+            raise RunNotFoundError(run_id)
+        return row
+
+    def _write(self, command: Command, drafts: Sequence[EntryDraft]) -> CreatedRun | tuple[LedgerEntry, ...]:
+        self._check_open()
+        plan = self._plan(command)
+        outcome = plan.outcomes[0]
+        try:
+            if isinstance(outcome, MeshflowError):
+                raise outcome
+            if plan.entries:
+                self._check_new(plan, drafts)
+        except MeshflowError:
+            self._sequencer.revert()
+            raise
+        self._record(plan, drafts)
+        self._sequencer.settle()
+        return outcome
+
+    def _plan(self, command: Command) -> Plan:
+        unknown = [run_id for run_id in self._sequencer.unknown_runs((command,)) if run_id in self._runs]
+        requests = {}
+        if isinstance(command, CreateRun) and command.run.request_id is not None:
+            key = (command.run.tenant_id, command.run.request_id)
+            if key in self._requests:
+                requests[key] = request_of(self._runs[self._requests[key]])
+        return self._sequencer.plan((command,), {run_id: head_of(self._runs[run_id]) for run_id in unknown}, requests)
+
+    def _check_new(self, plan: Plan, drafts: Iterable[EntryDraft]) -> None:
+        fresh: set[_Key] = set()
+        for draft in drafts:
+            key = _key(draft)
+            if key in self._recorded or key in fresh:
+                raise already_recorded(draft)
+            fresh.add(key)
+        for row in plan.runs:
+            if row.run_id in self._runs:
+                raise run_exists(str(row.run_id))
+
+    def _record(self, plan: Plan, drafts: Iterable[EntryDraft]) -> None:
+        for new in plan.runs:
+            run_id = str(new.run_id)
+            self._runs[run_id], self._entries[run_id] = new, []
+            if new.request_id is not None:
+                self._requests[str(new.tenant_id), str(new.request_id)] = run_id
+        for entry in plan.entries:
+            self._entries[entry.run_id].append(entry_row(entry))
+        for update in plan.updates.values():
+            told = {name: value for name, value in update._asdict().items() if value is not None}
+            self._runs[update.run_id] = self._runs[update.run_id]._replace(**told)
+        if plan.entries:
+            self._recorded.update(map(_key, drafts))
+
+
+def _key(draft: EntryDraft) -> _Key:
+    return draft.run_id, draft.step_id, draft.attempt, draft.kind.value
+
+
+async def _pages(rows: tuple[EntryRow, ...]) -> AsyncIterator[tuple[EntryRow, ...]]:
+    for start in range(0, len(rows), RAW_PAGE_ROWS):
+        yield rows[start : start + RAW_PAGE_ROWS]

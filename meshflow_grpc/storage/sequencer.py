@@ -1,0 +1,339 @@
+"""Puts commands in order and links their entries: the part of a store that decides, without I/O.
+
+A store keeps one sequencer, asks it which runs and requests it must look up, plans a batch, writes the plan in one transaction,
+and then settles it, or reverts it when the transaction failed.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from meshflow_grpc.domain.errors import (
+    EntryAlreadyRecordedError,
+    FieldViolation,
+    InvalidRequestError,
+    MeshflowError,
+    RequestIdReusedError,
+    RunConflictError,
+    RunNotFoundError,
+)
+from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind, LedgerEntry
+from meshflow_grpc.domain.run import Run, RunStatus
+from meshflow_grpc.domain.usage import ZERO_USAGE
+from meshflow_grpc.ledger.canonical import encode
+from meshflow_grpc.ledger.chain import Place, link
+from meshflow_grpc.ledger.projection import Committer, header_text, usage_change
+from meshflow_grpc.ports.storage import CreatedRun, RunChange
+from meshflow_grpc.storage.rows import run_of, run_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from meshflow_grpc.domain.ledger_entry import EntryDraft
+    from meshflow_grpc.domain.stored_row import RunRow
+    from meshflow_grpc.domain.usage import Usage
+
+MAX_HEADS = 20_000
+
+RequestKey = tuple[str, str]
+EarlierRequest = tuple[str, Run] | MeshflowError
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRun:
+    """Command: record a new run and its first entry."""
+
+    run: Run
+    draft: EntryDraft
+    request_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Command: append entries to a run and change its projection."""
+
+    run_id: str
+    drafts: Sequence[EntryDraft]
+    change: RunChange | None
+
+
+Command = CreateRun | Append
+Outcome = CreatedRun | tuple[LedgerEntry, ...] | MeshflowError
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a run's chain and its running totals."""
+
+    tenant_id: str
+    sequence: int
+    hash: str
+    status: RunStatus
+    usage: Usage
+
+
+class RunUpdate(NamedTuple):
+    """New values of a run's row; None keeps the old one. The first column is the key."""
+
+    run_id: str
+    update_time: str
+    status: str
+    entries: int
+    head_hash: str
+    input_tokens: int
+    output_tokens: int
+    cost_nano_usd: int
+    carbon_ug: int
+    steps: int
+    output: str | None
+    output_salt: str | None
+    blocked_by: str | None
+    reason: str | None
+    reason_salt: str | None
+
+    def over(self, earlier: RunUpdate) -> RunUpdate:
+        """Returns this update made on top of an earlier one."""
+        return RunUpdate._make(old if new is None else new for old, new in zip(earlier, self, strict=True))
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a batch writes, and one outcome for each of its commands."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
+    runs: list[RunRow] = field(default_factory=list)
+    updates: dict[str, RunUpdate] = field(default_factory=dict)
+
+
+def head_of(row: RunRow) -> Head | MeshflowError:
+    """Returns the head that a run's row states, or why it cannot be read."""
+    columns: Any = row
+    try:
+        run = run_of(row)
+    except MeshflowError as error:
+        return error
+    return Head(run.tenant_id, columns.entries, columns.head_hash, run.status, run.usage)
+
+
+def request_of(row: RunRow) -> tuple[str, Run] | MeshflowError:
+    """Returns the request fingerprint and the run of a row, or why it cannot be read."""
+    try:
+        return str(row.request_fingerprint), run_of(row)
+    except MeshflowError as error:
+        return error
+
+
+class Sequencer:
+    """Assigns places, holds the heads of open runs, and plans batches. Not thread-safe: it has one owner."""
+
+    def __init__(self, last_seq: int, next_salt: Callable[[], bytes]) -> None:
+        self._last_seq = last_seq
+        self._next_salt = next_salt
+        self._heads: OrderedDict[str, Head] = OrderedDict()
+        self._touched: set[str] = set()
+        self._unreadable: dict[str, MeshflowError] = {}
+        self._seq_before = last_seq
+
+    def unknown_runs(self, commands: Iterable[Command]) -> list[str]:
+        """Returns the ids of runs that a batch appends to and whose head is not held."""
+        ids = {command.run_id for command in commands if isinstance(command, Append)}
+        return [run_id for run_id in ids if run_id not in self._heads]
+
+    def plan(
+        self,
+        commands: Iterable[Command],
+        heads: Mapping[str, Head | MeshflowError],
+        requests: Mapping[RequestKey, EarlierRequest],
+    ) -> Plan:
+        """Plans a batch; ``heads`` and ``requests`` (fingerprint and run by request id) are what the store looked up for it."""
+        self._unreadable = {run_id: head for run_id, head in heads.items() if isinstance(head, MeshflowError)}
+        self._heads.update({run_id: head for run_id, head in heads.items() if isinstance(head, Head)})
+        self._touched = set()
+        self._seq_before = self._last_seq
+        plan, known = Plan(), dict(requests)
+        for command in commands:
+            try:
+                if isinstance(command, CreateRun):
+                    plan.outcomes.append(self._create(command, plan, known))
+                else:
+                    plan.outcomes.append(self._append(command, plan))
+            except MeshflowError as error:
+                plan.outcomes.append(error)
+        return plan
+
+    def settle(self) -> None:
+        """The last plan is durable: forgets ended runs and, beyond the bound, the runs idle for longest."""
+        for run_id in self._touched:
+            if self._heads[run_id].status.ended:
+                del self._heads[run_id]
+        while len(self._heads) > MAX_HEADS:
+            self._heads.popitem(last=False)
+        self._touched = set()
+
+    def revert(self) -> None:
+        """The last plan was not written: its places are free again and its runs must be looked up anew."""
+        for run_id in self._touched:
+            self._heads.pop(run_id, None)
+        self._touched = set()
+        self._last_seq = self._seq_before
+
+    def _create(self, command: CreateRun, plan: Plan, known: dict[RequestKey, EarlierRequest]) -> CreatedRun:
+        run, draft = command.run, command.draft
+        key = (run.tenant_id, run.request_id) if run.request_id is not None else None
+        if key is not None and key in known:
+            return _answer_again(known[key], command.request_fingerprint)
+        if run.run_id in self._heads:
+            raise run_exists(run.run_id)
+        _check_drafts((draft,), run.run_id, run.tenant_id)
+        change = RunChange(run.usage, run.status, run.output or None, run.blocked_by, run.reason)
+        _check_end((draft,), change)
+        row = run_row(run, command.request_fingerprint)
+        committer = Committer(run.tenant_id, run.run_id, 1, self._next_salt)
+        header, header_salt = committer.commit("header", header_text(row))
+        record_change, salts = _record_change(change, committer)
+        record_change["header"] = header
+        entry = link(draft, Place(self._last_seq + 1, 1, GENESIS_HASH), self._next_salt, record_change)
+        run = replace(run, entries=1, head_hash=entry.hash, update_time=draft.time)
+        plan.runs.append(
+            row._replace(
+                entries=1,
+                head_hash=entry.hash,
+                update_time=draft.time,
+                output_salt=salts.get("output"),
+                reason_salt=salts.get("reason"),
+                header_salt=header_salt,
+            )
+        )
+        plan.entries.append(entry)
+        self._move(run.run_id, Head(run.tenant_id, 1, entry.hash, run.status, run.usage), 1)
+        if key is not None:
+            known[key] = (command.request_fingerprint, run)
+        return CreatedRun(run, entry, created=True)
+
+    def _append(self, command: Append, plan: Plan) -> tuple[LedgerEntry, ...]:
+        run_id, drafts, change = command.run_id, command.drafts, command.change
+        head = self._heads.get(run_id)
+        if head is None:
+            raise self._unreadable.get(run_id) or RunNotFoundError(run_id)
+        _check_drafts(drafts, run_id, head.tenant_id)
+        if head.status.ended:
+            raise RunConflictError(
+                f"run {run_id!r} has ended ({head.status.value}); start a new run", metadata={"run_id": run_id}
+            )
+        if change is not None:
+            _check_end(drafts, change)
+        salts: dict[str, str] = {}
+        record_change: dict[str, Any] | None = None
+        entries: list[LedgerEntry] = []
+        sequence, hash_, last = head.sequence, head.hash, len(drafts) - 1
+        for index, draft in enumerate(drafts):
+            sequence += 1
+            if index == last and change is not None:
+                committer = Committer(head.tenant_id, run_id, sequence, self._next_salt)
+                record_change, salts = _record_change(change, committer)
+            place = Place(self._last_seq + index + 1, sequence, hash_)
+            entry = link(draft, place, self._next_salt, record_change)
+            hash_ = entry.hash
+            entries.append(entry)
+        head = _advanced(head, sequence, hash_, change)
+        plan.entries.extend(entries)
+        update = _update(run_id, drafts[-1].time, head, change, salts)
+        earlier = plan.updates.get(run_id)
+        plan.updates[run_id] = update if earlier is None else update.over(earlier)
+        self._move(run_id, head, len(entries))
+        return tuple(entries)
+
+    def _move(self, run_id: str, head: Head, entries: int) -> None:
+        self._touched.add(run_id)
+        self._heads[run_id] = head
+        self._heads.move_to_end(run_id)
+        self._last_seq += entries
+
+
+def run_exists(run_id: str) -> RunConflictError:
+    """Builds the error for a run id that is taken."""
+    return RunConflictError(f"a run with the id {run_id!r} exists", metadata={"run_id": run_id})
+
+
+def already_recorded(draft: EntryDraft) -> EntryAlreadyRecordedError:
+    """Builds the error for an entry whose (run_id, step_id, attempt, kind) is taken."""
+    kind = draft.kind.value
+    return EntryAlreadyRecordedError(
+        f"{kind} of step {draft.step_id!r}, attempt {draft.attempt}, is recorded in run {draft.run_id!r}",
+        metadata={"run_id": draft.run_id, "step_id": draft.step_id, "attempt": str(draft.attempt), "kind": kind},
+    )
+
+
+def _answer_again(earlier: EarlierRequest, fingerprint: str) -> CreatedRun:
+    if isinstance(earlier, MeshflowError):
+        raise earlier
+    recorded, run = earlier
+    if fingerprint != recorded:
+        raise RequestIdReusedError(run.request_id or "", run.run_id)
+    return CreatedRun(run, None, created=False)
+
+
+def _advanced(head: Head, sequence: int, hash_: str, change: RunChange | None) -> Head:
+    if change is None:
+        return Head(head.tenant_id, sequence, hash_, head.status, head.usage)
+    usage = head.usage if change.usage is None else head.usage + change.usage
+    encode(usage_change(usage), "usage")
+    return Head(head.tenant_id, sequence, hash_, change.status or head.status, usage)
+
+
+def _update(run_id: str, time: str, head: Head, change: RunChange | None, salts: Mapping[str, str]) -> RunUpdate:
+    usage, told = head.usage, change or RunChange()
+    return RunUpdate(
+        run_id,
+        time,
+        head.status.value,
+        head.sequence,
+        head.hash,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cost_nano_usd,
+        usage.carbon_ug,
+        usage.steps,
+        told.output,
+        salts.get("output"),
+        told.blocked_by,
+        told.reason,
+        salts.get("reason"),
+    )
+
+
+def _record_change(change: RunChange, committer: Committer) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns the change as the record holds it, and the salts of its commitments by column."""
+    told: dict[str, Any] = {}
+    salts: dict[str, str] = {}
+    if change.usage is not None and change.usage != ZERO_USAGE:
+        told["usage"] = usage_change(change.usage)
+    if change.status is not None:
+        told["status"] = change.status.value
+    if change.blocked_by is not None:
+        told["blocked_by"] = change.blocked_by
+    if change.output is not None:
+        told["output"], salts["output"] = committer.commit("output", change.output)
+    if change.reason is not None:
+        told["reason"], salts["reason"] = committer.commit("reason", change.reason)
+    return told, salts
+
+
+def _check_drafts(drafts: Sequence[EntryDraft], run_id: str, tenant_id: str) -> None:
+    if not drafts:
+        raise InvalidRequestError.of(FieldViolation("drafts", "an append needs at least one entry"))
+    for draft in drafts:
+        if draft.run_id != run_id:
+            raise InvalidRequestError.of(FieldViolation("drafts.run_id", f"must be {run_id!r}, the run appended to"))
+        if draft.tenant_id != tenant_id:
+            raise RunNotFoundError(run_id)
+
+
+def _check_end(drafts: Sequence[EntryDraft], change: RunChange) -> None:
+    if change.status is not None and change.status.ended and drafts[-1].kind is not EntryKind.RUN_FINISHED:
+        raise InvalidRequestError.of(
+            FieldViolation("change.status", f"a run that is {change.status.value} must end with a run_finished entry")
+        )

@@ -1,0 +1,62 @@
+"""SQL of ``ledger_entries``."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.storage.rows import entry_row
+from meshflow_grpc.storage.sqlite.raw_query import RawQuery
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+
+    from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+
+COLUMNS = ", ".join(EntryRow._fields)
+
+# One statement for many rows: the interpreter lock changes hands once a statement, not once a row.
+_SIZES = (512, 128, 32, 8, 4, 2, 1)
+_ROW = f"({', '.join('?' * len(EntryRow._fields))})"
+_INSERT = {size: f"INSERT INTO ledger_entries ({COLUMNS}) VALUES {', '.join([_ROW] * size)}" for size in _SIZES}
+
+SELECT_PAGE = (
+    f"SELECT {COLUMNS} FROM ledger_entries "  # noqa: S608
+    "WHERE run_id = ? AND tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+)
+SELECT_AFTER = RawQuery.of(
+    EntryRow._fields, "SELECT {columns} FROM ledger_entries WHERE run_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+)
+SELECT_FIRST = RawQuery.of(
+    EntryRow._fields, "SELECT {columns} FROM ledger_entries WHERE run_id = ? ORDER BY sequence LIMIT ?"
+)
+
+
+def insert_entries(connection: sqlite3.Connection, entries: Sequence[LedgerEntry]) -> None:
+    """Inserts entries in as few statements as their number allows."""
+    start = 0
+    for size in _SIZES:
+        while len(entries) - start >= size:
+            rows = map(entry_row, entries[start : start + size])
+            connection.execute(_INSERT[size], list(chain.from_iterable(rows)))
+            start += size
+
+
+def last_seq(connection: sqlite3.Connection) -> int:
+    """Returns the highest seq ever given, also when its row is gone."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'ledger_entries'").fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def recorded(connection: sqlite3.Connection, drafts: Sequence[EntryDraft]) -> EntryDraft | None:
+    """Returns the first of the drafts whose (run_id, step_id, attempt, kind) is in the ledger, or occurs twice among them."""
+    sql = "SELECT 1 FROM ledger_entries WHERE run_id = ? AND step_id = ? AND attempt = ? AND kind = ?"
+    seen = set()
+    for draft in drafts:
+        key = (draft.run_id, draft.step_id, draft.attempt, draft.kind.value)
+        if key in seen or connection.execute(sql, key).fetchone():
+            return draft
+        seen.add(key)
+    return None

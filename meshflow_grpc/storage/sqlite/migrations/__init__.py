@@ -1,0 +1,3 @@
+"""Numbered SQL migrations."""
+
+from __future__ import annotations

@@ -1,0 +1,95 @@
+"""SQL of ``runs``."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.stored_row import RunRow
+from meshflow_grpc.storage.sequencer import RunUpdate, head_of, request_of
+from meshflow_grpc.storage.sqlite.raw_query import RawQuery
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Collection, Sequence
+
+    from meshflow_grpc.domain.errors import MeshflowError
+    from meshflow_grpc.ports.storage import RunQuery
+    from meshflow_grpc.storage.sequencer import EarlierRequest, Head, RequestKey
+
+COLUMNS = ", ".join(RunRow._fields)
+_CHUNK = 256
+
+_INSERT = f"INSERT INTO runs ({COLUMNS}) VALUES "
+_INSERT_ROW = f"({', '.join('?' * len(RunRow._fields))})"
+
+_KEPT_WHEN_NULL = frozenset({"output", "output_salt", "blocked_by", "reason", "reason_salt"})
+_SIZES = (128, 32, 8, 4, 2, 1)
+_UPDATE_ROW = f"({', '.join('?' * len(RunUpdate._fields))})"
+_ASSIGNMENTS = ", ".join(
+    f"{name} = coalesce(v.column{place}, runs.{name})" if name in _KEPT_WHEN_NULL else f"{name} = v.column{place}"
+    for place, name in enumerate(RunUpdate._fields, start=1)
+    if name != "run_id"
+)
+_UPDATE = {
+    size: f"UPDATE runs SET {_ASSIGNMENTS} FROM (VALUES {', '.join([_UPDATE_ROW] * size)}) AS v "  # noqa: S608
+    "WHERE runs.run_id = v.column1"
+    for size in _SIZES
+}
+
+SELECT_ONE = RawQuery.of(RunRow._fields, "SELECT {columns} FROM runs WHERE run_id = ? AND tenant_id = ?")
+SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER BY run_id"  # noqa: S608
+
+
+def insert_runs(connection: sqlite3.Connection, rows: Sequence[RunRow]) -> None:
+    """Inserts new runs."""
+    for start in range(0, len(rows), _CHUNK):
+        part = rows[start : start + _CHUNK]
+        connection.execute(_INSERT + ", ".join([_INSERT_ROW] * len(part)), list(chain.from_iterable(part)))
+
+
+def update_runs(connection: sqlite3.Connection, updates: Collection[RunUpdate]) -> None:
+    """Applies updates in as few statements as their number allows."""
+    rows, start = list(updates), 0
+    for size in _SIZES:
+        while len(rows) - start >= size:
+            connection.execute(_UPDATE[size], list(chain.from_iterable(rows[start : start + size])))
+            start += size
+
+
+def select_heads(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, Head | MeshflowError]:
+    """Returns the heads of the runs that exist."""
+    rows = _select_by(connection, "run_id IN ({})", [(run_id,) for run_id in run_ids], "?")
+    return {str(row.run_id): head_of(row) for row in rows}
+
+
+def select_requests(connection: sqlite3.Connection, keys: Sequence[RequestKey]) -> dict[RequestKey, EarlierRequest]:
+    """Returns fingerprint and run of the (tenant_id, request_id) pairs that were used before."""
+    rows = _select_by(connection, "(tenant_id, request_id) IN (VALUES {})", keys, "(?, ?)")
+    return {(str(row.tenant_id), str(row.request_id)): request_of(row) for row in rows}
+
+
+def select_page(query: RunQuery, below_run_id: str) -> tuple[str, list[object]]:
+    """Returns SQL and parameters of a page of runs, newest first, one row longer than the page."""
+    conditions: list[tuple[str, object]] = [("tenant_id = ?", query.tenant_id)]
+    if query.status:
+        conditions.append(("status = ?", query.status))
+    if query.workflow:
+        conditions.append(("workflow = ?", query.workflow))
+    if below_run_id:
+        conditions.append(("run_id < ?", below_run_id))
+    where = " AND ".join(condition for condition, _ in conditions)
+    sql = f"SELECT {COLUMNS} FROM runs WHERE {where} ORDER BY run_id DESC LIMIT ?"  # noqa: S608
+    return sql, [*(value for _, value in conditions), query.page_size + 1]
+
+
+def _select_by(
+    connection: sqlite3.Connection, condition: str, keys: Sequence[tuple[str, ...]], marks: str
+) -> list[RunRow]:
+    rows: list[RunRow] = []
+    for start in range(0, len(keys), _CHUNK):
+        part = keys[start : start + _CHUNK]
+        where = condition.format(", ".join([marks] * len(part)))
+        found = connection.execute(f"SELECT {COLUMNS} FROM runs WHERE {where}", list(chain.from_iterable(part)))  # noqa: S608
+        rows.extend(map(RunRow._make, found.fetchall()))
+    return rows

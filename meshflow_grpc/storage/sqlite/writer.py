@@ -1,0 +1,148 @@
+"""The one writer: a thread that owns the only writing connection and commits whole batches.
+
+A batch is everything that arrived while the last commit was under way; there is no timer. One hop to the thread and one back
+serve the whole batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
+from meshflow_grpc.storage.sequencer import Append
+from meshflow_grpc.storage.sqlite.errors import RETRY_AFTER_S
+from meshflow_grpc.storage.sqlite.transaction import BatchWriter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from meshflow_grpc.storage.sequencer import Command, Outcome
+
+MAX_WAITING_COMMANDS: Final = 8192
+MAX_WAITING_CHARS: Final = 256 * 1024 * 1024
+MAX_BATCH_COMMANDS: Final = 512
+
+
+@dataclass(slots=True)
+class _Batch:
+    commands: list[Command] = field(default_factory=list)
+    futures: list[asyncio.Future[Outcome]] = field(default_factory=list)
+    chars: int = 0
+
+
+class Writer:
+    """Takes commands on the event loop, answers each when it is durable."""
+
+    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._waiting: list[_Batch] = []
+        self._waiting_commands = 0
+        self._waiting_chars = 0
+        self._busy = False
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._writer = BatchWriter(path, busy_timeout_s, os.urandom)
+        self._thread = threading.Thread(target=self._work, name="meshflow-ledger", daemon=True)
+
+    async def open(self) -> None:
+        """Opens the file and brings it to the current schema; raises LedgerUnavailableError."""
+        await asyncio.to_thread(self._writer.open)
+        self._thread.start()
+
+    async def submit(self, command: Command) -> Outcome:
+        """Returns the outcome of a command once it is durable; raises its error.
+
+        Raises LedgerUnavailableError at once when too much is waiting. A cancelled caller's command is carried out all the same.
+        """
+        chars = _chars(command)
+        self._admit(chars)
+        if not self._waiting or len(self._waiting[-1].commands) >= MAX_BATCH_COMMANDS:
+            self._waiting.append(_Batch())
+        batch = self._waiting[-1]
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        batch.commands.append(command)
+        batch.futures.append(future)
+        batch.chars += chars
+        self._waiting_commands += 1
+        self._waiting_chars += chars
+        if not self._busy:
+            self._busy = True
+            self._idle.clear()
+            self._loop.call_soon(self._flush)
+        return await future
+
+    async def drain(self) -> None:
+        """Takes nothing more, and returns when what was accepted is durable. Idempotent."""
+        self._closing = True
+        await self._idle.wait()
+
+    async def close(self) -> None:
+        """Drains, checkpoints, closes the file and ends the thread. Idempotent."""
+        await self.drain()
+        self._batches.put(None)
+        await asyncio.to_thread(self._thread.join)
+
+    def _admit(self, chars: int) -> None:
+        if self._closing:
+            raise LedgerUnavailableError("the ledger is closed")
+        if self._waiting_commands >= MAX_WAITING_COMMANDS:
+            raise LedgerUnavailableError(
+                f"the ledger is behind: {MAX_WAITING_COMMANDS} appends are waiting, the most it takes",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        if self._waiting_chars and self._waiting_chars + chars > MAX_WAITING_CHARS:
+            raise LedgerUnavailableError(
+                f"the ledger is behind: {MAX_WAITING_CHARS} characters are waiting, the most it takes",
+                retry_after_s=RETRY_AFTER_S,
+            )
+
+    def _flush(self) -> None:
+        if self._waiting:
+            self._batches.put(self._waiting.pop(0))
+        else:
+            self._busy = False
+            self._idle.set()
+
+    def _answer(self, batch: _Batch, outcomes: list[Outcome]) -> None:
+        self._waiting_commands -= len(batch.commands)
+        self._waiting_chars -= batch.chars
+        for future, outcome in zip(batch.futures, outcomes, strict=True):
+            if future.done():
+                continue
+            if isinstance(outcome, MeshflowError):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+        # After the callers ran, so that what they append next shares the next commit.
+        self._loop.call_soon(self._flush)
+
+    def _work(self) -> None:
+        while (batch := self._batches.get()) is not None:
+            outcomes = self._outcomes(batch.commands)
+            try:
+                self._loop.call_soon_threadsafe(self._answer, batch, outcomes)
+            except RuntimeError:
+                break  # the loop was closed without close(): nobody is left to answer
+        self._writer.close()
+
+    def _outcomes(self, commands: list[Command]) -> list[Outcome]:
+        try:
+            return self._writer.write(commands)
+        except Exception as error:  # noqa: BLE001
+            # The thread's boundary: without an answer every caller would wait for ever.
+            self._writer.reopen_later()
+            failure = LedgerUnavailableError("the ledger failed to write", metadata={"cause": type(error).__name__})
+            failure.__cause__ = error
+            return [failure for _ in commands]
+
+
+def _chars(command: Command) -> int:
+    drafts = command.drafts if isinstance(command, Append) else (command.draft,)
+    return sum(len(draft.input or "") + len(draft.output or "") for draft in drafts)

@@ -1,0 +1,53 @@
+"""The machine's clock, identifiers and randomness behind the core's ports."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from datetime import UTC, datetime
+
+
+class SystemClock:
+    """Wall-clock and monotonic time of this machine."""
+
+    def now(self) -> str:
+        """See ports.clock.Clock.now."""
+        return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+    def monotonic(self) -> float:
+        """See ports.clock.Clock.monotonic."""
+        return time.monotonic()
+
+
+class Uuid7Ids:
+    """Run ids from UUIDv7 (RFC 9562 §5.7), monotonic within this process (§6.2, method 2)."""
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+        self._tail = 0
+
+    def run_id(self) -> str:
+        """See ports.clock.IdSource.run_id."""
+        now_ms = time.time_ns() // 1_000_000
+        if now_ms > self._last_ms:
+            self._last_ms = now_ms
+            # The top bit stays free so that increments within a millisecond do not overflow.
+            self._tail = int.from_bytes(os.urandom(10)) >> 7
+        else:
+            self._tail += 1 + int.from_bytes(os.urandom(4))
+        tail = self._tail & ((1 << 74) - 1)
+        value = (
+            (self._last_ms & ((1 << 48) - 1)) << 80
+            | 0x7 << 76
+            | (tail >> 62) << 64
+            | 0b10 << 62
+            | tail & ((1 << 62) - 1)
+        )
+        text = f"{value:032x}"
+        return f"run_{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def jitter() -> float:
+    """A number in [0, 1) for back-off; not a secret."""
+    return random.random()  # noqa: S311 - spreads retries, protects nothing

@@ -1,0 +1,44 @@
+"""Observes runs and steps as log lines; payloads never appear in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.domain.usage import Usage
+
+_log = structlog.get_logger(__name__)
+
+
+class LogObserver:
+    """Implements ports.observer.StepObserver and RunObserver."""
+
+    def step_recorded(self, node_id: str, verdict: str, usage: Usage, latency_ms: int, *, sla_met: bool | None) -> None:
+        """See StepObserver; steps are logged at debug level, missed SLAs and refusals at info."""
+        log = _log.info if sla_met is False or verdict != "committed" else _log.debug
+        log(
+            "step_recorded",
+            node_id=node_id,
+            verdict=verdict,
+            tokens=usage.tokens,
+            latency_ms=latency_ms,
+            sla_met=sla_met,
+        )
+
+    def run_started(self, run: Run) -> None:
+        """See RunObserver."""
+        _log.debug("run_started", run_id=run.run_id, workflow=run.workflow, policy_digest=run.policy_digest)
+
+    def run_ended(self, run: Run) -> None:
+        """See RunObserver."""
+        _log.info(
+            "run_ended",
+            run_id=run.run_id,
+            workflow=run.workflow,
+            status=run.status.value,
+            blocked_by=run.blocked_by,
+            entries=run.entries,
+        )

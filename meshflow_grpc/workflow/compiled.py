@@ -1,0 +1,31 @@
+"""A workflow made ready to run, once per definition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.workflow.condition import EdgeConditions
+from meshflow_grpc.workflow.digest import workflow_digest
+from meshflow_grpc.workflow.graph import build_graph
+from meshflow_grpc.workflow.validation import validate
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.workflow import Workflow
+    from meshflow_grpc.workflow.graph import Graph
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledWorkflow:
+    """A valid workflow with its graph, compiled conditions and digest. Immutable; runs share it."""
+
+    workflow: Workflow
+    graph: Graph
+    conditions: EdgeConditions
+    digest: str
+
+
+def compile_workflow(workflow: Workflow) -> CompiledWorkflow:
+    """Validates and compiles; raises InvalidWorkflowError with every problem."""
+    validate(workflow)
+    return CompiledWorkflow(workflow, build_graph(workflow), EdgeConditions.of(workflow), workflow_digest(workflow))

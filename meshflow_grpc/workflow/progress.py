@@ -1,0 +1,98 @@
+"""What one run has done so far in its graph: explicit state, and the values that describe its changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.workflow import Edge
+    from meshflow_grpc.workflow.graph import Graph
+
+
+class NodeRun(NamedTuple):
+    """One execution of a node in a run, unique in it. ``iteration`` counts the node's activations from 1."""
+
+    node_id: str
+    iteration: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodeActivation:
+    """A node that may run now. ``inputs`` are the runs that feed it, in edge order; a loop's source comes last."""
+
+    node_id: str
+    iteration: int
+    inputs: tuple[NodeRun, ...] = ()
+
+    @property
+    def run(self) -> NodeRun:
+        """The key under which the outcome is reported."""
+        return NodeRun(self.node_id, self.iteration)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopIteration:
+    """A bounded back edge and how often it was taken in this run."""
+
+    edge: Edge
+    iteration: int
+    max_iterations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What one outcome changed.
+
+    ``skipped`` nodes lie on dead paths. ``superseded`` runs are in flight but a loop made them obsolete; ``stale`` says
+    that the outcome itself was of such a run and changed nothing. ``exhausted`` loops had a true condition but no
+    iteration left.
+    """
+
+    activated: tuple[NodeActivation, ...] = ()
+    skipped: tuple[str, ...] = ()
+    loop: LoopIteration | None = None
+    exhausted: tuple[LoopIteration, ...] = ()
+    superseded: tuple[NodeRun, ...] = ()
+    stale: bool = False
+
+
+class Token(IntEnum):
+    """What an edge brings to its target in the present round."""
+
+    NONE = 0
+    LIVE = 1
+    DEAD = 2
+    FAILED = 3
+
+
+@dataclass(slots=True)
+class Progress:
+    """The state of one run. It has one owner, who changes it through the functions of ``frontier`` alone."""
+
+    graph: Graph
+    outstanding: dict[NodeRun, NodeActivation] = field(default_factory=dict)
+    obsolete: set[NodeRun] = field(default_factory=set)
+    resolved: bytearray = field(default_factory=bytearray)
+    iterations: list[int] = field(default_factory=list)
+    tokens: bytearray = field(default_factory=bytearray)
+    arrived: list[list[int]] = field(default_factory=list)
+    held: dict[int, Token] = field(default_factory=dict)
+    loop_over: bytearray = field(default_factory=bytearray)
+    loop_counts: list[int] = field(default_factory=list)
+    final: set[int] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, graph: Graph) -> Progress:
+        """Returns the state before anything happened."""
+        count = len(graph.nodes)
+        return cls(
+            graph=graph,
+            resolved=bytearray(count),
+            iterations=[0] * count,
+            tokens=bytearray(len(graph.edges)),
+            arrived=[[0, 0, 0, 0] for _ in range(count)],
+            loop_over=bytearray(len(graph.loops)),
+            loop_counts=[0] * len(graph.loops),
+        )

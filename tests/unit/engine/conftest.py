@@ -1,0 +1,64 @@
+"""A whole runtime in memory, with fakes outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from meshflow_grpc.app import Outside, Runtime, RuntimeOptions, assemble
+from meshflow_grpc.domain.run import Principal, RunRequest
+from meshflow_grpc.governance.detection.scanner import TextScanner
+from meshflow_grpc.storage.memory.storage import MemoryStorage
+from meshflow_grpc.system import SystemClock
+from tests.fakes.ids import SequentialIds
+from tests.fakes.providers import FakeProvider
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.kernel.ports import Scanner
+    from meshflow_grpc.ports.clock import IdSource
+
+ALICE = Principal("alice", "acme", method="test")
+NO_WAIT = {"circuit_breaker": {"max_retries": 0}}
+
+
+@dataclass
+class World:
+    """A runtime and what is around it."""
+
+    runtime: Runtime
+    provider: FakeProvider
+    storage: MemoryStorage
+
+    async def run(self, task: str = "tides", **fields: object) -> Run:
+        """Runs a request of alice to its end."""
+        return await self.runtime.commands.run.execute(ALICE, RunRequest(task=task, **fields))  # type: ignore[arg-type]
+
+    async def entries(self, run_id: str) -> tuple[LedgerEntry, ...]:
+        """All entries of a run."""
+        return await self.storage.entries("acme", run_id)
+
+
+SCANNER = TextScanner()
+
+
+def make_world(
+    provider: FakeProvider | None = None,
+    storage: MemoryStorage | None = None,
+    options: RuntimeOptions | None = None,
+    scanner: Scanner = SCANNER,
+    ids: IdSource | None = None,
+) -> World:
+    """A new runtime; give it another one's storage and ids to play a restart."""
+    provider, storage = provider or FakeProvider(), storage or MemoryStorage()
+    outside = Outside(storage, provider, SystemClock(), ids or SequentialIds(), scanner, lambda: 0.0)
+    return World(assemble(outside, options or RuntimeOptions()), provider, storage)
+
+
+@pytest.fixture
+def world() -> World:
+    """A fresh runtime."""
+    return make_world()

@@ -1,0 +1,187 @@
+"""Configuration comes from the environment, and everything wrong with it is told at once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from meshflow_grpc.config import (
+    NOT_ENFORCED,
+    ConfigurationError,
+    Settings,
+    known_variables,
+    load_ledger_settings,
+    source_of,
+    variable_of,
+)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No setting of the machine reaches a test; the offline model is on."""
+    for name in list(os.environ):
+        if name.startswith(("MESHFLOW_", "ANTHROPIC_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
+
+
+def problems_of(**overrides: object) -> dict[str, str]:
+    """Returns what loading complains about: variable to text."""
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.load(**overrides)
+    return {problem.variable: str(problem) for problem in raised.value.problems}
+
+
+def test_defaults_serve_this_machine_alone() -> None:
+    """Without settings the server listens on loopback, keeps its ledger here and starts Envoy on a free gRPC port."""
+    settings = Settings.load()
+
+    assert (settings.host, settings.port, settings.grpc_port, settings.use_envoy) == ("127.0.0.1", 8765, 0, True)
+    assert settings.ledger_db == "meshflow_runs.db"
+    assert (settings.env, settings.log_format, settings.allow_inline_workflows) == ("development", "console", True)
+    assert settings.warnings() == ()
+
+
+def test_options_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An override wins, one that is None does not."""
+    monkeypatch.setenv("MESHFLOW_PORT", "9000")
+
+    assert Settings.load(port=9001).port == 9001
+    assert Settings.load(port=None).port == 9000
+
+
+def test_without_envoy_grpc_has_its_own_port() -> None:
+    """The sidecar layout serves gRPC on 50051 unless told otherwise."""
+    assert Settings.load(use_envoy=False).grpc_port == 50051
+    assert Settings.load(use_envoy=False, grpc_port=7000).grpc_port == 7000
+
+
+def test_the_ledger_lies_in_the_data_directory_unless_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty MESHFLOW_LEDGER_DB counts as unset."""
+    monkeypatch.setenv("MESHFLOW_DATA_DIR", "some/where")
+    monkeypatch.setenv("MESHFLOW_LEDGER_DB", "")
+    assert load_ledger_settings().ledger_db == str(Path("some/where/meshflow_runs.db"))
+
+    monkeypatch.setenv("MESHFLOW_LEDGER_DB", "other.db")
+    assert load_ledger_settings().ledger_db == "other.db"
+    assert load_ledger_settings(ledger_db="third.db").ledger_db == "third.db"
+
+
+def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bad values, unknown names, unreadable secrets and a missing provider come in one error."""
+    monkeypatch.delenv("MESHFLOW_MOCK")
+    monkeypatch.setenv("MESHFLOW_PORT", "99999")
+    monkeypatch.setenv("MESHFLOW_ENV", "staging")
+    monkeypatch.setenv("MESHFLOW_LEGDER_DB", "x.db")
+    monkeypatch.setenv("MESHFLOW_ENVOY", "no/such/envoy")
+    monkeypatch.setenv("MESHFLOW_ANTHROPIC_BASE_URL", "api.example")
+    monkeypatch.setenv("ANTHROPIC_API_KEY_FILE", "no/such/file")
+
+    problems = problems_of(shutdown_grace_s=-1)
+
+    assert set(problems) == {
+        "MESHFLOW_PORT",
+        "MESHFLOW_ENV",
+        "MESHFLOW_LEGDER_DB",
+        "MESHFLOW_ENVOY",
+        "MESHFLOW_ANTHROPIC_BASE_URL",
+        "MESHFLOW_SHUTDOWN_GRACE_S",
+        "ANTHROPIC_API_KEY_FILE",
+        "ANTHROPIC_API_KEY",
+    }
+    assert "did you mean MESHFLOW_LEDGER_DB?" in problems["MESHFLOW_LEGDER_DB"]
+    assert "99999" in problems["MESHFLOW_PORT"]
+
+
+@pytest.mark.parametrize("variable", NOT_ENFORCED)
+def test_a_setting_that_would_do_nothing_is_refused(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name of the documentation that this version does not enforce is refused, for offline commands too."""
+    monkeypatch.setenv(variable, "x")
+
+    assert "does not enforce it" in problems_of()[variable]
+    with pytest.raises(ConfigurationError):
+        load_ledger_settings()
+
+
+def test_no_setting_is_both_read_and_refused() -> None:
+    """The list of what is not enforced shrinks as settings are added."""
+    assert set(NOT_ENFORCED).isdisjoint(known_variables())
+
+
+def test_no_provider_is_a_problem_that_names_both_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the offline model nor a key: nothing could run."""
+    monkeypatch.delenv("MESHFLOW_MOCK")
+    assert "set MESHFLOW_MOCK=1 or ANTHROPIC_API_KEY" in problems_of()["ANTHROPIC_API_KEY"]
+
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-1")
+    assert Settings.load().anthropic_api_key is not None
+
+
+def test_production_without_authentication_stays_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Production refuses an address others can reach; development allows it, loudly."""
+    monkeypatch.setenv("MESHFLOW_ENV", "Production")
+    assert "authentication" in problems_of(host="0.0.0.0")["MESHFLOW_HOST"]
+    for host in ("127.0.0.1", "localhost", "::1", "127.8.8.8"):
+        assert Settings.load(host=host).log_format == "json"
+    assert not Settings.load().allow_inline_workflows
+
+    monkeypatch.setenv("MESHFLOW_ENV", "development")
+    assert "without authentication" in Settings.load(host="0.0.0.0").warnings()[0]
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ANTHROPIC_API_KEY_FILE names a file; the newline at its end is not part of the key."""
+    file = tmp_path / "key"
+    file.write_text("sk-from-file\n")
+    monkeypatch.setenv("ANTHROPIC_API_KEY_FILE", str(file))
+
+    key = Settings.load().anthropic_api_key
+
+    assert key is not None
+    assert key.get_secret_value() == "sk-from-file"
+    assert source_of("ANTHROPIC_API_KEY") == "file"
+
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-direct")
+    assert "set only one of them" in problems_of()["ANTHROPIC_API_KEY_FILE"]
+
+
+def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the redacted form, repr, nor a complaint holds a key or a password."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-secret")
+    monkeypatch.setenv("MESHFLOW_LEDGER_DB", "postgresql://user:hunter2@db/meshflow")
+    monkeypatch.setenv("MESHFLOW_ANTHROPIC_BASE_URL", "https://user:hunter2@proxy")
+
+    settings = Settings.load()
+    shown = str(settings.redacted()) + repr(settings) + str(settings)
+    assert "sk-secret" not in shown
+    assert "hunter2" not in shown
+    assert settings.redacted()["MESHFLOW_LEDGER_DB"] == "postgresql://user:***@db/meshflow"
+
+    monkeypatch.setenv("MESHFLOW_ANTHROPIC_BASE_URL", "ftp://user:hunter2@proxy")
+    assert "hunter2" not in str(problems_of())
+
+
+def test_the_documented_table_is_the_code() -> None:
+    """docs/configuration.md lists every server variable with its default and meaning, and no other."""
+    documented = [
+        line
+        for line in Path("docs/configuration.md").read_text().splitlines()
+        if line.startswith("| `") and "_" in line
+    ]
+    expected = []
+    for name, field in Settings.model_fields.items():
+        extra = field.json_schema_extra
+        default = str(extra["default"]) if isinstance(extra, dict) else _default_text(field.default)
+        expected.append(f"| `{variable_of(name)}` | {default} | {field.description} |")
+
+    server = [line for line in documented if line.split("`")[1] in map(variable_of, Settings.model_fields)]
+    assert server == expected
+    assert {line.split("`")[1] for line in documented} == {*known_variables(), *NOT_ENFORCED}
+
+
+def _default_text(default: object) -> str:
+    if default is None:
+        return "unset"
+    return f"`{int(default) if isinstance(default, bool) else default}`"
