@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of samples: one entry, one line
 """Corpora the detectors are measured on, read from public packages; no text of theirs is kept in this repository."""
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def root(package: str) -> Path:
 
 
 def held_out(text: str) -> bool:
-    """Half of all texts, by hash: never looked at while rules were written or the model trained."""
+    """Half of all texts, by hash, that nobody reads while writing rules; `--misses` shows the other half only."""
     return hashlib.sha256(text.encode("utf-8", "replace")).digest()[0] % 2 == 1
 
 
@@ -116,7 +117,8 @@ _PRESIDIO_KINDS = {
 
 
 def _filled(template: str, fill: dict[str, Any], counted: frozenset[str] | None = None) -> Sample:
-    text, spans = "", []
+    text = ""
+    spans: list[tuple[str, int, int]] = []
     for piece in re.split(r"(\{\{\w+\}\})", template):
         name = piece.strip("{}") if piece.startswith("{{") else ""
         value = str(fill[name]()) if name else piece
@@ -128,14 +130,14 @@ def _filled(template: str, fill: dict[str, Any], counted: frozenset[str] | None 
 
 def presidio_sentences(count: int, seed: int = 7) -> list[Sample]:
     """Sentences of presidio-evaluator's templates with its fake identities; only directly identifying fields are counted."""
-    from faker import Faker
+    from faker import Faker  # type: ignore[import-not-found, unused-ignore]
 
     chance, fake = random.Random(seed), Faker()
     Faker.seed(seed)
     raw = root("presidio_evaluator") / "data_generator" / "raw_data"
     people = list(csv.DictReader((raw / "FakeNameGenerator.com_3000.csv").read_text(encoding="utf-8-sig").splitlines()))
     templates = (raw / "templates.txt").read_text(encoding="utf-8").replace("\\n", "\n").splitlines()
-    samples = []
+    samples: list[Sample] = []
     while len(samples) < count:
         person = chance.choice(people)
         fill: dict[str, Any] = {
@@ -186,7 +188,7 @@ def secrets(count: int, seed: int = 11) -> list[Sample]:
         "export CREDENTIAL={}",
         "hey, here it is: {} thanks!",
     )
-    samples = []
+    samples: list[Sample] = []
     for place in range(count):
         kind = list(formats)[place % len(formats)]
         before, after = chance.choice(shapes).split("{}")

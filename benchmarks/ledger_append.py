@@ -2,7 +2,7 @@
 
     python -m benchmarks.ledger_append [--dir DIR] [--seconds S] [--rounds N]
 
-Each row interleaves the rounds of both sides and prints medians. ``raw`` inserts rows of the same size, prepared beforehand, in
+Each row interleaves the rounds of both sides and prints medians. ``raw`` inserts rows of the same size into the same table, in
 batches as large as the number of runs, with nothing else to do. ``busy`` keeps the event loop computing all the time.
 """
 
@@ -21,9 +21,11 @@ import uvloop
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Run, RunStatus
+from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.storage.sqlite.connection import open_writer
+from meshflow_grpc.storage.sqlite.migrate import migrate
 from meshflow_grpc.storage.sqlite.storage import SqliteStorage
 
 TIME = "2026-01-02T03:04:05.678Z"
@@ -78,23 +80,31 @@ async def appends(folder: Path, runs: int, seconds: float, *, busy: bool) -> tup
     done = sum(task.result() for task in tasks)
     elapsed, used = time.perf_counter() - start, time.process_time() - cpu
     await storage.close()
-    return done / elapsed, used / done * 1e6
+    return done / elapsed, used / max(done, 1) * 1e6
 
 
 def raw_limit(folder: Path, batch: int, seconds: float) -> float:
-    """Returns rows per second of one connection that inserts ready rows, one statement and one commit a batch."""
+    """Returns rows per second of one connection that inserts ready rows, one statement and one commit a batch.
+
+    Same table, same indexes, same sizes; no chain, no projection, no threads.
+    """
     connection: sqlite3.Connection = open_writer(folder / "raw.db", 5.0)
-    connection.execute("CREATE TABLE entry (seq INTEGER PRIMARY KEY, run TEXT, place INTEGER, input, output, record, hash)")
-    connection.execute("CREATE UNIQUE INDEX entry_place ON entry (run, place)")
-    sql = f"INSERT INTO entry (run, place, input, output, record, hash) VALUES {', '.join(['(?,?,?,?,?,?)'] * batch)}"
-    done, start = 0, time.perf_counter()
+    migrate(connection)
+    width = len(EntryRow._fields)
+    values = ", ".join([f"({', '.join('?' * width)})"] * batch)
+    sql = f"INSERT INTO ledger_entries ({', '.join(EntryRow._fields)}) VALUES {values}"
+    seq, step, start = 0, 0, time.perf_counter()
     while time.perf_counter() - start < seconds:
-        rows = [(f"run_{run:06}", done, INPUT, OUTPUT, b"r" * 700, "h" * 64) for run in range(batch)]
-        connection.execute(sql, [value for row in rows for value in row])
-        done += batch
+        step += 1
+        parameters: list[object] = []
+        for run in range(batch):
+            seq += 1
+            parameters += (seq, f"run_{run:06}", "default", step, "step_committed", "writer", f"writer/{step}", 1, TIME)
+            parameters += (INPUT, OUTPUT, "s" * 64, "s" * 64, "p" * 64, "h" * 64, b"r" * 850)
+        connection.execute(sql, parameters)
     elapsed = time.perf_counter() - start
     connection.close()
-    return done / elapsed
+    return seq / elapsed
 
 
 def main() -> None:

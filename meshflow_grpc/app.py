@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import structlog
 
 from meshflow_grpc import __version__
 from meshflow_grpc.commands.cancel_run import CancelRunCommand
@@ -27,22 +33,38 @@ from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
 from meshflow_grpc.engine.server_state import ServerState
+from meshflow_grpc.envoy.binary import find_envoy
+from meshflow_grpc.envoy.bootstrap import TcpAddress
+from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ports.provider import ProviderError
+from meshflow_grpc.providers.mock import MockProvider
+from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
+from meshflow_grpc.rpc.server import GrpcServer, ServerLimits
+from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
 from meshflow_grpc.telemetry.log_observer import LogObserver
+from meshflow_grpc.telemetry.logging import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from meshflow_grpc.config import Settings
     from meshflow_grpc.kernel.ports import Jitter, Scanner
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
 
+_log = structlog.get_logger(__name__)
+
+# The writer thread gets the interpreter back quickly while the event loop is busy (default: 5 ms).
+SWITCH_INTERVAL_S = 0.0005
+HEARTBEAT_S = 0.5
+# Calls that Envoy or clients sent before they saw that the server drains still arrive for a moment.
+LINGER_S = 0.5
 # Steps a second that one agent of one tenant may take, with bursts of as many.
 STEP_RATE_PER_S = 5_000
 
@@ -128,3 +150,123 @@ def _model_check(provider: ModelProvider) -> Callable[[str], None]:
             raise ValueError(error.message) from error
 
     return check
+
+
+async def serve(settings: Settings) -> int:
+    """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken."""
+    configure_logging(settings.log_level, settings.log_format)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    storage = await open_storage(settings.ledger_db)
+    try:
+        provider = await asyncio.to_thread(_provider, settings)
+        try:
+            return await _serve(settings, Outside(storage, provider))
+        finally:
+            await provider.close()
+    finally:
+        await storage.close()
+
+
+async def _serve(settings: Settings, outside: Outside) -> int:
+    options = RuntimeOptions(
+        allow_inline_workflows=settings.allow_inline_workflows, max_in_flight=settings.max_in_flight_runs
+    )
+    runtime = assemble(outside, options)
+    limits = ServerLimits(max_request_bytes=settings.max_request_bytes)
+    server = GrpcServer(runtime.commands, runtime.state, AnonymousAuthenticator(), limits)
+    stop = _stop_requested()
+    heart = asyncio.create_task(_beat(runtime))
+    grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
+    grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
+    envoy = None
+    try:
+        envoy = await _start_envoy(settings, grpc_port) if settings.use_envoy else None
+        resumed = await runtime.engine.recover()
+        runtime.state.ready = True
+        await server.set_serving(serving=True)
+        public = f"http://{settings.host}:{envoy.port}" if envoy else f"{settings.host}:{grpc_port} (gRPC only)"
+        _log.info(
+            "serving", address=public, grpc_port=grpc_port, ledger=_shown(settings.ledger_db), resumed_runs=resumed
+        )
+        return await _until_stopped(stop, envoy)
+    finally:
+        await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
+        heart.cancel()
+
+
+def _provider(settings: Settings) -> ModelProvider:
+    """The SDK of the paid provider takes a second to import, so that only those who use it pay for it."""
+    if settings.mock or settings.anthropic_api_key is None:
+        return MockProvider(latency_ms=settings.mock_latency_ms)
+    from meshflow_grpc.providers.anthropic import AnthropicProvider
+    from meshflow_grpc.providers.pricing import parse_prices
+
+    return AnthropicProvider(
+        api_key=settings.anthropic_api_key.get_secret_value(),
+        base_url=settings.anthropic_base_url,
+        default_model=settings.model,
+        prices=parse_prices(settings.model_prices or ""),
+    )
+
+
+async def _start_envoy(settings: Settings, grpc_port: int) -> EnvoyProcess:
+    options = EnvoyOptions(find_envoy(settings.envoy), drain_time_s=max(1.0, settings.shutdown_grace_s))
+    return await EnvoyProcess.start(
+        options,
+        TcpAddress(settings.host, settings.port),
+        TcpAddress("127.0.0.1", grpc_port),
+        lambda line: _log.warning("envoy", line=line),
+        max_request_bytes=settings.max_request_bytes,
+    )
+
+
+def _stop_requested() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _until_stopped(stop: asyncio.Event, envoy: EnvoyProcess | None) -> int:
+    """Waits for a signal (0) or for Envoy's end (1)."""
+    waiting = asyncio.create_task(stop.wait())
+    ends: set[asyncio.Future[object]] = {waiting}  # type: ignore[arg-type]  # futures of different results
+    if envoy is not None:
+        ends.add(envoy.crashed)  # type: ignore[arg-type]  # same
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    if waiting.done():
+        _log.info("stopping", reason="signal")
+        return 0
+    waiting.cancel()
+    if envoy is not None:
+        _log.error("stopping", reason=str(envoy.crashed.result()))
+    return 1
+
+
+async def _shut_down(runtime: Runtime, server: GrpcServer, envoy: EnvoyProcess | None, grace_s: float) -> None:
+    """Readiness off, no new runs, finish what is in flight, then close from the outside in."""
+    runtime.state.draining = True
+    runtime.state.ready = False
+    await server.set_serving(serving=False)
+    if envoy is not None:
+        with suppress(Exception):
+            await envoy.drain()
+    stopped = await runtime.engine.drain(grace_s)
+    if stopped:
+        _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
+    await server.stop(min(LINGER_S, grace_s))
+    if envoy is not None:
+        await envoy.stop()
+    _log.info("stopped")
+
+
+async def _beat(runtime: Runtime) -> None:
+    while True:
+        runtime.state.beat()
+        await asyncio.sleep(HEARTBEAT_S)
+
+
+def _shown(ledger: str) -> str:
+    """A ledger address without its password."""
+    return ledger.rsplit("@", maxsplit=1)[-1] if "://" in ledger else ledger

@@ -10,7 +10,7 @@ from meshflow_grpc.domain.run import OnDisconnect
 from meshflow_grpc.engine.watch import shown, watch_entries
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from meshflow_grpc.domain.event import RunEvent
     from meshflow_grpc.domain.run import Principal, RunRequest
@@ -29,7 +29,7 @@ class StreamRunCommand:
 
     async def execute(
         self, principal: Principal, request: RunRequest, *, deadline_s: float | None = None
-    ) -> AsyncIterator[RunEvent]:
+    ) -> AsyncGenerator[RunEvent, None]:
         """Yields the run's events; refusals of the request raise before the first one. Closing the iterator is a disconnect."""
         admitted = self._engine.admit(principal, request)
         loop = asyncio.get_running_loop()
@@ -52,7 +52,7 @@ class StreamRunCommand:
                 if not ended and request.on_disconnect is OnDisconnect.CANCEL:
                     active.cancel(gone_because(deadline, loop.time()))
 
-    async def _earlier(self, tenant_id: str, run_id: str, request: RunRequest) -> AsyncIterator[RunEvent]:
+    async def _earlier(self, tenant_id: str, run_id: str, request: RunRequest) -> AsyncGenerator[RunEvent, None]:
         with self._hub.subscribe(run_id, request.event_view) as subscription:
             items = watch_entries(self._storage, subscription, tenant_id, run_id, 0)
             async for event in shown(items, request.event_view):

@@ -8,7 +8,7 @@ from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.engine.watch import watch_run
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from meshflow_grpc.domain.event import RunEvent
     from meshflow_grpc.domain.run import EventView, Principal
@@ -25,7 +25,7 @@ class WatchRunCommand:
 
     async def execute(
         self, principal: Principal, run_id: str, *, after_sequence: int, view: EventView
-    ) -> AsyncIterator[RunEvent]:
+    ) -> AsyncGenerator[RunEvent, None]:
         """Yields events above ``after_sequence``, ends after run_completed; raises RunNotFoundError before the first."""
         if after_sequence < 0:
             raise InvalidRequestError.of(FieldViolation("after_sequence", "must not be negative"))

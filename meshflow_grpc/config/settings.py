@@ -81,6 +81,9 @@ class Settings(LedgerSettings):
     )
     envoy: Path | None = Field(default=None, description="Path of Envoy; unset: the one of the `envoy` extra.")
     mock: bool = Field(default=False, description="`1` answers from the offline model instead of a paid one.")
+    mock_latency_ms: float = Field(
+        default=0.0, ge=0, le=600_000, description="Milliseconds each answer of the offline model takes."
+    )
     anthropic_api_key: SecretStr | None = Field(
         default=None, validation_alias="ANTHROPIC_API_KEY", description="Key of the model provider. Secret."
     )

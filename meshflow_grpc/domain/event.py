@@ -19,7 +19,6 @@ class EventType(StrEnum):
     NODE_STARTED = "node_started"
     NODE_COMPLETED = "node_completed"
     STAGE_DECIDED = "stage_decided"
-    TOKEN_DELTA = "token_delta"
 
 
 BASIC_EVENTS = frozenset(
@@ -52,6 +51,7 @@ class RunEvent:
     carbon_g: float | None = None
     uncertainty: float | None = None
     output: str | None = None
+    stage: str | None = None
     blocked_by: str | None = None
     reason: str | None = None
     status: str | None = None

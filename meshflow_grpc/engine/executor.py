@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.event import EventType, RunEvent
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.event_hub import EventHub
     from meshflow_grpc.engine.recorder import PublishingRecorder
     from meshflow_grpc.kernel.kernel import Kernel
-    from meshflow_grpc.kernel.state import RunContext, StepOutcome
+    from meshflow_grpc.kernel.state import RunContext, StageDecision, StepOutcome
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
     from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation, NodeRun, Progress
@@ -175,12 +176,13 @@ class RunExecutor:
             epoch=progress.epoch,
         )
         if self._tools.hub.wants_live(self._run.run_id):
-            self._tools.hub.publish_live(self._node_started(step))
+            self._tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
+            step = replace(step, live=partial(self._stage_decided, step))
         return await self._tools.kernel.run_step(step)
 
-    def _node_started(self, step: Step) -> RunEvent:
+    def _live(self, step: Step, kind: EventType) -> RunEvent:
         return RunEvent(
-            EventType.NODE_STARTED,
+            kind,
             self._run.run_id,
             time=self._tools.clock.now(),
             agent_id=step.node.id,
@@ -188,6 +190,11 @@ class RunExecutor:
             role=step.node.role or None,
             step=step.number,
         )
+
+    def _stage_decided(self, step: Step, decided: StageDecision) -> None:
+        event = self._live(step, EventType.STAGE_DECIDED)
+        event = replace(event, stage=decided.stage, status=decided.decision, reason=decided.reason or None)
+        self._tools.hub.publish_live(event)
 
     async def _advance(self, activation: NodeActivation, outcome: StepOutcome) -> tuple[NodeActivation, ...]:
         """Takes in how a step ended; returns what is ready because of it."""

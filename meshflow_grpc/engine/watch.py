@@ -9,7 +9,7 @@ from meshflow_grpc.domain.ledger_entry import EntryKind, LedgerEntry
 from meshflow_grpc.engine.events import event_of, visible
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from meshflow_grpc.domain.run import EventView
     from meshflow_grpc.engine.event_hub import EventHub, Subscription
@@ -41,7 +41,7 @@ class _Position:
 
 async def watch_entries(
     storage: Storage, subscription: Subscription, tenant_id: str, run_id: str, after: int, *, begins_now: bool = False
-) -> AsyncIterator[LedgerEntry | RunEvent]:
+) -> AsyncGenerator[LedgerEntry | RunEvent, None]:
     """Yields entries with a sequence above ``after`` in order, and live events between them; ends after run_finished.
 
     ``begins_now`` says that the run starts after the subscription, which saves the first look in the ledger.
@@ -59,11 +59,13 @@ async def watch_entries(
         for entry in page:
             position.take(entry)
             yield entry
+        if not page and (await storage.get_run(tenant_id, run_id)).status.ended:
+            return
         if len(page) < PAGE and not position.finished():
             await subscription.wait(POLL_S)
 
 
-async def _from_hub(subscription: Subscription, position: _Position) -> AsyncIterator[LedgerEntry | RunEvent]:
+async def _from_hub(subscription: Subscription, position: _Position) -> AsyncGenerator[LedgerEntry | RunEvent, None]:
     """Yields what the hub holds, in order, until it is silent for a while or an entry is missing from it."""
     while subscription.items:
         item = subscription.items.popleft()
@@ -81,14 +83,14 @@ async def _from_hub(subscription: Subscription, position: _Position) -> AsyncIte
 
 async def watch_run(
     storage: Storage, hub: EventHub, tenant_id: str, run_id: str, *, after_sequence: int, view: EventView
-) -> AsyncIterator[RunEvent]:
+) -> AsyncGenerator[RunEvent, None]:
     """Events of a run with a sequence above ``after_sequence``; raises RunNotFoundError before the first one."""
     with hub.subscribe(run_id, view) as subscription:
         async for event in shown(watch_entries(storage, subscription, tenant_id, run_id, after_sequence), view):
             yield event
 
 
-async def shown(items: AsyncIterator[LedgerEntry | RunEvent], view: EventView) -> AsyncIterator[RunEvent]:
+async def shown(items: AsyncGenerator[LedgerEntry | RunEvent, None], view: EventView) -> AsyncGenerator[RunEvent, None]:
     """The events of a view."""
     async for item in items:
         event = event_of(item) if isinstance(item, LedgerEntry) else item

@@ -15,7 +15,7 @@ from meshflow_grpc.kernel.stage import Check, Noted
 from meshflow_grpc.kernel.stages.audit_ledger import AuditLedger, StepEnd
 from meshflow_grpc.kernel.stages.execution import ExecutionStage
 from meshflow_grpc.kernel.stages.sla_record import SlaRecord
-from meshflow_grpc.kernel.state import StepOutcome, StepState
+from meshflow_grpc.kernel.state import StageDecision, StepOutcome, StepState
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
@@ -142,16 +142,26 @@ class _Passage:
             self._decided.append(_ALLOWED[index])
             if result.execution is not None:
                 self.prepaid = result.execution.prepaid
+            self._tell(index, "allow", "")
             return True
         if isinstance(result, Noted):
             self.state = result.state
-            self._decided.append({"stage": STAGE_NAMES[index], "decision": result.decision, "reason": result.reason})
+            self._note(index, result.decision, result.reason)
             return True
         self.refusal, self.refused_by = result, STAGE_NAMES[index]
-        self._decided.append({"stage": STAGE_NAMES[index], "decision": _WORDS[type(result)], "reason": result.reason})
+        self._note(index, _WORDS[type(result)], result.reason)
         if isinstance(result, Fail):
             self.prepaid = result.prepaid
         return False
+
+    def _note(self, index: int, decision: str, reason: str) -> None:
+        self._decided.append({"stage": STAGE_NAMES[index], "decision": decision, "reason": reason})
+        self._tell(index, decision, reason)
+
+    def _tell(self, index: int, decision: str, reason: str) -> None:
+        live = self.state.step.live
+        if live is not None:
+            live(StageDecision(STAGE_NAMES[index], decision, reason))
 
     @property
     def usage(self) -> Usage:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.policy import Policy, RiskTier
@@ -35,7 +35,10 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step to govern: a node, the place in the run, and its input. ``epoch`` grows each time the run is resumed."""
+    """One step to govern: a node, the place in the run, and its input.
+
+    ``epoch`` grows each time the run is resumed. ``live`` is told of each stage's decision as it falls, while someone watches.
+    """
 
     run: RunContext
     node: Node
@@ -46,6 +49,7 @@ class Step:
     labels: frozenset[str] = frozenset()
     iteration: int = 1
     epoch: int = 1
+    live: Callable[[StageDecision], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ class StepState:
 
 @dataclass(frozen=True, slots=True)
 class StageDecision:
-    """What one stage decided, as the ledger keeps it."""
+    """What one stage decided."""
 
     stage: str
     decision: str

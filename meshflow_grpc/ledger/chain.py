@@ -5,10 +5,10 @@ Format version 1; docs/ledger-format.md describes it for a second implementation
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from meshflow_grpc.domain.ledger_entry import LedgerEntry
 from meshflow_grpc.ledger.canonical import NotCanonicalError, encode
@@ -31,8 +31,7 @@ _LOCK_KEEPING_BYTES = 2047
 _LOCK_GIVING_BYTES = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an entry goes: ``seq`` in the whole ledger, ``sequence`` in its run, and the hash of the entry before it."""
 
     seq: int
@@ -51,18 +50,14 @@ def payload_commitment(tenant_id: str, run_id: str, sequence: int, name: str, sa
     Without the salt the payload cannot be guessed from it, so erasing payload and salt leaves no personal data behind.
     Raises NotCanonicalError for a payload that is not valid Unicode.
     """
-    place, label = b"%d" % sequence, name.encode()
     try:
-        tenant, run, data = tenant_id.encode(), run_id.encode(), payload.encode()
+        owner, data = _owner(tenant_id, run_id), payload.encode()
     except UnicodeEncodeError as error:
         raise NotCanonicalError.at(name, "the text or its run's ids hold a lone surrogate") from error
+    place, label = b"%d" % sequence, name.encode()
     head = b"".join(
         (
-            _PAYLOAD_DOMAIN,
-            _length(len(tenant)),
-            tenant,
-            _length(len(run)),
-            run,
+            owner,
             _length(len(place)),
             place,
             _length(len(label)),
@@ -73,6 +68,13 @@ def payload_commitment(tenant_id: str, run_id: str, sequence: int, name: str, sa
         )
     )
     return _digest(head, data)
+
+
+@lru_cache(maxsize=4096)
+def _owner(tenant_id: str, run_id: str) -> bytes:
+    """The part of a commitment's input that is the same for a whole run."""
+    tenant, run = tenant_id.encode(), run_id.encode()
+    return b"".join((_PAYLOAD_DOMAIN, _length(len(tenant)), tenant, _length(len(run)), run))
 
 
 def _digest(head: bytes, body: bytes) -> str:

@@ -180,6 +180,7 @@ class ChainVerifier:
     def _join_stray(self, link: _Link) -> None:
         expected = self._next_sequence
         if link.sequence < expected:
+            self._projection.incomplete = True
             self._fault(link.sequence, link.seq, link.node_id, f"sequence: there is another entry {link.sequence}")
         elif link.sequence > expected:
             self._projection.incomplete = True

@@ -22,14 +22,14 @@ async def open_storage(url: str, *, read_only: bool = False) -> Storage:
         return MemoryStorage()
     if url.startswith(("postgres://", "postgresql://")):
         raise LedgerUnavailableError("PostgreSQL ledgers are not available in this version; name a file path")
-    path = Path(_file_path(url)).expanduser()
+    path = _file_path(url)
     if read_only:
         return await SqliteStorage.open_read_only(path)
     return await SqliteStorage.open(path)
 
 
-def _file_path(url: str) -> str:
+def _file_path(url: str) -> Path:
     path = url.removeprefix("sqlite:///")
     if not path or "://" in path or path.startswith("sqlite:"):
         raise LedgerUnavailableError(f"{url!r} names no ledger; use a file path, sqlite:///path or memory:")
-    return path
+    return Path(path).expanduser()

@@ -42,9 +42,6 @@ def entry_row(entry: LedgerEntry) -> EntryRow:
 def entry_of(row: EntryRow) -> LedgerEntry:
     """Returns the entry of a row; raises LedgerUnavailableError when the row is damaged."""
     columns: Any = row
-    seq, run_id, tenant_id, sequence, kind, node_id, step_id, attempt, time, *payloads, prev_hash, hash_, record = (
-        columns
-    )
     try:
         return LedgerEntry(
             columns.seq,

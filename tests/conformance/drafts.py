@@ -40,7 +40,9 @@ def new_run(run_id: str, tenant_id: str = TENANT, **changes: object) -> Run:
 
 def started(run_id: str, tenant_id: str = TENANT) -> EntryDraft:
     """Builds a run's first entry."""
-    return EntryDraft(run_id, tenant_id, EntryKind.RUN_STARTED, time_of(0), facts={"workflow": "default"}, input='{"task":"t"}')
+    return EntryDraft(
+        run_id, tenant_id, EntryKind.RUN_STARTED, time_of(0), facts={"workflow": "default"}, input='{"task":"t"}'
+    )
 
 
 def step(

@@ -137,9 +137,14 @@ async def test_bad_drafts_are_refused(storage: Storage) -> None:
 async def test_totals_add_up_over_many_changes(storage: Storage) -> None:
     """RunChange.usage is added to the totals; None leaves a field as it is."""
     await create(storage, "run_1")
-    await storage.append("run_1", (step("run_1", 1),), RunChange(status=RunStatus.PAUSED, reason="waits", blocked_by="x"))
+    await storage.append(
+        "run_1", (step("run_1", 1),), RunChange(status=RunStatus.PAUSED, reason="waits", blocked_by="x")
+    )
     await asyncio.gather(
-        *(storage.append("run_1", (step("run_1", place),), RunChange(usage=Usage(1, 2, 3, 4, 1))) for place in range(2, 52))
+        *(
+            storage.append("run_1", (step("run_1", place),), RunChange(usage=Usage(1, 2, 3, 4, 1)))
+            for place in range(2, 52)
+        )
     )
     run = await storage.get_run(TENANT, "run_1")
     assert run.usage == Usage(50, 100, 150, 200, 50)

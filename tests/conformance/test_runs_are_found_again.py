@@ -135,7 +135,9 @@ async def test_a_token_of_another_list_is_refused(storage: Storage) -> None:
             await storage.list_runs(query)
 
 
-@pytest.mark.parametrize(("query", "field"), [(RunQuery(TENANT, page_size=0), "page_size"), (RunQuery(TENANT, status="x"), "status")])
+@pytest.mark.parametrize(
+    ("query", "field"), [(RunQuery(TENANT, page_size=0), "page_size"), (RunQuery(TENANT, status="x"), "status")]
+)
 async def test_a_bad_query_is_refused(storage: Storage, query: RunQuery, field: str) -> None:
     """A page size or status out of range is an invalid request that names the field."""
     with pytest.raises(InvalidRequestError, match=field):

@@ -53,9 +53,16 @@ def luhn(text: str) -> bool:
     return total % 10 == 0 and len(set(numbers)) > 1
 
 
-def payment_card(text: str) -> bool:
-    """A known issuer prefix of the right length, and Luhn."""
-    return _CARD_PREFIXES.fullmatch(re.sub(r"\D", "", text)) is not None and luhn(text)
+def payment_card_length(text: str) -> int:
+    """How many leading characters form a card number (known issuer prefix and length, Luhn, ends at a gap), 0 if none."""
+    number = re.sub(r"[ -]", "", text)
+    for count in (16, 15, 14, 19, 18, 17):
+        if len(number) < count or not _CARD_PREFIXES.fullmatch(number, 0, count) or not luhn(number[:count]):
+            continue
+        end = [place for place, char in enumerate(text) if char not in " -"][count - 1] + 1
+        if not text[end : end + 1].isdigit():
+            return end
+    return 0
 
 
 def iban_length(text: str) -> int:

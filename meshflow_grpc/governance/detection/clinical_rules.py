@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - tables: one rule, one line
+# ruff: noqa: E501, SIM905 - tables: one rule, one line
 """Health identifiers of 45 CFR 164.514(b)(2) and names of people, which count only in a strong context."""
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ CONTACT = (
     ),
     Rule("pii", "ip_address", r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b", check=whole(checksums.ip_address), trigger=r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d"),
     Rule(
-        "pii", "ip_address", r"(?:^|[^0-9A-Za-z:.])((?:[0-9A-Fa-f]{1,4}:){2,7}(?::|[0-9A-Fa-f]{1,4}|(?::[0-9A-Fa-f]{1,4}){1,6})|[0-9A-Fa-f]{1,4}::(?:[0-9A-Fa-f]{1,4}:){0,5}[0-9A-Fa-f]{1,4})\b",
+        "pii", "ip_address", r"(?:^|[^0-9A-Za-z:.])([0-9A-Fa-f]{0,4}(?::{1,2}[0-9A-Fa-f]{1,4}){2,7})\b",
         group=1, check=whole(lambda s: checksums.ip_address(s) and len(s) > 6), trigger=r"[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]|[0-9A-Fa-f]::",
     ),
     Rule("pii", "mac_address", r"\b(?:[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5})\b"),
@@ -82,10 +82,10 @@ NATIONAL = (
 )  # fmt: skip
 
 FINANCE = (
-    Rule("pii", "credit_card", r"\b\d(?:[ -]?\d){13,18}\b", check=whole(checksums.payment_card), trigger=r"\d[ -]?\d{3}[ -]?\d{3,4}[ -]?\d{2,4}[ -]?\d{2}"),
+    Rule("pii", "credit_card", r"\b\d(?:[ -]?\d){13,18}\b", check=checksums.payment_card_length, trigger=r"\d[ -]?\d{3}[ -]?\d{3,4}[ -]?\d{2,4}[ -]?\d{2}"),
     labelled("pii", "credit_card", ("credit card", "debit card", "card number", "card no", "cc", "visa", "mastercard", "amex", "card"), r"\d(?:[ -]?\d){11,18}\b", whole(checksums.luhn)),
     labelled("pii", "card_security_code", ("cvv2?", "cvc2?", "security code"), r"\d{3,4}\b"),
-    Rule("pii", "iban", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,40}", check=checksums.iban_length, trigger=r"\b[A-Z]{2}\d{2}[ -]?[A-Z0-9]{3,4}[ -]?[A-Z0-9]{4}"),
+    Rule("pii", "iban", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,40}", check=checksums.iban_length, trigger=r"\b[A-Z]{2}\d{2}[ -]?[A-Za-z0-9]{3}"),
     labelled(
         "pii", "account_number",
         ("account", "acct", "a/c", "bank account", "checking", "savings", "invoice account", "billing account", "konto(?:nummer)?", "cuenta", "compte"),

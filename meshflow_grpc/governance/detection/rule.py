@@ -15,7 +15,7 @@ class Rule:
 
     `trigger` is what the combined first pass looks for (the whole pattern when empty); it must match wherever the pattern
     does. `group` is the item's group. A rule with `context` counts only in a text that has the named context, one with
-    `direction` only for "input" or "output". `utf8` patterns know Unicode classes and are tried on non-ASCII text alone.
+    `direction` only for "input" or "output".
     """
 
     category: str
@@ -26,7 +26,6 @@ class Rule:
     trigger: str = ""
     context: str = ""
     direction: str = ""
-    utf8: bool = False
 
 
 def whole(predicate: Callable[[str], bool]) -> Check:

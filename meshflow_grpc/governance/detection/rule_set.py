@@ -20,7 +20,8 @@ class Locator:
 
     def locate(self, data: bytes) -> Iterator[tuple[int, int]]:
         """Byte spans of the rule's items. A refused candidate is searched again from its second word."""
-        rule, position = self.rule, 0
+        rule = self.rule
+        position: int | None = 0
         while position is not None:
             matches, position = self.pattern.finditer(data, position), None
             for match in matches:
@@ -68,6 +69,12 @@ class RuleSet:
     def __len__(self) -> int:
         """The number of triggers; hits at and above it are the extra ones."""
         return len(self._locators)
+
+    def idle_without_context(self) -> frozenset[int]:
+        """Triggers that alone change nothing: all their rules wait for a context, which has a trigger of its own."""
+        return frozenset(
+            hit for hit, locators in enumerate(self._locators) if all(locator.rule.context for locator in locators)
+        )
 
     def triggered(self, hits: Iterable[int], direction: str) -> list[Locator]:
         """The rules worth a closer look in this direction."""

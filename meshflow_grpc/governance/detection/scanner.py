@@ -36,12 +36,13 @@ _CONTEXTS = {"clinical": CLINICAL_CONTEXT, "contact": CONTACT_CONTEXT}
 class TextScanner:
     """Finds attacks, secrets and personal data. Immutable; build it once per process and share it between threads."""
 
-    __slots__ = ("_attacks", "_data", "_native")
+    __slots__ = ("_attacks", "_data", "_idle", "_native")
 
     def __init__(self) -> None:
         """Compiles all rules; takes a fraction of a second."""
         self._attacks = RuleSet(ATTACK_RULES)
         self._data = RuleSet(DATA_RULES, (*_CONTEXTS.values(), *(encoding.trigger for encoding in ASCII_ENCODINGS)))
+        self._idle = self._data.idle_without_context()
         self._native = RuleSet(WORLD_NATIVE_ATTACKS, utf8=True)
         self.scan_input("warm up")
 
@@ -69,7 +70,7 @@ class TextScanner:
         data = text.encode("utf-8", "surrogatepass")
         attack_hits, data_hits = self._attacks.match(data), self._data.match(data)
         ascii_only = len(data) == len(text)
-        if ascii_only and attack_hits is None and data_hits is None:
+        if ascii_only and attack_hits is None and (data_hits is None or self._idle.issuperset(data_hits)):
             return []
         findings = [
             finding

@@ -28,7 +28,7 @@ def _varied(candidate: str) -> bool:
 
 def password(candidate: str) -> bool:
     """Refuses placeholders, code references and plain lower-case words; accepts what someone could have chosen."""
-    value = candidate.strip("'\"`,;")
+    value = candidate.strip("'\"`,;.:!?()")
     if len(value) < 6 or _PLACEHOLDER.match(value):
         return False
     return not value.isalpha() or not (value.islower() or value.istitle() or value.isupper())
@@ -36,7 +36,7 @@ def password(candidate: str) -> bool:
 
 def secret_value(candidate: str) -> bool:
     """Accepts a value with the look of a generated secret: mixed and varied."""
-    value = candidate.strip("'\"`,;")
+    value = candidate.strip("'\"`,;.:!?()")
     if _PLACEHOLDER.match(value) or (value.isalpha() and (value.islower() or value.isupper() or value.istitle())):
         return False
     return entropy(value) >= 3.0 and any(map(str.isdigit, value))
@@ -99,7 +99,7 @@ _FORMATS = (
     _token("sentry_token", r"\bsntry[su]_[A-Za-z0-9_=+/-]{40,300}", r"\bsntry[su]_"),
     _token("supabase_key", r"\bsb[ps]_[a-f0-9]{40}\b", r"\bsb[ps]_[a-f0-9]"),
     _token("cloudflare_token", r"\bv1\.0-[a-f0-9]{24}-[a-f0-9]{146}\b", r"\bv1\.0-[a-f0-9]"),
-    _token("fastly_or_doppler_token", r"\bdp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9_.-]{40,60}", r"\bdp\.(?:pt|st|ct|sa|scim|audit)\."),
+    _token("doppler_token", r"\bdp\.(?:pt|st|ct|sa|scim|audit)\.[A-Za-z0-9_.-]{40,60}", r"\bdp\.(?:pt|st|ct|sa|scim|audit)\."),
     _token("age_secret_key", r"\bAGE-SECRET-KEY-1[A-Z0-9]{58}\b", r"\bAGE-SECRET-KEY-1"),
     _token("meshflow_api_key", r"\bmf_[A-Za-z0-9]{4,32}_[A-Za-z0-9_-]{40,64}", r"\bmf_[A-Za-z0-9]"),
     _token("azure_storage_key", r"(?i:AccountKey)=[A-Za-z0-9+/]{86}==", r"(?i:AccountKey)="),

@@ -46,7 +46,7 @@ WORLD_LATIN_ATTACKS = (
 _W = r"[\s\p{P}]{0,3}"
 _ANY = r"[^\n。！？!?]{0,12}"
 WORLD_NATIVE_ATTACKS = tuple(
-    Rule(category, kind, f"(?i:{pattern})", utf8=True)
+    Rule(category, kind, f"(?i:{pattern})")
     for category, kind, pattern in (
         # Chinese, simplified and traditional
         ("injection", "instruction_override", rf"(?:忽略|忽视|忽視|无视|無視|忘记|忘記|忘掉|不要遵守|不要理会|抛弃|丢弃|跳过|放弃|绕过|繞過|覆盖){_ANY}(?:之前|以前|先前|上面|上述|以上|前面|所有|全部|原来|原有|你的|系统|系統|此前|一切){_ANY}(?:指令|指示|说明|說明|规则|規則|提示|命令|要求|设定|設定|限制|内容|约束|对话)"),

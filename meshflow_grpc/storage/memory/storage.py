@@ -9,17 +9,10 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError, RunNotFoundError
 from meshflow_grpc.ledger.chain import SALT_BYTES
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
+from meshflow_grpc.storage.batch import Append, CreateRun, already_recorded, head_of, request_of, run_exists
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, entry_row, run_of
-from meshflow_grpc.storage.sequencer import (
-    Append,
-    CreateRun,
-    Sequencer,
-    already_recorded,
-    head_of,
-    request_of,
-    run_exists,
-)
+from meshflow_grpc.storage.sequencer import Sequencer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -28,7 +21,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
     from meshflow_grpc.ports.storage import RunChange, RunQuery
-    from meshflow_grpc.storage.sequencer import Command, Plan
+    from meshflow_grpc.storage.batch import Command, Plan
 
 RAW_PAGE_ROWS = 500
 
@@ -145,15 +138,15 @@ class MemoryStorage:
         return self._sequencer.plan((command,), {run_id: head_of(self._runs[run_id]) for run_id in unknown}, requests)
 
     def _check_new(self, plan: Plan, drafts: Iterable[EntryDraft]) -> None:
+        for row in plan.runs:
+            if row.run_id in self._runs:
+                raise run_exists(str(row.run_id))
         fresh: set[_Key] = set()
         for draft in drafts:
             key = _key(draft)
             if key in self._recorded or key in fresh:
                 raise already_recorded(draft)
             fresh.add(key)
-        for row in plan.runs:
-            if row.run_id in self._runs:
-                raise run_exists(str(row.run_id))
 
     def _record(self, plan: Plan, drafts: Iterable[EntryDraft]) -> None:
         for new in plan.runs:

@@ -20,7 +20,7 @@ COLUMNS = ", ".join(EntryRow._fields)
 # One statement for many rows: the interpreter lock changes hands once a statement, not once a row.
 _SIZES = (512, 128, 32, 8, 4, 2, 1)
 _ROW = f"({', '.join('?' * len(EntryRow._fields))})"
-_INSERT = {size: f"INSERT INTO ledger_entries ({COLUMNS}) VALUES {', '.join([_ROW] * size)}" for size in _SIZES}
+_INSERT = {size: f"INSERT INTO ledger_entries ({COLUMNS}) VALUES {', '.join([_ROW] * size)}" for size in _SIZES}  # noqa: S608
 
 SELECT_PAGE = (
     f"SELECT {COLUMNS} FROM ledger_entries "  # noqa: S608

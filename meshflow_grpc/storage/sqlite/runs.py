@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.stored_row import RunRow
-from meshflow_grpc.storage.sequencer import RunUpdate, head_of, request_of
+from meshflow_grpc.storage.batch import RunUpdate, head_of, request_of
 from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 
 if TYPE_CHECKING:
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.errors import MeshflowError
     from meshflow_grpc.ports.storage import RunQuery
-    from meshflow_grpc.storage.sequencer import EarlierRequest, Head, RequestKey
+    from meshflow_grpc.storage.batch import EarlierRequest, Head, RequestKey
 
 COLUMNS = ", ".join(RunRow._fields)
 _CHUNK = 256
 
-_INSERT = f"INSERT INTO runs ({COLUMNS}) VALUES "
+_INSERT = f"INSERT INTO runs ({COLUMNS}) VALUES "  # noqa: S608
 _INSERT_ROW = f"({', '.join('?' * len(RunRow._fields))})"
 
 _KEPT_WHEN_NULL = frozenset({"output", "output_salt", "blocked_by", "reason", "reason_salt"})

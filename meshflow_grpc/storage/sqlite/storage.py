@@ -12,14 +12,14 @@ import aiosqlite
 from meshflow_grpc.domain.errors import LedgerUnavailableError, RunNotFoundError
 from meshflow_grpc.domain.stored_row import EntryRow, RunRow
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
+from meshflow_grpc.storage.batch import Append, CreateRun
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, run_of
-from meshflow_grpc.storage.sequencer import Append, CreateRun
 from meshflow_grpc.storage.sqlite import ledger, runs
 from meshflow_grpc.storage.sqlite.connection import READER_PRAGMAS, FileLock, prepare_file, reader_uri
 from meshflow_grpc.storage.sqlite.errors import translated
-from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 from meshflow_grpc.storage.sqlite.migrate import check_version, migrations
+from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 from meshflow_grpc.storage.sqlite.writer import Writer
 
 if TYPE_CHECKING:
@@ -66,8 +66,6 @@ class SqliteStorage:
     @classmethod
     async def open_read_only(cls, path: Path) -> SqliteStorage:
         """Opens an existing ledger file for reading, beside a server that may be writing it; appends are refused."""
-        if not path.is_file():
-            raise LedgerUnavailableError(f"there is no ledger file {path}")
         await asyncio.to_thread(_check_schema, path)
         return cls(path, await _open_reader(path), None, None)
 
@@ -159,6 +157,8 @@ class SqliteStorage:
 
 
 def _check_schema(path: Path) -> None:
+    if not path.is_file():
+        raise LedgerUnavailableError(f"there is no ledger file {path}")
     with translated(), closing(sqlite3.connect(reader_uri(path), uri=True)) as connection:
         if check_version(connection) < migrations()[-1][0]:
             raise LedgerUnavailableError("the ledger file has an older schema; run `meshflow db migrate` first")

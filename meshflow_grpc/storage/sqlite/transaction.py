@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
 from meshflow_grpc.ledger.chain import SALT_BYTES
-from meshflow_grpc.storage.sequencer import Append, CreateRun, Sequencer, already_recorded, run_exists
+from meshflow_grpc.storage.batch import CreateRun, already_recorded, run_exists
+from meshflow_grpc.storage.sequencer import Sequencer
 from meshflow_grpc.storage.sqlite.connection import open_writer
 from meshflow_grpc.storage.sqlite.errors import unavailable
 from meshflow_grpc.storage.sqlite.ledger import insert_entries, last_seq, recorded
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from meshflow_grpc.storage.sequencer import Command, Outcome, Plan
+    from meshflow_grpc.storage.batch import Command, Outcome, Plan
 
 _SALTS_DRAWN_AT_ONCE = 256
 
@@ -150,12 +151,11 @@ def _write_plan(connection: sqlite3.Connection, plan: Plan) -> None:
 
 
 def _refusal(connection: sqlite3.Connection, command: Command, error: sqlite3.IntegrityError) -> MeshflowError:
-    drafts = command.drafts if isinstance(command, Append) else (command.draft,)
-    repeated = recorded(connection, drafts)
-    if repeated is not None:
-        return already_recorded(repeated)
     if isinstance(command, CreateRun):
         return run_exists(command.run.run_id)
+    repeated = recorded(connection, command.drafts)
+    if repeated is not None:
+        return already_recorded(repeated)
     failure = LedgerUnavailableError(
         f"the row of run {command.run_id!r} does not agree with its entries; verify the run's chain",
         metadata={"run_id": command.run_id},

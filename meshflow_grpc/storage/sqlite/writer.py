@@ -14,18 +14,20 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
-from meshflow_grpc.storage.sequencer import Append
+from meshflow_grpc.storage.batch import Append
 from meshflow_grpc.storage.sqlite.errors import RETRY_AFTER_S
 from meshflow_grpc.storage.sqlite.transaction import BatchWriter
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from meshflow_grpc.storage.sequencer import Command, Outcome
+    from meshflow_grpc.storage.batch import Command, Outcome
 
 MAX_WAITING_COMMANDS: Final = 8192
 MAX_WAITING_CHARS: Final = 256 * 1024 * 1024
 MAX_BATCH_COMMANDS: Final = 512
+YIELD_EVERY_S: Final = 0.0005
+YIELD_FOR_S: Final = 0.0002
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Writer:
         self._waiting_chars = 0
         self._busy = False
         self._closing = False
+        self._at_work = threading.Lock()
+        self._yielding: asyncio.Handle = self._loop.call_soon(lambda: None)
         self._idle = asyncio.Event()
         self._idle.set()
         self._writer = BatchWriter(path, busy_timeout_s, os.urandom)
@@ -105,12 +109,25 @@ class Writer:
 
     def _flush(self) -> None:
         if self._waiting:
+            self._at_work.acquire()
             self._batches.put(self._waiting.pop(0))
+            self._yielding = self._loop.call_later(YIELD_EVERY_S, self._yield)
         else:
             self._busy = False
             self._idle.set()
 
+    def _yield(self) -> None:
+        """Lets the writer's thread run for a moment, less when it is done before.
+
+        A loop that is never idle, with turns shorter than the switch interval, otherwise never gives it the interpreter lock.
+        """
+        if self._at_work.acquire(timeout=YIELD_FOR_S):
+            self._at_work.release()
+        else:
+            self._yielding = self._loop.call_later(YIELD_EVERY_S, self._yield)
+
     def _answer(self, batch: _Batch, outcomes: list[Outcome]) -> None:
+        self._yielding.cancel()
         self._waiting_commands -= len(batch.commands)
         self._waiting_chars -= batch.chars
         for future, outcome in zip(batch.futures, outcomes, strict=True):
@@ -126,6 +143,7 @@ class Writer:
     def _work(self) -> None:
         while (batch := self._batches.get()) is not None:
             outcomes = self._outcomes(batch.commands)
+            self._at_work.release()
             try:
                 self._loop.call_soon_threadsafe(self._answer, batch, outcomes)
             except RuntimeError:

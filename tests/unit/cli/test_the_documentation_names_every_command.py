@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 DOCUMENT = Path("docs/cli.md").read_text()
 
 
-def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - typer's own command type
+def leaves(command: Any, path: str) -> Iterator[tuple[str, Any]]:
     """Yields every command that does something, with its words."""
     children = getattr(command, "commands", None)
     if not children:

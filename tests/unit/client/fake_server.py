@@ -103,7 +103,7 @@ class FakeServer:
         """Where to dial."""
         return f"127.0.0.1:{self.port}"
 
-    def answers(self, method: str, *answers: Any) -> None:  # noqa: ANN401 - a message, a Refusal, or a list of them
+    def answers(self, method: str, *answers: Any) -> None:
         """Scripts a method: one answer a call; for a stream an answer is a list of events, Refusal and Hang."""
         self._script[method] = list(answers)
 
@@ -122,7 +122,7 @@ class FakeServer:
         self._thread.join()
         self._loop.close()
 
-    def _submit(self, work: Any) -> None:  # noqa: ANN401 - any coroutine
+    def _submit(self, work: Any) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _start(self) -> None:
@@ -142,13 +142,13 @@ class FakeServer:
         self.port = self._server.add_insecure_port("127.0.0.1:0")
         await self._server.start()
 
-    def _next(self, method: str, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Any:  # noqa: ANN401
+    def _next(self, method: str, request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
         metadata = dict(context.invocation_metadata() or ())
         self.calls.append(Call(method, request, metadata, context.time_remaining()))
         script = self._script[method]
         return script.pop(0) if len(script) > 1 else script[0]
 
-    def _unary(self, method: str) -> Any:  # noqa: ANN401 - grpc's handler type
+    def _unary(self, method: str) -> Any:
         async def handle(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> Message:
             answer = self._next(method, request, context)
             if isinstance(answer, Refusal):
@@ -160,7 +160,7 @@ class FakeServer:
 
         return handle
 
-    def _stream(self, method: str) -> Any:  # noqa: ANN401 - grpc's handler type
+    def _stream(self, method: str) -> Any:
         async def handle(request: Message, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Message]:
             for step in self._next(method, request, context):
                 if isinstance(step, Refusal):

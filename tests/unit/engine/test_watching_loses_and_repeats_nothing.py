@@ -10,6 +10,7 @@ from meshflow_grpc.domain.errors import RunNotFoundError
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.run import EventView, Principal, RunRequest
 from meshflow_grpc.engine import event_hub
+from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 from tests.fakes.providers import FakeProvider, gate
 from tests.unit.engine.conftest import ALICE, World, make_world
 
@@ -57,7 +58,9 @@ async def test_the_full_view_adds_live_events_without_a_sequence(world: World) -
 
     started = [e for e in events if e.event_type is EventType.NODE_STARTED]
     assert [e.node_id for e in started] == ["researcher", "writer"]
-    assert all(e.sequence is None for e in started)
+    decided = [(e.node_id, e.stage, e.status) for e in events if e.event_type is EventType.STAGE_DECIDED]
+    assert decided == [(node, stage, "allow") for node in ("researcher", "writer") for stage in STAGE_NAMES[:13]]
+    assert all(e.sequence is None for e in events if e.event_type in {EventType.NODE_STARTED, EventType.STAGE_DECIDED})
 
 
 async def test_another_tenants_run_is_not_found(world: World) -> None:

@@ -120,6 +120,14 @@ def test_failed_branches_count_against_a_join(join: JoinRule, failures: int, run
     assert player.ready() == (["w"] if runs else [])
 
 
+def test_a_node_that_failures_make_impossible_is_skipped_and_passes_the_failure_on() -> None:
+    """The first failure decides a join on all at once; behind it a join on any still runs by its other branch."""
+    player = Player(draw("r -> a -> w -> z", "r -> b -> w", "r -> c -> z", "w -> x", joins={"z": JoinRule.ANY}))
+    player.complete("r")
+    assert frontier.fail(player.progress, NodeRun("a", 1)).skipped == ("w", "x")
+    assert player.play() == ["r", "b", "c", "z"]
+
+
 def test_several_start_edges_begin_together() -> None:
     """Every target of an edge from START is ready at once and has no inputs."""
     workflow = draw("a -> w", "b -> w")

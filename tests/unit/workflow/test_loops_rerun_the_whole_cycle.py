@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from meshflow_grpc.domain.workflow import Edge, JoinRule
+from meshflow_grpc.domain.workflow import END, Edge, JoinRule
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.frontier import NodeRun
 from meshflow_grpc.workflow.graph import GraphStructureError, build_graph
@@ -162,3 +162,34 @@ def test_a_bound_on_an_edge_that_closes_no_cycle_is_refused() -> None:
     """max_iterations on a forward edge is a mistake, not decoration."""
     with pytest.raises(GraphStructureError, match="closes a cycle"):
         build_graph(draw("a -> b", Edge("a", "c", "x", 2), "b -> c"))
+
+
+def test_an_inner_loop_holds_its_exits_in_every_round_of_the_outer() -> None:
+    """In the second round of the outer loop the inner one runs anew, and what leaves it sees its last round only."""
+    workflow = draw(
+        "o -> i -> c -> g", "i -> s -> g", Edge("c", "i", "inner", 9), Edge("g", "o", "outer", 1), "g -> end"
+    )
+    player = Player(workflow, truth=lambda run, target: run.iteration in {1, 3} if target == "i" else True)
+    player.play()
+    assert player.log.count("i") == 4
+    assert player.inputs[NodeRun("s", 1)] == (NodeRun("i", 2),)
+    assert player.inputs[NodeRun("s", 2)] == (NodeRun("i", 4),)
+
+
+def test_a_held_token_is_forgotten_when_the_loop_goes_round() -> None:
+    """The loop ends before the slow branch ran again: what it sent in the round before is not delivered in its place."""
+    workflow = draw("v -> p -> t", "v -> q -> t", Edge("t", "v", "again", 1), "q -> after", joins={"t": JoinRule.ANY})
+    player = Player(workflow, truth=lambda run, target: run.iteration == 1)
+    for node_id in ("v", "q", "t", "v", "p", "t"):
+        player.complete(node_id)
+    assert player.ready() == ["q"]
+    player.complete("q")
+    assert player.ready() == ["after"]
+
+
+def test_a_result_of_an_earlier_round_is_not_a_result() -> None:
+    """A node that took its edge to END in the first round but not in the last is not part of the output."""
+    workflow = draw("w -> g", Edge("w", END, "done"), Edge("g", "w", "again", 1))
+    player = Player(workflow, truth=lambda run, target: run.iteration == 1)
+    assert player.play() == ["w", "g", "w", "g"]
+    assert player.results() == ["g"]

@@ -60,6 +60,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The deadline passed. DEADLINE_EXCEEDED."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 18
     """A defect of the server; the log holds the details under the request id. INTERNAL."""
+    ERROR_REASON_ROUTE_NOT_FOUND: _ErrorReason.ValueType  # 19
+    """REST: no such path. NOT_FOUND."""
+    ERROR_REASON_METHOD_NOT_ALLOWED: _ErrorReason.ValueType  # 20
+    """REST: the path takes other methods; see the allow header. UNIMPLEMENTED (405)."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """`reason` of the google.rpc.ErrorInfo that every error carries (domain "meshflow.dev")."""
@@ -102,4 +106,8 @@ ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 17
 """The deadline passed. DEADLINE_EXCEEDED."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 18
 """A defect of the server; the log holds the details under the request id. INTERNAL."""
+ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 19
+"""REST: no such path. NOT_FOUND."""
+ERROR_REASON_METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 20
+"""REST: the path takes other methods; see the allow header. UNIMPLEMENTED (405)."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

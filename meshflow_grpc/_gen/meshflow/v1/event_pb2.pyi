@@ -42,9 +42,10 @@ class RunEvent(_message.Message):
     APPROVAL_FIELD_NUMBER: _builtins.int
     LOOP_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
     event_type: _builtins.str
     """run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-    node_started, node_completed, stage_decided and token_delta.
+    node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
     """
     run_id: _builtins.str
     """The run."""
@@ -73,7 +74,9 @@ class RunEvent(_message.Message):
     reason: _builtins.str
     """Why."""
     status: _builtins.str
-    """Status of the run (run_completed) or of the step."""
+    """Status of the run (run_completed), of the step (agent_completed, node_completed), or what a stage decided (stage_decided)."""
+    stage: _builtins.str
+    """Kernel stage that decided (stage_decided)."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -107,10 +110,11 @@ class RunEvent(_message.Message):
         approval: _run_pb2.PendingApproval | None = ...,
         loop: Global___LoopProgress | None = ...,
         status: _builtins.str | None = ...,
+        stage: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "sequence", b"sequence", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "uncertainty", b"uncertainty"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "uncertainty", b"uncertainty"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "event_type", b"event_type", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "run_id", b"run_id", "sequence", b"sequence", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "uncertainty", b"uncertainty"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "event_type", b"event_type", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "run_id", b"run_id", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "uncertainty", b"uncertainty"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__agent_id: _TypeAlias = _typing.Literal["agent_id"]  # noqa: Y015
     _WhichOneofArgType__agent_id: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id"]  # noqa: Y015
@@ -134,6 +138,8 @@ class RunEvent(_message.Message):
     _WhichOneofArgType__role: _TypeAlias = _typing.Literal["_role", b"_role"]  # noqa: Y015
     _WhichOneofReturnType__sequence: _TypeAlias = _typing.Literal["sequence"]  # noqa: Y015
     _WhichOneofArgType__sequence: _TypeAlias = _typing.Literal["_sequence", b"_sequence"]  # noqa: Y015
+    _WhichOneofReturnType__stage: _TypeAlias = _typing.Literal["stage"]  # noqa: Y015
+    _WhichOneofArgType__stage: _TypeAlias = _typing.Literal["_stage", b"_stage"]  # noqa: Y015
     _WhichOneofReturnType__status: _TypeAlias = _typing.Literal["status"]  # noqa: Y015
     _WhichOneofArgType__status: _TypeAlias = _typing.Literal["_status", b"_status"]  # noqa: Y015
     _WhichOneofReturnType__step: _TypeAlias = _typing.Literal["step"]  # noqa: Y015
@@ -166,6 +172,8 @@ class RunEvent(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__role) -> _WhichOneofReturnType__role | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__sequence) -> _WhichOneofReturnType__sequence | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stage) -> _WhichOneofReturnType__stage | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__status) -> _WhichOneofReturnType__status | None: ...
     @_typing.overload

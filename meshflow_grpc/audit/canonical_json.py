@@ -1,0 +1,79 @@
+"""Canonical JSON (RFC 8785, restricted: ASCII keys, integers below 2^53, no floats), checked on bytes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+_MAX_INTEGER = 2**53 - 1
+_MAX_DEPTH = 64
+
+
+class NotCanonicalError(ValueError):
+    """Bytes are not canonical JSON."""
+
+
+def _integer(text: str) -> int:
+    value = int(text) if len(text) < 18 else _MAX_INTEGER + 1
+    if not -_MAX_INTEGER <= value <= _MAX_INTEGER:
+        message = "holds an integer of 2^53 or more"
+        raise NotCanonicalError(message)
+    return value
+
+
+def _refuse(text: str) -> NoReturn:
+    message = f"holds {text[:40]}, which is not an integer"
+    raise NotCanonicalError(message)
+
+
+_parse = json.JSONDecoder(parse_float=_refuse, parse_int=_integer, parse_constant=_refuse).decode
+_print = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
+
+
+def parse(data: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Returns what canonical bytes hold; raises NotCanonicalError saying what is wrong with others."""
+    try:
+        text = data.decode()
+        value = _parse(text)
+        printed = _print(value)
+    except NotCanonicalError:
+        raise
+    except (ValueError, RecursionError) as error:
+        message = "is not JSON in UTF-8"
+        raise NotCanonicalError(message) from error
+    if printed != text:
+        message = "is not in canonical form (RFC 8785)"
+        raise NotCanonicalError(message)
+    if not text.isascii() or text.count("[") + text.count("{") > _MAX_DEPTH:
+        _check(value, 0)
+    return value
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """Returns the object that canonical bytes hold; raises NotCanonicalError for anything else."""
+    value = parse(data)
+    if not isinstance(value, dict):
+        message = "is not a JSON object"
+        raise NotCanonicalError(message)
+    return value
+
+
+def canonical(value: object) -> bytes:
+    """Returns canonical bytes of built-in values of the restricted model."""
+    return _print(value).encode()
+
+
+def _check(value: object, depth: int) -> None:
+    items: list[object] = []
+    if isinstance(value, dict):
+        items = list(value.values())
+        if not "".join(value).isascii():
+            message = "holds a key that is not ASCII"
+            raise NotCanonicalError(message)
+    elif isinstance(value, list):
+        items = value
+    if items and depth >= _MAX_DEPTH:
+        message = f"is nested deeper than {_MAX_DEPTH} levels"
+        raise NotCanonicalError(message)
+    for item in items:
+        _check(item, depth + 1)

@@ -1,0 +1,210 @@
+"""Envoy's configuration as a pure function of ours: one listener for gRPC, gRPC-Web, REST and SSE."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import PurePath
+from typing import Any
+
+from meshflow_grpc.envoy.http_filters import http_filters
+from meshflow_grpc.envoy.local_replies import local_reply_config
+from meshflow_grpc.envoy.rest_routes import api_methods
+from meshflow_grpc.envoy.route_table import CLUSTER, route_config
+
+LISTENER = "public"
+MIB = 2**20
+_EXTENSIONS = "type.googleapis.com/envoy.extensions"
+_HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """A host and a port; port 0 lets the system choose one."""
+
+    host: str
+    port: int
+
+    def __post_init__(self) -> None:
+        if not self.host or not 0 <= self.port <= 65535:
+            raise ValueError(f"{self.host!r}:{self.port} is not an address: it needs a host and a port from 0 to 65535")
+
+
+@dataclass(frozen=True, slots=True)
+class UnixAddress:
+    """Path of a Unix domain socket: at most 107 bytes."""
+
+    path: PurePath
+
+    def __post_init__(self) -> None:
+        if len(str(self.path).encode()) > 107:
+            raise ValueError(f"{self.path}: the path of a Unix socket has at most 107 bytes; use a shorter directory")
+
+
+Address = TcpAddress | UnixAddress
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyConfig:
+    """What differs between installations. Sizes are in bytes."""
+
+    public: TcpAddress
+    upstream: Address
+    admin: Address
+    descriptors: bytes
+    # Where Envoy finds the descriptor set; None puts it into the configuration itself.
+    descriptors_path: PurePath | None = None
+    max_request_bytes: int = 4 * MIB
+    max_response_bytes: int = 16 * MIB
+    max_connections: int = 10_000
+    # Origins whose web pages may call, for example "https://console.example.com"; none by default.
+    allowed_origins: tuple[str, ...] = ()
+    # Name asked of grpc.health.v1 to leave out upstreams that do not want traffic; None asks nothing.
+    readiness_service: str | None = None
+
+
+def load_descriptors() -> bytes:
+    """Returns the serialized FileDescriptorSet that ships with the package."""
+    return resources.files("meshflow_grpc.envoy").joinpath("descriptors.binpb").read_bytes()
+
+
+def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
+    """Returns Envoy's bootstrap as plain data. Raises ValueError when the descriptor set describes no service."""
+    return {
+        "admin": {"address": _address(config.admin)},
+        "static_resources": {"listeners": [_listener(config)], "clusters": [_cluster(config)]},
+        "overload_manager": {"resource_monitors": [_connection_limit(config.max_connections)]},
+    }
+
+
+def _address(address: Address) -> dict[str, Any]:
+    if isinstance(address, UnixAddress):
+        return {"pipe": {"path": str(address.path), "mode": 0o600}}
+    return {"socket_address": {"address": address.host, "port_value": address.port}}
+
+
+def _listener(config: EnvoyConfig) -> dict[str, Any]:
+    manager = {
+        "name": "envoy.filters.network.http_connection_manager",
+        "typed_config": _connection_manager(config),
+    }
+    return {
+        "name": LISTENER,
+        "address": _address(config.public),
+        # With port reuse a second server on the port would start silently and take half of the traffic.
+        "enable_reuse_port": False,
+        "per_connection_buffer_limit_bytes": config.max_request_bytes,
+        "filter_chains": [{"filters": [manager]}],
+    }
+
+
+def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:
+    methods = api_methods(config.descriptors)
+    filters = http_filters(methods, _descriptors(config), config.max_request_bytes, config.max_response_bytes)
+    return {
+        "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": LISTENER,
+        "codec_type": "AUTO",
+        "route_config": route_config(methods, config.allowed_origins),
+        "http_filters": filters,
+        "local_reply_config": local_reply_config(),
+        "server_name": "meshflow",
+        "use_remote_address": True,
+        "max_request_headers_kb": 15,
+        "normalize_path": True,
+        "merge_slashes": True,
+        **_request_ids(),
+        **_limits(),
+    }
+
+
+def _request_ids() -> dict[str, Any]:
+    extension = {"@type": f"{_EXTENSIONS}.request_id.uuid.v3.UuidRequestIdConfig", "pack_trace_reason": False}
+    return {
+        "preserve_external_request_id": True,
+        "always_set_request_id_in_response": True,
+        "request_id_extension": {"typed_config": extension},
+    }
+
+
+def _limits() -> dict[str, Any]:
+    return {
+        # A quiet run is not an idle one; what a client has to send, it has to send in time.
+        "stream_idle_timeout": "0s",
+        "request_headers_timeout": "10s",
+        "request_timeout": "300s",
+        "common_http_protocol_options": {"idle_timeout": "3600s"},
+        "http2_protocol_options": {
+            "max_concurrent_streams": 1024,
+            "initial_stream_window_size": MIB,
+            "initial_connection_window_size": 16 * MIB,
+        },
+    }
+
+
+def _descriptors(config: EnvoyConfig) -> dict[str, Any]:
+    if config.descriptors_path is not None:
+        return {"proto_descriptor": str(config.descriptors_path)}
+    return {"proto_descriptor_bin": base64.b64encode(config.descriptors).decode("ascii")}
+
+
+def _cluster(config: EnvoyConfig) -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": _upstream_address(config.upstream)}}
+    http2 = {
+        "@type": f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http2_protocol_options": {}},
+        "common_http_protocol_options": {"idle_timeout": "0s"},
+    }
+    # The server limits its load itself, with better answers.
+    limits = {"max_connections": 1024, "max_pending_requests": 1_000_000, "max_requests": 1_000_000, "max_retries": 64}
+    return {
+        "name": CLUSTER,
+        "type": "STRICT_DNS" if _is_name(config.upstream) else "STATIC",
+        "connect_timeout": "2s",
+        "load_assignment": {"cluster_name": CLUSTER, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "typed_extension_protocol_options": {_HTTP_OPTIONS: http2},
+        "circuit_breakers": {"thresholds": [limits]},
+        **({} if config.readiness_service is None else _health(config.readiness_service)),
+    }
+
+
+def _upstream_address(address: Address) -> dict[str, Any]:
+    return {"pipe": {"path": str(address.path)}} if isinstance(address, UnixAddress) else _address(address)
+
+
+def _is_name(address: Address) -> bool:
+    if isinstance(address, UnixAddress):
+        return False
+    try:
+        ipaddress.ip_address(address.host)
+    except ValueError:
+        return True
+    return False
+
+
+def _health(service: str) -> dict[str, Any]:
+    """When no upstream is ready all of them are asked: they say why, which Envoy cannot."""
+    check = {
+        "timeout": "2s",
+        "interval": "2s",
+        "unhealthy_threshold": 2,
+        "healthy_threshold": 1,
+        "grpc_health_check": {"service_name": service},
+    }
+    return {
+        "health_checks": [check],
+        "outlier_detection": {"consecutive_gateway_failure": 5, "base_ejection_time": "5s", "max_ejection_time": "30s"},
+        "common_lb_config": {"healthy_panic_threshold": {"value": 1}},
+    }
+
+
+def _connection_limit(connections: int) -> dict[str, Any]:
+    return {
+        "name": "envoy.resource_monitors.global_downstream_max_connections",
+        "typed_config": {
+            "@type": f"{_EXTENSIONS}.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+            "max_active_downstream_connections": connections,
+        },
+    }

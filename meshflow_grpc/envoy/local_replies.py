@@ -1,0 +1,57 @@
+"""The answers Envoy gives itself, in the JSON shape of google.rpc.Status that every other error has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# HTTP status -> (gRPC code, reason of meshflow.v1.ErrorReason without its prefix).
+LOCAL_ERRORS: dict[int, tuple[int, str]] = {
+    401: (16, "UNAUTHENTICATED"),
+    403: (7, "PERMISSION_DENIED"),
+    404: (5, "INVALID_REQUEST"),
+    405: (12, "INVALID_REQUEST"),
+    408: (4, "DEADLINE_EXCEEDED"),
+    413: (8, "REQUEST_TOO_LARGE"),
+    429: (8, "RATE_LIMITED"),
+    431: (8, "REQUEST_TOO_LARGE"),
+    502: (14, "NOT_READY"),
+    503: (14, "NOT_READY"),
+    504: (4, "DEADLINE_EXCEEDED"),
+}
+OTHER_CLIENT_ERROR = (3, "INVALID_REQUEST")
+OTHER_SERVER_ERROR = (13, "INTERNAL")
+
+
+def error_body(code: int, reason: str) -> dict[str, Any]:
+    """Returns the JSON format of an error whose message is Envoy's own text."""
+    detail = {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": reason,
+        "domain": "meshflow.dev",
+        "metadata": {},
+    }
+    return {"json_format": {"code": code, "message": "%LOCAL_REPLY_BODY%", "details": [detail]}}
+
+
+def local_reply_config() -> dict[str, Any]:
+    """Returns Envoy's local_reply_config: plain text for native gRPC, JSON for everything else."""
+    exact = [
+        {"filter": _status("EQ", http), "body_format_override": error_body(*error)}
+        for http, error in LOCAL_ERRORS.items()
+    ]
+    server = {"filter": _status("GE", 500), "body_format_override": error_body(*OTHER_SERVER_ERROR)}
+    return {"mappers": [_native_grpc(), *exact, server], "body_format": error_body(*OTHER_CLIENT_ERROR)}
+
+
+def _status(operator: str, http: int) -> dict[str, Any]:
+    value = {"default_value": http, "runtime_key": f"meshflow.local_reply_{http}"}
+    return {"status_code_filter": {"comparison": {"op": operator, "value": value}}}
+
+
+def _native_grpc() -> dict[str, Any]:
+    """Without this the grpc-message of a native gRPC error would be a JSON document."""
+    content_type = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
+    transcoded = {"name": "x-envoy-original-path", "present_match": True, "invert_match": True}
+    conditions = [{"header_filter": {"header": content_type}}, {"header_filter": {"header": transcoded}}]
+    plain = {"text_format_source": {"inline_string": "%LOCAL_REPLY_BODY%"}}
+    return {"filter": {"and_filter": {"filters": conditions}}, "body_format_override": plain}

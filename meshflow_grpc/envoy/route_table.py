@@ -1,0 +1,142 @@
+"""The route table: REST paths first, then gRPC paths (where transcoded calls end up), then JSON 405 and 404."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from meshflow_grpc.envoy.http_filters import CORS, HTTP, rest_route_filters
+from meshflow_grpc.envoy.rest_routes import ApiMethod, RestBinding
+
+CLUSTER = "meshflow"
+PROBE_SERVICE = "SystemService"
+PROBE_TIMEOUT = "5s"
+RETRIES = 2
+_GRPC = {"name": "content-type", "string_match": {"safe_regex": {"regex": r"application/grpc.*"}}}
+_ALLOWED_HEADERS = "authorization,content-type,grpc-timeout,last-event-id,x-grpc-web,x-request-id,x-user-agent"
+_EXPOSED_HEADERS = "grpc-message,grpc-status,grpc-status-details-bin,retry-after,x-request-id"
+
+
+def route_config(methods: tuple[ApiMethod, ...], allowed_origins: tuple[str, ...]) -> dict[str, Any]:
+    """Returns the route configuration of the public listener."""
+    rest = [_rest_route(binding) for method in methods for binding in method.bindings]
+    grpc = [_method_route(method) for method in methods]
+    rest_of_grpc = [_grpc_route({"prefix": prefix}) for prefix in _grpc_prefixes(methods)]
+    host: dict[str, Any] = {
+        "name": "meshflow",
+        "domains": ["*"],
+        "routes": [
+            *([_preflight_route()] if allowed_origins else []),
+            *_path_variables_in_query(methods),
+            *rest,
+            *grpc,
+            *rest_of_grpc,
+            *_method_not_allowed(methods),
+            _direct({"prefix": "/"}, 404, "no such path; the API is described in the documentation"),
+        ],
+    }
+    if allowed_origins:
+        host["typed_per_filter_config"] = {CORS: _cors_policy(allowed_origins)}
+    return {"name": "meshflow", "virtual_hosts": [host]}
+
+
+def _path(binding: RestBinding) -> dict[str, Any]:
+    if binding.path_regex is None:
+        return {"path": binding.template}
+    return {"safe_regex": {"regex": binding.path_regex}}
+
+
+def _rest_route(binding: RestBinding) -> dict[str, Any]:
+    method = {"name": ":method", "string_match": {"exact": binding.http_method}}
+    return {
+        "match": {
+            **_path(binding),
+            "headers": [method, {**_GRPC, "invert_match": True, "treat_missing_header_as_empty": True}],
+        },
+        "route": _unlimited(),
+        "typed_per_filter_config": rest_route_filters(
+            takes_body=binding.takes_body, is_head=binding.http_method == "HEAD"
+        ),
+    }
+
+
+def _method_route(method: ApiMethod) -> dict[str, Any]:
+    """Timeouts and retries of an RPC, native or transcoded: only probes are limited here, runs are limited by their policy."""
+    route = _grpc_route({"path": method.grpc_path})
+    if method.service.endswith(f".{PROBE_SERVICE}"):
+        route["route"]["timeout"] = PROBE_TIMEOUT
+    elif method.read_only and not method.streams:
+        route["route"]["retry_policy"] = {
+            "retry_on": "unavailable,connect-failure,refused-stream,reset-before-request",
+            "num_retries": RETRIES,
+        }
+    return route
+
+
+def _grpc_route(path: dict[str, str]) -> dict[str, Any]:
+    return {"match": {**path, "headers": [_GRPC]}, "route": _unlimited()}
+
+
+def _grpc_prefixes(methods: tuple[ApiMethod, ...]) -> list[str]:
+    """Unknown methods of known services, health and reflection are answered by the server."""
+    return [*(f"/{service}/" for service in sorted({method.service for method in methods})), "/grpc."]
+
+
+def _unlimited() -> dict[str, Any]:
+    return {"cluster": CLUSTER, "timeout": "0s", "idle_timeout": "0s"}
+
+
+def _method_not_allowed(methods: tuple[ApiMethod, ...]) -> list[dict[str, Any]]:
+    allowed: dict[str, tuple[RestBinding, list[str]]] = {}
+    for binding in (binding for method in methods for binding in method.bindings):
+        allowed.setdefault(binding.template, (binding, []))[1].append(binding.http_method)
+    return [
+        {
+            **_direct(_path(binding), 405, f"this path takes {' or '.join(verbs)}"),
+            "response_headers_to_add": [{"header": {"key": "allow", "value": ", ".join(verbs)}}],
+        }
+        for binding, verbs in allowed.values()
+    ]
+
+
+def _path_variables_in_query(methods: tuple[ApiMethod, ...]) -> list[dict[str, Any]]:
+    """A query parameter would win over the path, so that logs and rules about paths would be wrong about the target."""
+    paths = {
+        (binding.template, name): binding
+        for method in methods
+        for binding in method.bindings
+        for name in binding.variables
+    }
+    return [
+        _direct(
+            {**_path(binding), "query_parameters": [{"name": name, "present_match": True}]},
+            400,
+            f"{name} is part of the path; remove the query parameter",
+        )
+        for (_, name), binding in paths.items()
+    ]
+
+
+def _direct(match: dict[str, Any], status: int, message: str) -> dict[str, Any]:
+    return {"match": match, "direct_response": {"status": status, "body": {"inline_string": message}}}
+
+
+def _preflight_route() -> dict[str, Any]:
+    """The CORS filter answers preflights, but only where the route is a real one."""
+    headers = [
+        {"name": ":method", "string_match": {"exact": "OPTIONS"}},
+        {"name": "origin", "present_match": True},
+        {"name": "access-control-request-method", "present_match": True},
+    ]
+    return {"match": {"prefix": "/", "headers": headers}, "route": _unlimited()}
+
+
+def _cors_policy(allowed_origins: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "@type": f"{HTTP}.cors.v3.CorsPolicy",
+        "allow_origin_string_match": [{"exact": origin} for origin in allowed_origins],
+        "allow_methods": "GET,HEAD,POST",
+        "allow_headers": _ALLOWED_HEADERS,
+        "expose_headers": _EXPOSED_HEADERS,
+        "max_age": "600",
+        "forward_not_matching_preflights": False,
+    }

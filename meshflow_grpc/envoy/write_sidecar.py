@@ -1,0 +1,47 @@
+"""Writes the sidecar's configuration: `python -m meshflow_grpc.envoy.write_sidecar envoy/envoy.yaml`."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path, PurePosixPath
+
+import yaml
+
+from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress, bootstrap, load_descriptors
+
+HEADER = """\
+# Envoy beside `meshflow serve --no-envoy`, made by `python -m meshflow_grpc.envoy.write_sidecar`; never edited by hand.
+# Needs the descriptor set meshflow_grpc/envoy/descriptors.binpb at the path below.
+"""
+DESCRIPTORS_PATH = PurePosixPath("/etc/meshflow/descriptors.binpb")
+
+
+def sidecar_yaml() -> str:
+    """Returns the configuration for public port 8765, the server on port 50051 of the same pod, administration on loopback."""
+    config = EnvoyConfig(
+        public=TcpAddress("0.0.0.0", 8765),  # noqa: S104 - the public port of a container
+        upstream=TcpAddress("127.0.0.1", 50051),
+        admin=TcpAddress("127.0.0.1", 9901),
+        descriptors=load_descriptors(),
+        descriptors_path=DESCRIPTORS_PATH,
+        readiness_service="meshflow-readiness",
+    )
+    return HEADER + yaml.dump(bootstrap(config), Dumper=_Plain, sort_keys=False, width=120)
+
+
+class _Plain(yaml.SafeDumper):
+    """Without anchors, which few readers know."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def main() -> None:
+    """Writes the file named on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", type=Path, help="file to write")
+    parser.parse_args().target.write_text(sidecar_yaml(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The wire: decode, one command, encode."""

@@ -1,0 +1,42 @@
+"""What interceptors and servicers know of the call under way."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.run import Principal
+
+
+@dataclass(slots=True)
+class Call:
+    """One RPC: its full method name, its request id, and who calls once that is known."""
+
+    method: str
+    request_id: str
+    principal: Principal | None = None
+    code: str = "OK"
+
+
+_current: ContextVar[Call] = ContextVar("meshflow_call")
+
+
+def begin(call: Call) -> None:
+    """Makes the call the current one of this task; grpc.aio gives every RPC a task of its own."""
+    _current.set(call)
+
+
+def current_call() -> Call:
+    """The call of this task."""
+    return _current.get()
+
+
+def current_principal() -> Principal:
+    """Who calls; authentication has run for every RPC but the public ones."""
+    principal = _current.get().principal
+    if principal is None:
+        message = "the RPC asked for a principal but is listed as public"
+        raise RuntimeError(message)
+    return principal

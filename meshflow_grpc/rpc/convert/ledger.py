@@ -1,0 +1,57 @@
+"""Ledger entries and verifications as protobuf messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshflow_grpc._gen.meshflow.v1 import ledger_pb2, ledger_service_pb2, run_pb2
+from meshflow_grpc.rpc.convert.timestamp import timestamp
+
+if TYPE_CHECKING:
+    from meshflow_grpc.commands.list_entries import EntryPage
+    from meshflow_grpc.domain.check import ChainVerification
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+
+
+def entry_to_proto(entry: LedgerEntry) -> ledger_pb2.LedgerEntry:
+    """An entry with its canonical bytes, which are UTF-8 text."""
+    return ledger_pb2.LedgerEntry(
+        seq=entry.seq,
+        run_id=entry.run_id,
+        sequence=entry.sequence,
+        node_id=entry.node_id,
+        kind=entry.kind.value,
+        step_id=entry.step_id,
+        attempt=entry.attempt,
+        time=timestamp(entry.time),
+        input=entry.input,
+        output=entry.output,
+        prev_hash=entry.prev_hash,
+        hash=entry.hash,
+        record=entry.record.decode(),
+    )
+
+
+def entries_to_proto(page: EntryPage) -> ledger_service_pb2.ListEntriesResponse:
+    """One page of entries."""
+    return ledger_service_pb2.ListEntriesResponse(
+        entries=[entry_to_proto(entry) for entry in page.entries], next_page_token=page.next_page_token
+    )
+
+
+def verification_to_proto(verification: ChainVerification) -> ledger_service_pb2.VerifyRunResponse:
+    """Every fault, with the entry it is in."""
+    return ledger_service_pb2.VerifyRunResponse(
+        run_id=verification.run_id,
+        valid=verification.valid,
+        entries_checked=verification.entries_checked,
+        faults=[
+            ledger_service_pb2.ChainFault(
+                sequence=fault.sequence, seq=fault.seq, node_id=fault.node_id, description=fault.description
+            )
+            for fault in verification.faults
+        ],
+        ledger_head=run_pb2.LedgerHead(sequence=verification.head_sequence, hash=verification.head_hash),
+        payloads_checked=verification.payloads_checked,
+        payloads_erased=verification.payloads_erased,
+    )

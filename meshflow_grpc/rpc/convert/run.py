@@ -1,0 +1,88 @@
+"""Runs, pages and checks as protobuf messages."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from meshflow_grpc._gen.meshflow.v1 import run_pb2, run_service_pb2
+from meshflow_grpc.domain.usage import grams, usd
+from meshflow_grpc.rpc.convert.policy import PolicyMessages, policy_to_proto
+from meshflow_grpc.rpc.convert.timestamp import timestamp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshflow_grpc.domain.check import RunCheck
+    from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.ports.storage import RunPage
+
+MAX_INT32 = 2**31 - 1
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class RunMessages:
+    """Encodes runs. ``now`` gives the wall clock, for the duration of runs that go on."""
+
+    def __init__(self, now: Callable[[], datetime] = _utc_now) -> None:
+        self._now = now
+        self._policies = PolicyMessages()
+
+    def run(self, run: Run) -> run_pb2.RunResponse:
+        """A run as clients see it; money in dollars, carbon in grams, time in milliseconds."""
+        message = run_pb2.RunResponse(
+            run_id=run.run_id,
+            status=run.status.value,
+            output=run.output,
+            total_cost_usd=usd(run.usage.cost_nano_usd),
+            total_tokens=min(run.usage.tokens, MAX_INT32),
+            ledger_entries=run.entries,
+            total_carbon_g=grams(run.usage.carbon_ug),
+            duration_ms=self._duration_ms(run),
+            workflow=run.workflow,
+            policy_digest=run.policy_digest,
+            effective_policy=self._policies.of(run.policy_digest, run.policy),
+            ledger_head=run_pb2.LedgerHead(sequence=run.entries, hash=run.head_hash),
+            labels=run.labels,
+            create_time=timestamp(run.create_time),
+            update_time=timestamp(run.update_time),
+            session_id=run.session_id,
+            request_id=run.request_id,
+        )
+        if run.blocked_by is not None:
+            message.blocked_by, message.block_reason = run.blocked_by, run.reason or ""
+        elif run.reason is not None:
+            message.status_reason = run.reason
+        return message
+
+    def page(self, page: RunPage) -> run_service_pb2.ListRunsResponse:
+        """One page of runs."""
+        return run_service_pb2.ListRunsResponse(
+            runs=[self.run(run) for run in page.runs], next_page_token=page.next_page_token
+        )
+
+    def _duration_ms(self, run: Run) -> float:
+        start = datetime.fromisoformat(run.create_time)
+        end = datetime.fromisoformat(run.update_time) if run.status.ended else self._now()
+        return max(0.0, round((end - start).total_seconds() * 1000, 3))
+
+
+def check_to_proto(check: RunCheck) -> run_service_pb2.CheckRunResponse:
+    """A pre-flight answer."""
+    return run_service_pb2.CheckRunResponse(
+        admissible=check.admissible,
+        workflow=check.workflow,
+        effective_policy=policy_to_proto(check.policy),
+        policy_digest=check.policy_digest,
+        violations=[
+            run_service_pb2.PolicyViolation(field=v.field, stage=v.stage, description=v.description, remedy=v.remedy)
+            for v in check.violations
+        ],
+        estimated_cost_usd=usd(check.estimate.cost_nano_usd),
+        estimated_tokens=min(check.estimate.tokens, MAX_INT32),
+        estimated_carbon_g=grams(check.estimate.carbon_ug),
+        approval_nodes=check.approval_nodes,
+    )

@@ -1,0 +1,69 @@
+"""The one table from reasons to gRPC status codes, and errors as google.rpc.Status with typed details (AIP-193)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc
+from google.protobuf.any_pb2 import Any
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+from grpc_status import rpc_status
+
+from meshflow_grpc.domain.errors import ErrorReason, MeshflowError
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+DOMAIN = "meshflow.dev"
+MAX_VIOLATIONS = 100
+
+CODES: dict[ErrorReason, grpc.StatusCode] = {
+    ErrorReason.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorReason.POLICY_FIELD_NOT_ENFORCED: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorReason.INVALID_WORKFLOW: grpc.StatusCode.INVALID_ARGUMENT,
+    ErrorReason.UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    ErrorReason.PERMISSION_DENIED: grpc.StatusCode.PERMISSION_DENIED,
+    ErrorReason.RUN_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    ErrorReason.WORKFLOW_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    ErrorReason.REQUEST_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,
+    ErrorReason.POLICY_DIGEST_MISMATCH: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.POLICY_FLOOR_VIOLATED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ErrorReason.ADMISSION_LIMIT: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ErrorReason.REQUEST_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    ErrorReason.DRAINING: grpc.StatusCode.UNAVAILABLE,
+    ErrorReason.NOT_READY: grpc.StatusCode.UNAVAILABLE,
+    ErrorReason.LEDGER_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    ErrorReason.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
+    ErrorReason.INTERNAL: grpc.StatusCode.INTERNAL,
+}
+
+
+def status_of(error: MeshflowError) -> grpc.Status:
+    """The status a caller sees: code, message, ErrorInfo, and BadRequest and RetryInfo where they apply."""
+    metadata = {key: value[:1000] for key, value in error.metadata.items()}
+    details: list[Message] = [ErrorInfo(reason=error.reason.value, domain=DOMAIN, metadata=metadata)]
+    if error.violations:
+        shown = error.violations[:MAX_VIOLATIONS]
+        violations = [BadRequest.FieldViolation(field=v.field[:200], description=v.description[:500]) for v in shown]
+        details.append(BadRequest(field_violations=violations))
+    if error.retry_after_s is not None:
+        delay = Duration()
+        delay.FromMilliseconds(round(error.retry_after_s * 1000))
+        details.append(RetryInfo(retry_delay=delay))
+    status = Status(code=CODES[error.reason].value[0], message=error.message[:2000], details=map(_packed, details))
+    converted: grpc.Status = rpc_status.to_status(status)
+    return converted
+
+
+def _packed(message: Message) -> Any:
+    packed = Any()
+    packed.Pack(message)
+    return packed
+
+
+def internal_error(request_id: str) -> MeshflowError:
+    """What a caller sees of a defect: nothing but where to look for it."""
+    return MeshflowError("internal error; the server's log has the details", metadata={"request_id": request_id})

@@ -1,0 +1,1 @@
+"""One file per interceptor. Each wraps a handler once, at start-up; nothing is looked up per call."""

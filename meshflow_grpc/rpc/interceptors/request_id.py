@@ -1,0 +1,59 @@
+"""A request id for every call: Envoy's, the client's, or a new one. It is in trailing metadata and on every log line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import structlog
+
+from meshflow_grpc.rpc.call import Call, begin
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from meshflow_grpc.rpc.handler import Context, Streaming, Unary
+
+HEADER = "x-request-id"
+MAX_CHARS = 128
+
+
+class RequestId:
+    """Outermost, so that everything after it can name the request."""
+
+    name = "request_id"
+
+    def unary(self, method: str, handler: Unary) -> Unary:
+        """See handler.Interceptor."""
+
+        async def call(request: Any, context: Context) -> Any:
+            _begin(method, context)
+            return await handler(request, context)
+
+        return call
+
+    def streaming(self, method: str, handler: Streaming) -> Streaming:
+        """See handler.Interceptor."""
+
+        async def call(request: Any, context: Context) -> AsyncGenerator[Any, None]:
+            _begin(method, context)
+            async with aclosing(handler(request, context)) as answers:
+                async for answer in answers:
+                    yield answer
+
+        return call
+
+
+def _begin(method: str, context: Context) -> None:
+    given = metadata(context).get(HEADER, "")
+    request_id = given if 0 < len(given) <= MAX_CHARS and given.isprintable() else uuid4().hex
+    begin(Call(method, request_id))
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    context.set_trailing_metadata(((HEADER, request_id),))
+
+
+def metadata(context: Context) -> Mapping[str, str]:
+    """The call's text metadata; of repeated keys the last counts."""
+    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}

@@ -1,0 +1,1 @@
+"""Decode, one command, encode; nothing else."""

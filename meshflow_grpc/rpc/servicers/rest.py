@@ -1,0 +1,125 @@
+"""RestService: the JSON face behind Envoy. Bodies are parsed strictly; answers are the typed ones."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from google.api.httpbody_pb2 import HttpBody
+
+from meshflow_grpc._gen.meshflow.v1 import event_pb2, rest_service_pb2_grpc
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, MeshflowError
+from meshflow_grpc.rpc.call import current_principal
+from meshflow_grpc.rpc.convert.event import HEARTBEAT, event_to_proto, sse_block
+from meshflow_grpc.rpc.convert.json_request import cancel_reason_from_json, request_from_json
+from meshflow_grpc.rpc.convert.request import event_view
+from meshflow_grpc.rpc.convert.run import check_to_proto
+from meshflow_grpc.rpc.interceptors.request_id import metadata
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from google.protobuf.struct_pb2 import Struct
+
+    from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2, run_pb2, run_service_pb2
+    from meshflow_grpc.commands.catalog import Commands
+    from meshflow_grpc.domain.event import RunEvent
+    from meshflow_grpc.rpc.convert.run import RunMessages
+
+HEARTBEAT_S = 15.0
+_MAX_SEQUENCE = 2**31 - 1
+
+
+class RestServicer(rest_service_pb2_grpc.RestServiceServicer):
+    """JSON twins of the RPCs that take a body, and Server-Sent Events."""
+
+    def __init__(self, commands: Commands, messages: RunMessages, *, heartbeat_s: float = HEARTBEAT_S) -> None:
+        self._commands = commands
+        self._messages = messages
+        self._heartbeat_s = heartbeat_s
+
+    async def RunJson(self, request: Struct, context: Any) -> run_pb2.RunResponse:  # noqa: N802 - RPC name
+        """See rest_service.proto."""
+        run = await self._commands.run.execute(
+            current_principal(), request_from_json(request), deadline_s=context.time_remaining()
+        )
+        return self._messages.run(run)
+
+    async def StreamRunJson(self, request: Struct, context: Any) -> AsyncGenerator[event_pb2.RunEvent, None]:  # noqa: N802
+        """See rest_service.proto. HTTP/1.1 clients cannot see a status after the first event, so a late error is an event."""
+        events = self._commands.stream_run.execute(
+            current_principal(), request_from_json(request), deadline_s=context.time_remaining()
+        )
+        run_id = ""
+        try:
+            async with aclosing(events) as stream:
+                async for event in stream:
+                    run_id = event.run_id
+                    yield event_to_proto(event)
+        except MeshflowError as error:
+            if not run_id:
+                raise
+            reason = f"{error.reason.value}: {error.message}"
+            yield event_pb2.RunEvent(event_type="stream_error", run_id=run_id, reason=reason)
+
+    async def CreateRunJson(self, request: Struct, context: Any) -> run_pb2.RunResponse:  # noqa: N802 - RPC name
+        """See rest_service.proto."""
+        return self._messages.run(
+            await self._commands.create_run.execute(current_principal(), request_from_json(request))
+        )
+
+    async def CheckRunJson(self, request: Struct, context: Any) -> run_service_pb2.CheckRunResponse:  # noqa: N802
+        """See rest_service.proto."""
+        return check_to_proto(await self._commands.check_run.execute(current_principal(), request_from_json(request)))
+
+    async def CancelRunJson(self, request: rest_service_pb2.RunBody, context: Any) -> run_pb2.RunResponse:  # noqa: N802
+        """See rest_service.proto."""
+        reason = cancel_reason_from_json(request.body)
+        run = await self._commands.cancel_run.execute(current_principal(), request.run_id, reason=reason)
+        return self._messages.run(run)
+
+    async def WatchRunEvents(  # noqa: N802 - RPC name
+        self, request: run_service_pb2.WatchRunRequest, context: Any
+    ) -> AsyncGenerator[HttpBody, None]:
+        """See rest_service.proto."""
+        after = _last_event_id(metadata(context).get("last-event-id"), request.after_sequence)
+        events = self._commands.watch_run.execute(
+            current_principal(), request.run_id, after_sequence=after, view=event_view(request.event_view)
+        )
+        async with aclosing(_with_heartbeats(events, self._heartbeat_s)) as blocks:
+            async for block in blocks:
+                yield HttpBody(content_type="text/event-stream", data=block)
+
+
+def _last_event_id(header: str | None, after_sequence: int) -> int:
+    """The header a reconnecting EventSource sends wins over the query."""
+    if header is None or not header.strip():
+        return after_sequence
+    text = header.strip()
+    if not (text.isascii() and text.isdigit() and int(text) <= _MAX_SEQUENCE):
+        raise InvalidRequestError.of(FieldViolation("Last-Event-ID", "must be the id of an event of this stream"))
+    return int(text)
+
+
+async def _with_heartbeats(events: AsyncGenerator[RunEvent, None], every_s: float) -> AsyncGenerator[bytes, None]:
+    """SSE blocks, with a comment whenever nothing happened for a while, so that proxies keep the connection."""
+    upcoming: asyncio.Task[RunEvent] | None = None
+    try:
+        while True:
+            upcoming = upcoming or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait((upcoming,), timeout=every_s)
+            if not done:
+                yield HEARTBEAT
+                continue
+            try:
+                event = upcoming.result()
+            except StopAsyncIteration:
+                return
+            upcoming = None
+            yield sse_block(event)
+    finally:
+        if upcoming is not None:
+            upcoming.cancel()
+            await asyncio.wait((upcoming,))
+        await events.aclose()

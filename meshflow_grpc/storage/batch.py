@@ -1,0 +1,116 @@
+"""What goes in and out of a batch: commands, the heads they move, and the rows to write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, MeshflowError, RunConflictError
+from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+from meshflow_grpc.domain.run import Run, RunStatus
+from meshflow_grpc.domain.stored_row import RunRow
+from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.ports.storage import CreatedRun, RunChange
+from meshflow_grpc.storage.rows import run_of
+
+RequestKey = tuple[str, str]
+EarlierRequest = tuple[str, Run] | MeshflowError
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRun:
+    """Command: record a new run and its first entry."""
+
+    run: Run
+    draft: EntryDraft
+    request_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Command: append entries to a run and change its projection."""
+
+    run_id: str
+    drafts: Sequence[EntryDraft]
+    change: RunChange | None
+
+
+Command = CreateRun | Append
+Outcome = CreatedRun | tuple[LedgerEntry, ...] | MeshflowError
+
+
+class Head(NamedTuple):
+    """The end of a run's chain and its running totals."""
+
+    tenant_id: str
+    sequence: int
+    hash: str
+    status: RunStatus
+    usage: Usage
+
+
+class RunUpdate(NamedTuple):
+    """New values of a run's row; None keeps the old one. The first column is the key."""
+
+    run_id: str
+    update_time: str
+    status: str
+    entries: int
+    head_hash: str
+    input_tokens: int
+    output_tokens: int
+    cost_nano_usd: int
+    carbon_ug: int
+    steps: int
+    output: str | None
+    output_salt: str | None
+    blocked_by: str | None
+    reason: str | None
+    reason_salt: str | None
+
+    def over(self, earlier: RunUpdate) -> RunUpdate:
+        """Returns this update made on top of an earlier one."""
+        return RunUpdate._make(old if new is None else new for old, new in zip(earlier, self, strict=True))
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a batch writes, and one outcome for each of its commands."""
+
+    outcomes: list[Outcome] = field(default_factory=list)
+    entries: list[LedgerEntry] = field(default_factory=list)
+    runs: list[RunRow] = field(default_factory=list)
+    updates: dict[str, RunUpdate] = field(default_factory=dict)
+
+
+def head_of(row: RunRow) -> Head | MeshflowError:
+    """Returns the head that a run's row states, or why it cannot be read."""
+    columns: Any = row
+    try:
+        run = run_of(row)
+    except MeshflowError as error:
+        return error
+    return Head(run.tenant_id, columns.entries, columns.head_hash, run.status, run.usage)
+
+
+def request_of(row: RunRow) -> tuple[str, Run] | MeshflowError:
+    """Returns the request fingerprint and the run of a row, or why it cannot be read."""
+    try:
+        return str(row.request_fingerprint), run_of(row)
+    except MeshflowError as error:
+        return error
+
+
+def run_exists(run_id: str) -> RunConflictError:
+    """Builds the error for a run id that is taken."""
+    return RunConflictError(f"a run with the id {run_id!r} exists", metadata={"run_id": run_id})
+
+
+def already_recorded(draft: EntryDraft) -> EntryAlreadyRecordedError:
+    """Builds the error for an entry whose (run_id, step_id, attempt, kind) is taken."""
+    kind = draft.kind.value
+    return EntryAlreadyRecordedError(
+        f"{kind} of step {draft.step_id!r}, attempt {draft.attempt}, is recorded in run {draft.run_id!r}",
+        metadata={"run_id": draft.run_id, "step_id": draft.step_id, "attempt": str(draft.attempt), "kind": kind},
+    )
