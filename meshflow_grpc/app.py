@@ -33,9 +33,9 @@ from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
 from meshflow_grpc.engine.server_state import ServerState
-from meshflow_grpc.envoy.binary import find_envoy
-from meshflow_grpc.envoy.bootstrap import TcpAddress
-from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess
+from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
+from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress
+from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartError
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
@@ -210,14 +210,16 @@ def _provider(settings: Settings) -> ModelProvider:
 
 
 async def _start_envoy(settings: Settings, grpc_port: int) -> EnvoyProcess:
-    options = EnvoyOptions(find_envoy(settings.envoy), drain_time_s=max(1.0, settings.shutdown_grace_s))
-    return await EnvoyProcess.start(
-        options,
+    config = EnvoyConfig(
         TcpAddress(settings.host, settings.port),
         TcpAddress("127.0.0.1", grpc_port),
-        lambda line: _log.warning("envoy", line=line),
         max_request_bytes=settings.max_request_bytes,
     )
+    try:
+        options = EnvoyOptions(find_envoy(settings.envoy), drain_time_s=max(1.0, settings.shutdown_grace_s))
+        return await EnvoyProcess.start(options, config, lambda line: _log.warning("envoy", line=line))
+    except (EnvoyStartError, EnvoyNotFoundError) as error:
+        raise OSError(str(error)) from error
 
 
 def _stop_requested() -> asyncio.Event:

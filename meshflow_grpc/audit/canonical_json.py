@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 _MAX_INTEGER = 2**53 - 1
 _MAX_DEPTH = 64
+_MAYBE_LARGE = re.compile(r"(?:^|[-:,\[])[0-9]{16}").search
 
 
 class NotCanonicalError(ValueError):
@@ -26,7 +28,8 @@ def _refuse(text: str) -> NoReturn:
     raise NotCanonicalError(message)
 
 
-_parse = json.JSONDecoder(parse_float=_refuse, parse_int=_integer, parse_constant=_refuse).decode
+_parse_small = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse).decode
+_parse_large = json.JSONDecoder(parse_float=_refuse, parse_int=_integer, parse_constant=_refuse).decode
 _print = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
@@ -34,7 +37,7 @@ def parse(data: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
     """Returns what canonical bytes hold; raises NotCanonicalError saying what is wrong with others."""
     try:
         text = data.decode()
-        value = _parse(text)
+        value = (_parse_large if _MAYBE_LARGE(text) else _parse_small)(text)
         printed = _print(value)
     except NotCanonicalError:
         raise
@@ -45,7 +48,7 @@ def parse(data: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
         message = "is not in canonical form (RFC 8785)"
         raise NotCanonicalError(message)
     if not text.isascii() or text.count("[") + text.count("{") > _MAX_DEPTH:
-        _check(value, 0)
+        _check(value)
     return value
 
 
@@ -63,17 +66,21 @@ def canonical(value: object) -> bytes:
     return _print(value).encode()
 
 
-def _check(value: object, depth: int) -> None:
-    items: list[object] = []
-    if isinstance(value, dict):
-        items = list(value.values())
-        if not "".join(value).isascii():
-            message = "holds a key that is not ASCII"
-            raise NotCanonicalError(message)
-    elif isinstance(value, list):
-        items = value
-    if items and depth >= _MAX_DEPTH:
-        message = f"is nested deeper than {_MAX_DEPTH} levels"
-        raise NotCanonicalError(message)
-    for item in items:
-        _check(item, depth + 1)
+def _check(value: object) -> None:
+    """Checks keys and depth, level by level."""
+    level = [value]
+    for _ in range(_MAX_DEPTH):
+        inner: list[object] = []
+        for item in level:
+            if isinstance(item, dict):
+                if not "".join(item).isascii():
+                    message = "holds a key that is not ASCII"
+                    raise NotCanonicalError(message)
+                inner += [child for child in item.values() if isinstance(child, dict | list)]
+            elif isinstance(item, list):
+                inner += [child for child in item if isinstance(child, dict | list)]
+        if not inner:
+            return
+        level = inner
+    message = f"is nested deeper than {_MAX_DEPTH} levels"
+    raise NotCanonicalError(message)

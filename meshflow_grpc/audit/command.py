@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None, out: TextIO | None = None, err:
         print(f"error: {error}", file=err)
         return USAGE
     if given.output == "json":
-        print(json.dumps(report.document(), indent=2, ensure_ascii=False), file=out)
+        print(json.dumps(report.document(), indent=2), file=out)
     else:
         print(report_text(report), file=out)
     return OK if report.ok else VERIFICATION_FAILED
@@ -60,7 +60,12 @@ def report_text(report: Report) -> str:
     if report.findings_total > len(report.findings):
         lines.append(f"  ... and {report.findings_total - len(report.findings)} more")
     lines += ["", f"{report.bundle}: {'verified' if report.ok else 'NOT verified'}"]
-    return "\n".join(lines)
+    return "\n".join("".join(map(_printable, line)) for line in lines)
+
+
+def _printable(character: str) -> str:
+    """Escapes what could move a terminal's cursor or cannot be printed: ids come from the bundle."""
+    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -102,8 +102,8 @@ class EntryAudit:
         """Keeps what later checks need."""
         place = (record["run_id"], record["sequence"])
         digest = record["facts"].get("policy_digest")
-        if digest is not None and digest not in self.policy_digests:
-            self.policy_digests[str(digest)] = place
+        if digest is not None:
+            self.policy_digests.setdefault(str(digest), place)
         if record["kind"] == "gate_decided":
             self.approvals[place] = record["facts"]
         if place in self._wanted:

@@ -43,7 +43,7 @@ def check_policies(archive: Archive, report: Report, entries: EntryAudit, rows: 
             message = f"names policy {digest}, which is not in policies/"
             report.add(Finding(Check.POLICIES, "records.jsonl", message, 0, run_id, sequence, "policy_digest"))
     for run_id, row in rows.items():
-        if row["policy_digest"] not in held:
+        if str(row["policy_digest"]) not in held:
             message = f"names policy {row['policy_digest']}, which is not in policies/"
             report.add(Finding(Check.POLICIES, "runs.jsonl", message, run_id=run_id, field="policy_digest"))
     named = {str(row["policy_digest"]) for row in rows.values()} | entries.policy_digests.keys()

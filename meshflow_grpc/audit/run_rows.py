@@ -74,6 +74,7 @@ def read_runs(archive: Archive, report: Report, states: dict[str, RunState]) -> 
 
 def _faults(row: dict[str, Any], run: RunState) -> Iterator[tuple[str, str]]:
     expected: dict[str, Any] = {
+        "run_id": run.run_id,
         "tenant_id": run.tenant_id,
         "status": _told(run, "status"),
         "blocked_by": _told(run, "blocked_by"),
@@ -86,7 +87,7 @@ def _faults(row: dict[str, Any], run: RunState) -> Iterator[tuple[str, str]]:
         if row[field] != value or type(row[field]) is not type(value):
             yield field, f"the row says {row[field]!r}, the records {value!r}"
     yield from _text_faults(row, run)
-    if row["status"] not in OPEN_STATES and (not run.finished or run.kind_after_end):
+    if str(row["status"]) not in OPEN_STATES and (not run.finished or run.kind_after_end):
         what = f"{run.kind_after_end} follows run_finished" if run.finished else "it has no run_finished entry"
         yield "status", f"the run is {row['status']}, but {what}"
 

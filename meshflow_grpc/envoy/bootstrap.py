@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import PurePath
 from typing import Any
@@ -16,6 +16,8 @@ from meshflow_grpc.envoy.route_table import CLUSTER, route_config
 
 LISTENER = "public"
 MIB = 2**20
+# Less than the server takes, so that the answer names the limit.
+MAX_HEADERS_KIB = 15
 _EXTENSIONS = "type.googleapis.com/envoy.extensions"
 _HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
@@ -46,14 +48,20 @@ class UnixAddress:
 Address = TcpAddress | UnixAddress
 
 
+def load_descriptors() -> bytes:
+    """Returns the serialized FileDescriptorSet that ships with the package."""
+    return resources.files("meshflow_grpc.envoy").joinpath("descriptors.binpb").read_bytes()
+
+
 @dataclass(frozen=True, slots=True)
 class EnvoyConfig:
     """What differs between installations. Sizes are in bytes."""
 
     public: TcpAddress
     upstream: Address
-    admin: Address
-    descriptors: bytes
+    admin: Address = TcpAddress("127.0.0.1", 0)
+    # Serialized FileDescriptorSet of the API.
+    descriptors: bytes = field(default_factory=load_descriptors, repr=False)
     # Where Envoy finds the descriptor set; None puts it into the configuration itself.
     descriptors_path: PurePath | None = None
     max_request_bytes: int = 4 * MIB
@@ -63,11 +71,6 @@ class EnvoyConfig:
     allowed_origins: tuple[str, ...] = ()
     # Name asked of grpc.health.v1 to leave out upstreams that do not want traffic; None asks nothing.
     readiness_service: str | None = None
-
-
-def load_descriptors() -> bytes:
-    """Returns the serialized FileDescriptorSet that ships with the package."""
-    return resources.files("meshflow_grpc.envoy").joinpath("descriptors.binpb").read_bytes()
 
 
 def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
@@ -95,7 +98,7 @@ def _listener(config: EnvoyConfig) -> dict[str, Any]:
         "address": _address(config.public),
         # With port reuse a second server on the port would start silently and take half of the traffic.
         "enable_reuse_port": False,
-        "per_connection_buffer_limit_bytes": config.max_request_bytes,
+        "per_connection_buffer_limit_bytes": config.max_request_bytes + MIB,
         "filter_chains": [{"filters": [manager]}],
     }
 
@@ -109,14 +112,21 @@ def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:
         "codec_type": "AUTO",
         "route_config": route_config(methods, config.allowed_origins),
         "http_filters": filters,
-        "local_reply_config": local_reply_config(),
+        "local_reply_config": local_reply_config(_limit_messages(config)),
         "server_name": "meshflow",
         "use_remote_address": True,
-        "max_request_headers_kb": 15,
+        "max_request_headers_kb": MAX_HEADERS_KIB,
         "normalize_path": True,
         "merge_slashes": True,
         **_request_ids(),
         **_limits(),
+    }
+
+
+def _limit_messages(config: EnvoyConfig) -> dict[int, str]:
+    return {
+        413: f"the request body is larger than {config.max_request_bytes} bytes",
+        431: f"the request headers are larger than {MAX_HEADERS_KIB} KiB",
     }
 
 
@@ -135,6 +145,8 @@ def _limits() -> dict[str, Any]:
         "stream_idle_timeout": "0s",
         "request_headers_timeout": "10s",
         "request_timeout": "300s",
+        # Time for a client that still sends to read why its request was refused.
+        "delayed_close_timeout": "5s",
         "common_http_protocol_options": {"idle_timeout": "3600s"},
         "http2_protocol_options": {
             "max_concurrent_streams": 1024,

@@ -8,6 +8,7 @@ from typing import Any
 from meshflow_grpc.envoy.rest_routes import ApiMethod
 
 HTTP = "type.googleapis.com/envoy.extensions.filters.http"
+BODY_LIMIT = "meshflow.body_limit"
 JSON_PARSER = "envoy.filters.http.json_to_metadata"
 JSON_CHECK = "meshflow.json_body"
 HEAD_ANSWER = "meshflow.head_answer"
@@ -26,6 +27,7 @@ def http_filters(
         {"name": CORS, "typed_config": {"@type": f"{HTTP}.cors.v3.Cors"}},
         {"name": "envoy.filters.http.grpc_web", "typed_config": {"@type": f"{HTTP}.grpc_web.v3.GrpcWeb"}},
         {"name": ANSWER_HEADERS, "disabled": True, "typed_config": _answer_headers()},
+        {"name": BODY_LIMIT, "disabled": True, "typed_config": _script("body_limit.lua", max_request_bytes)},
         {"name": JSON_PARSER, "disabled": True, "typed_config": _json_parser()},
         {"name": JSON_CHECK, "disabled": True, "typed_config": _script("json_body.lua")},
         {"name": HEAD_ANSWER, "disabled": True, "typed_config": _script("head_answer.lua")},
@@ -45,7 +47,7 @@ def http_filters(
 def rest_route_filters(*, takes_body: bool, is_head: bool) -> dict[str, Any]:
     """Returns what a REST route turns on: transcoding, answer headers, and the JSON check where there is a body."""
     names = [ANSWER_HEADERS, TRANSCODER]
-    names += [JSON_PARSER, JSON_CHECK] if takes_body else []
+    names += [BODY_LIMIT, JSON_PARSER, JSON_CHECK] if takes_body else []
     names += [HEAD_ANSWER] if is_head else []
     return {name: {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}} for name in names}
 
@@ -84,8 +86,9 @@ def _json_parser() -> dict[str, Any]:
     }
 
 
-def _script(name: str) -> dict[str, Any]:
+def _script(name: str, max_bytes: int = 0) -> dict[str, Any]:
     script = resources.files("meshflow_grpc.envoy").joinpath(name).read_text("utf-8")
+    script = script.replace("local MAX_BYTES = 0", f"local MAX_BYTES = {max_bytes}")
     return {"@type": f"{HTTP}.lua.v3.Lua", "default_source_code": {"inline_string": script}}
 
 

@@ -1,5 +1,10 @@
 -- Refuses what is not a JSON object before it is transcoded: Envoy's transcoder tolerates trailing commas and single quotes.
 local function refusal(handle)
+  local body = handle:body(true)
+  local verdict = handle:streamInfo():dynamicMetadata():get("meshflow") or {}
+  if verdict["size"] ~= nil then
+    return "413", "too large"
+  end
   local headers = handle:headers()
   local content_type = headers:get("content-type")
   local encoding = headers:get("content-encoding")
@@ -13,9 +18,7 @@ local function refusal(handle)
   if encoding ~= nil and encoding:lower() ~= "identity" then
     return "415", "compressed request bodies are not supported; send the body without content-encoding"
   end
-  local body = handle:body(true)
-  local parsed = handle:streamInfo():dynamicMetadata():get("meshflow")
-  if parsed ~= nil and parsed["json"] == "malformed" then
+  if verdict["json"] == "malformed" then
     return "400", "the request body is not valid JSON"
   end
   local first = body:getBytes(0, math.min(body:length(), 256)):match("^%s*(.)")

@@ -1,6 +1,7 @@
 """Becomes the command it is given, after asking Linux to end it when the parent dies.
 
-Run as `python -IS launch.py PARENT_PID COMMAND...`: a program of its own, because code between fork and exec is not safe in a process with threads.
+Run as `python -IS launch.py PARENT_PID COMMAND...`: a program of its own, because code between fork and exec is not safe in a
+process with threads.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from typing import Any
 LOCAL_ERRORS: dict[int, tuple[int, str]] = {
     401: (16, "UNAUTHENTICATED"),
     403: (7, "PERMISSION_DENIED"),
-    404: (5, "INVALID_REQUEST"),
-    405: (12, "INVALID_REQUEST"),
+    404: (5, "ROUTE_NOT_FOUND"),
+    405: (12, "METHOD_NOT_ALLOWED"),
     408: (4, "DEADLINE_EXCEEDED"),
     413: (8, "REQUEST_TOO_LARGE"),
     429: (8, "RATE_LIMITED"),
@@ -22,21 +22,27 @@ OTHER_CLIENT_ERROR = (3, "INVALID_REQUEST")
 OTHER_SERVER_ERROR = (13, "INTERNAL")
 
 
-def error_body(code: int, reason: str) -> dict[str, Any]:
-    """Returns the JSON format of an error whose message is Envoy's own text."""
+def error_body(code: int, reason: str, message: str = "%LOCAL_REPLY_BODY%") -> dict[str, Any]:
+    """Returns the JSON format of an error; without a message it is Envoy's own text."""
     detail = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": reason,
         "domain": "meshflow.dev",
         "metadata": {},
     }
-    return {"json_format": {"code": code, "message": "%LOCAL_REPLY_BODY%", "details": [detail]}}
+    return {"json_format": {"code": code, "message": message, "details": [detail]}}
 
 
-def local_reply_config() -> dict[str, Any]:
-    """Returns Envoy's local_reply_config: plain text for native gRPC, JSON for everything else."""
+def local_reply_config(messages: dict[int, str]) -> dict[str, Any]:
+    """Returns Envoy's local_reply_config: plain text for native gRPC, JSON for everything else.
+
+    `messages` replaces Envoy's text for some HTTP statuses.
+    """
     exact = [
-        {"filter": _status("EQ", http), "body_format_override": error_body(*error)}
+        {
+            "filter": _status("EQ", http),
+            "body_format_override": error_body(*error, messages.get(http, "%LOCAL_REPLY_BODY%")),
+        }
         for http, error in LOCAL_ERRORS.items()
     ]
     server = {"filter": _status("GE", 500), "body_format_override": error_body(*OTHER_SERVER_ERROR)}

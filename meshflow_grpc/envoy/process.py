@@ -12,14 +12,14 @@ import sys
 import tempfile
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
 import httpx
 
 from meshflow_grpc.envoy.admin import EnvoyAdmin
-from meshflow_grpc.envoy.bootstrap import LISTENER, EnvoyConfig, TcpAddress, UnixAddress, bootstrap, load_descriptors
+from meshflow_grpc.envoy.bootstrap import LISTENER, EnvoyConfig, TcpAddress, UnixAddress, bootstrap
 
 LogLine = Callable[[str], None]
 _LAST_LINES = 20
@@ -55,6 +55,9 @@ class EnvoyProcess:
     def __init__(
         self, options: EnvoyOptions, directory: Path, process: asyncio.subprocess.Process, on_line: LogLine
     ) -> None:
+        log = process.stderr
+        if log is None:
+            raise ValueError("stderr of the process has to be a pipe")
         self._options = options
         self._directory = directory
         self._process = process
@@ -63,34 +66,27 @@ class EnvoyProcess:
         self._stopping = False
         self.port = 0
         self.crashed: asyncio.Future[EnvoyExitedError] = asyncio.get_running_loop().create_future()
-        self._reader = asyncio.create_task(self._read_log(), name="envoy-log")
+        self._reader = asyncio.create_task(self._read_log(log), name="envoy-log")
         self._watcher = asyncio.create_task(self._watch(), name="envoy-watch")
 
     @classmethod
-    async def start(
-        cls,
-        options: EnvoyOptions,
-        public: TcpAddress,
-        upstream: TcpAddress | UnixAddress,
-        on_line: LogLine,
-        **limits: int,
-    ) -> Self:
+    async def start(cls, options: EnvoyOptions, config: EnvoyConfig, on_line: LogLine) -> Self:
         """Starts Envoy and returns when it takes connections. Raises EnvoyStartError.
 
-        `limits` are the size and connection limits of EnvoyConfig. `on_line` gets each line of Envoy's log, warnings and worse.
+        Its administration interface is a Unix socket that only this user can open, whatever `config.admin` says. `on_line` gets
+        each line of Envoy's log, warnings and worse.
         """
         directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="meshflow-envoy-"))
         try:
-            descriptors = await asyncio.to_thread(load_descriptors)
-            config = EnvoyConfig(public, upstream, UnixAddress(directory / "admin.sock"), descriptors, **limits)
-            await asyncio.to_thread((directory / "envoy.json").write_text, json.dumps(bootstrap(config)), "utf-8")
+            text = _configuration(config, directory)
+            await asyncio.to_thread((directory / "envoy.json").write_text, text, "utf-8")
             process = await _spawn(options, directory)
         except BaseException:
             await asyncio.to_thread(shutil.rmtree, directory, ignore_errors=True)
             raise
         started = cls(options, directory, process, on_line)
         try:
-            await started._wait_until_live(public)
+            await started._wait_until_live(config.public)
         except BaseException:
             await started.stop()
             raise
@@ -153,9 +149,7 @@ class EnvoyProcess:
             hint = f"; {public.host}:{public.port} is taken: choose another with --port or MESHFLOW_PORT"
         return EnvoyStartError(f"Envoy {what}{hint}. Its last lines:\n{said}")
 
-    async def _read_log(self) -> None:
-        stream = self._process.stderr
-        assert stream is not None, "stderr is a pipe"
+    async def _read_log(self, stream: asyncio.StreamReader) -> None:
         while raw := await stream.readline():
             line = raw.decode("utf-8", "replace").rstrip()
             self._last_lines.append(line)
@@ -168,6 +162,13 @@ class EnvoyProcess:
         if not self._stopping and not self.crashed.done():
             last = self._last_lines[-1] if self._last_lines else "it said nothing"
             self.crashed.set_result(EnvoyExitedError(f"Envoy ended by itself with status {status}: {last}"))
+
+
+def _configuration(config: EnvoyConfig, directory: Path) -> str:
+    try:
+        return json.dumps(bootstrap(replace(config, admin=UnixAddress(directory / "admin.sock"))))
+    except ValueError as error:
+        raise EnvoyStartError(f"Envoy cannot be configured: {error} (TMPDIR)") from error
 
 
 async def _spawn(options: EnvoyOptions, directory: Path) -> asyncio.subprocess.Process:

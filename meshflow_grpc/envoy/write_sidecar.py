@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 import yaml
 
-from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress, bootstrap, load_descriptors
+from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress, bootstrap
 
 HEADER = """\
 # Envoy beside `meshflow serve --no-envoy`, made by `python -m meshflow_grpc.envoy.write_sidecar`; never edited by hand.
@@ -22,7 +22,6 @@ def sidecar_yaml() -> str:
         public=TcpAddress("0.0.0.0", 8765),  # noqa: S104 - the public port of a container
         upstream=TcpAddress("127.0.0.1", 50051),
         admin=TcpAddress("127.0.0.1", 9901),
-        descriptors=load_descriptors(),
         descriptors_path=DESCRIPTORS_PATH,
         readiness_service="meshflow-readiness",
     )

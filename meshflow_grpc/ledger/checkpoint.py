@@ -74,11 +74,12 @@ def sign_checkpoint(checkpoint: Checkpoint, keys: Sequence[SigningKey]) -> str:
         raise InvalidRequestError.of(FieldViolation("keys", "a checkpoint needs at least one signing key"))
     text = checkpoint.text()
     try:
-        if parse_checkpoint(text) != checkpoint:
-            raise MalformedCheckpointError.at("origin", "must be one non-empty line")
+        signed = text.encode()
     except UnicodeEncodeError as error:
         raise MalformedCheckpointError.at("origin", "must be valid Unicode") from error
-    return text + "\n" + "".join(f"— {key.name} {to_base64(key.key_id + key.sign(text.encode()))}\n" for key in keys)
+    if parse_checkpoint(text) != checkpoint:
+        raise MalformedCheckpointError.at("origin", "must be one non-empty line")
+    return text + "\n" + "".join(f"— {key.name} {to_base64(key.key_id + key.sign(signed))}\n" for key in keys)
 
 
 def parse_checkpoint(text: str) -> Checkpoint:

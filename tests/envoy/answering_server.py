@@ -35,7 +35,11 @@ if TYPE_CHECKING:
 
     from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2
 
-OPTIONS = [("grpc.so_reuseport", 0), ("grpc.max_receive_message_length", 2**25), ("grpc.max_send_message_length", 2**25)]
+OPTIONS = [
+    ("grpc.so_reuseport", 0),
+    ("grpc.max_receive_message_length", 2**25),
+    ("grpc.max_send_message_length", 2**25),
+]
 
 
 class Witness:
@@ -98,9 +102,7 @@ class Rest(rest_service_pb2_grpc.RestServiceServicer):
     async def CancelRunJson(self, request: rest_service_pb2.RunBody, context: Any) -> run_pb2.RunResponse:
         return run_pb2.RunResponse(run_id=request.run_id, status="cancelled", output=seen(request.body, context))
 
-    async def WatchRunEvents(
-        self, request: run_service_pb2.WatchRunRequest, context: Any
-    ) -> AsyncIterator[HttpBody]:
+    async def WatchRunEvents(self, request: run_service_pb2.WatchRunRequest, context: Any) -> AsyncIterator[HttpBody]:
         if request.run_id == "run_absent":
             await context.abort(grpc.StatusCode.NOT_FOUND, "no run run_absent")
         text = f"id: 7\ndata: {seen(None, context)}\n\n: heartbeat {request.after_sequence} {request.event_view}\n\n"

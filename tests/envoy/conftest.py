@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
-from meshflow_grpc.envoy.bootstrap import TcpAddress
+from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress
 from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess
 from tests.envoy.answering_server import Witness, start_server
 
@@ -33,9 +33,11 @@ class Proxy(NamedTuple):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One event loop for the shared proxy and its tests."""
     for item in items:
-        if "tests/envoy" in item.path.as_posix():
+        if "tests/envoy" not in item.path.as_posix():
+            continue
+        item.add_marker(pytest.mark.envoy)
+        if pytest_asyncio.is_async_test(item):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
-            item.add_marker(pytest.mark.envoy)
 
 
 @pytest.fixture(scope="session")
@@ -52,8 +54,8 @@ async def shared(options: EnvoyOptions) -> AsyncIterator[Proxy]:
     """The proxy all tests of the folder share."""
     witness, log = Witness(), list[str]()
     server, port = await start_server(witness, "127.0.0.1:0")
-    upstream = TcpAddress("127.0.0.1", port)
-    envoy = await EnvoyProcess.start(options, ANY_PORT, upstream, log.append, allowed_origins=(ORIGIN,))
+    config = EnvoyConfig(ANY_PORT, TcpAddress("127.0.0.1", port), allowed_origins=(ORIGIN,))
+    envoy = await EnvoyProcess.start(options, config, log.append)
     target = f"127.0.0.1:{envoy.port}"
     yield Proxy(envoy, witness, f"http://{target}", target, log)
     await envoy.stop()

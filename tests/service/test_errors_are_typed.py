@@ -30,7 +30,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "errors.md"
 
 def test_every_reason_has_one_code_and_one_name_in_the_contract() -> None:
     """Domain, table and proto hold the same reasons."""
-    proto = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
+    proto = {name.removeprefix("ERROR_REASON_") for name, _ in error_reason_pb2.ErrorReason.items()} - {"UNSPECIFIED"}
 
     assert set(CODES) == set(ErrorReason)
     assert {r.value for r in ErrorReason} <= proto
@@ -44,7 +44,7 @@ def test_the_documented_table_is_the_code() -> None:
     assert {r: CODES[ErrorReason(r)].name for r in documented if r in list(ErrorReason)} == {
         r.value: CODES[r].name for r in ErrorReason
     }
-    proto = {name.removeprefix("ERROR_REASON_") for name in error_reason_pb2.ErrorReason.keys()} - {"UNSPECIFIED"}
+    proto = {name.removeprefix("ERROR_REASON_") for name, _ in error_reason_pb2.ErrorReason.items()} - {"UNSPECIFIED"}
     assert set(documented) == proto
 
 

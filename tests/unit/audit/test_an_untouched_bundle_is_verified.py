@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -115,7 +116,5 @@ def test_the_files_are_those_of_the_documentation() -> None:
 )
 def test_evidence_that_no_auditor_could_verify_is_refused(change: dict[str, object], field: str) -> None:
     """The exporter is told what is missing, instead of making a bundle that fails later."""
-    from dataclasses import replace
-
     with pytest.raises(InvalidRequestError, match=field):
         bundle(replace(sample_log().evidence(), **change))  # type: ignore[arg-type]
