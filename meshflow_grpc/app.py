@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -16,7 +17,10 @@ from meshflow_grpc.commands.cancel_run import CancelRunCommand
 from meshflow_grpc.commands.catalog import Commands
 from meshflow_grpc.commands.check_run import CheckRunCommand
 from meshflow_grpc.commands.create_run import CreateRunCommand
+from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofCommand
+from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
 from meshflow_grpc.commands.get_run import GetRunCommand
+from meshflow_grpc.commands.get_tree_head import GetTreeHeadCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
 from meshflow_grpc.commands.run import RunCommand
@@ -24,11 +28,14 @@ from meshflow_grpc.commands.stream_run import StreamRunCommand
 from meshflow_grpc.commands.verify_run import VerifyRunCommand
 from meshflow_grpc.commands.wait_run import WaitRunCommand
 from meshflow_grpc.commands.watch_run import WatchRunCommand
+from meshflow_grpc.config.signing import log_keys
+from meshflow_grpc.domain.errors import LedgerUnavailableError
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.admission import Admission
 from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
+from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
@@ -40,10 +47,13 @@ from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
+from meshflow_grpc.ledger.log_keys import LogKeys
+from meshflow_grpc.ledger.note_key import generate_signing_key
 from meshflow_grpc.ports.provider import ProviderError
 from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from meshflow_grpc.rpc.server import GrpcServer, ServerLimits
+from meshflow_grpc.storage.anchor_file import AnchorFile
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
 from meshflow_grpc.telemetry.log_observer import LogObserver
@@ -54,6 +64,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.config import Settings
     from meshflow_grpc.kernel.ports import Jitter, Scanner
+    from meshflow_grpc.ports.anchor import HeadAnchor
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
@@ -90,6 +101,8 @@ class Outside:
     ids: IdSource = field(default_factory=Uuid7Ids)
     scanner: Scanner = field(default_factory=TextScanner)
     jitter: Jitter = jitter
+    log_keys: LogKeys = field(default_factory=lambda: _passing_keys())
+    anchor: HeadAnchor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +114,7 @@ class Runtime:
     hub: EventHub
     state: ServerState
     commands: Commands
+    log: LogPublisher
 
 
 def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
@@ -124,6 +138,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     resumption = Resumption(storage, tools, admission)
     parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
+    log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, _log_publishing_failure)
     commands = Commands(
         run=RunCommand(engine),
         stream_run=StreamRunCommand(engine, hub, storage),
@@ -135,9 +150,22 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         cancel_run=CancelRunCommand(engine, storage),
         check_run=CheckRunCommand(engine, Preflight(ports)),
         list_entries=ListEntriesCommand(storage),
-        verify_run=VerifyRunCommand(storage),
+        verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers),
+        get_tree_head=GetTreeHeadCommand(log),
+        get_inclusion_proof=GetInclusionProofCommand(storage, log),
+        get_consistency_proof=GetConsistencyProofCommand(storage, log),
     )
-    return Runtime(storage, engine, hub, state, commands)
+    return Runtime(storage, engine, hub, state, commands, log)
+
+
+def _passing_keys() -> LogKeys:
+    """Keys for as long as the process lives, for a ledger that lives no longer."""
+    key = generate_signing_key("meshflow.local/in-memory", os.urandom)
+    return LogKeys(key.name, (key,))
+
+
+def _log_publishing_failure(error: Exception) -> None:
+    _log.error("log_not_published", error=str(error))
 
 
 def _model_check(provider: ModelProvider) -> Callable[[str], None]:
@@ -160,7 +188,8 @@ async def serve(settings: Settings) -> int:
     try:
         provider = await asyncio.to_thread(_provider, settings)
         try:
-            return await _serve(settings, Outside(storage, provider))
+            anchor = AnchorFile(settings.anchor_file) if settings.anchor_file is not None else None
+            return await _serve(settings, Outside(storage, provider, log_keys=log_keys(settings), anchor=anchor))
         finally:
             await provider.close()
     finally:
@@ -174,6 +203,10 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     runtime = assemble(outside, options)
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes)
     server = GrpcServer(runtime.commands, runtime.state, AnonymousAuthenticator(), limits)
+    head = await runtime.log.open()
+    vkeys = [key.vkey for key in outside.log_keys.verifiers]
+    _log.info("log_opened", origin=outside.log_keys.origin, entries=head.size, trusted_keys=vkeys)
+    runtime.log.start()
     stop = _stop_requested()
     heart = asyncio.create_task(_beat(runtime))
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
@@ -258,6 +291,10 @@ async def _shut_down(runtime: Runtime, server: GrpcServer, envoy: EnvoyProcess |
     if stopped:
         _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
     await server.stop(min(LINGER_S, grace_s))
+    try:
+        await runtime.log.stop()
+    except (LedgerUnavailableError, OSError) as error:
+        _log_publishing_failure(error)
     if envoy is not None:
         await envoy.stop()
     _log.info("stopped")

@@ -35,7 +35,11 @@ NOT_ENFORCED = (
 )
 SIDECAR_GRPC_PORT = 50051
 S = TypeVar("S", bound="LedgerSettings")
-_SECRETS = {"ANTHROPIC_API_KEY": "anthropic_api_key"}
+_SECRETS = {
+    "ANTHROPIC_API_KEY": "anthropic_api_key",
+    "MESHFLOW_SIGNING_KEY": "signing_key",
+    "MESHFLOW_PREVIOUS_SIGNING_KEY": "previous_signing_key",
+}
 
 
 class LedgerSettings(BaseSettings):
@@ -92,6 +96,20 @@ class Settings(LedgerSettings):
     model_prices: str | None = Field(
         default=None, description="Prices of models that the price data lacks; a JSON object, see providers.md."
     )
+    signing_key: SecretStr | None = Field(
+        default=None, description="Ed25519 key that signs the log's heads; `meshflow ledger keygen` makes one. Secret."
+    )
+    previous_signing_key: SecretStr | None = Field(
+        default=None, description="While keys are rotated: the old key, which signs too, or only its vkey. Secret."
+    )
+    log_origin: str | None = Field(
+        default=None,
+        pattern=r"^[^\s+\x00-\x1f]+$",
+        description="Name of the log in its heads; unset: the name of the signing key.",
+    )
+    anchor_file: Path | None = Field(
+        default=None, description="File that every signed head is appended to, best on another disk."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level logged.")
     log_format: Literal["json", "console"] = Field(
         default_factory=lambda data: "json" if data.get("env") == "production" else "console",
@@ -140,6 +158,14 @@ class Settings(LedgerSettings):
             found.append(
                 ConfigProblem(
                     "ANTHROPIC_API_KEY", "no model provider is configured", "set MESHFLOW_MOCK=1 or ANTHROPIC_API_KEY"
+                )
+            )
+        if self.env == "production" and self.signing_key is None:
+            found.append(
+                ConfigProblem(
+                    "MESHFLOW_SIGNING_KEY",
+                    "production signs the log's heads with a key of its own, and there is none",
+                    "make one with `meshflow ledger keygen` and set MESHFLOW_SIGNING_KEY_FILE to its file",
                 )
             )
         if self.env == "production" and not self.loopback:

@@ -47,7 +47,10 @@ class ChainFault:
 
 @dataclass(frozen=True, slots=True)
 class ChainVerification:
-    """Result of verifying one run's chain. Truthy when valid."""
+    """Result of verifying one run's chain. Truthy when valid.
+
+    ``entries_in_log`` of its entries are under the newest signed head of the log, which has ``log_size`` entries.
+    """
 
     run_id: str
     entries_checked: int
@@ -56,6 +59,39 @@ class ChainVerification:
     head_sequence: int
     head_hash: str
     faults: tuple[ChainFault, ...] = ()
+    entries_in_log: int = 0
+    log_size: int = 0
+
+    @property
+    def valid(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults
+
+    def __bool__(self) -> bool:
+        return self.valid
+
+
+@dataclass(frozen=True, slots=True)
+class LogFault:
+    """One thing wrong with the log; ``seq`` is the entry's place in the ledger, run and sequence what its row says, if there is one."""
+
+    seq: int
+    run_id: str
+    sequence: int
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogVerification:
+    """Result of verifying the whole log. Truthy when valid. ``size`` is that of the newest head, ``pending`` entries wait for one."""
+
+    entries_checked: int
+    pending: int
+    size: int
+    root: str
+    heads_checked: int
+    signed: bool
+    faults: tuple[LogFault, ...] = ()
 
     @property
     def valid(self) -> bool:

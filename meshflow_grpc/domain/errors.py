@@ -105,6 +105,12 @@ class RunNotFoundError(MeshflowError):
         super().__init__(f"run {run_id!r} was not found", metadata={"run_id": run_id})
 
 
+class EntryNotFoundError(MeshflowError):
+    """No such entry in the caller's tenant."""
+
+    reason = ErrorReason.RUN_NOT_FOUND
+
+
 class WorkflowNotFoundError(MeshflowError):
     """No such workflow."""
 
@@ -169,6 +175,10 @@ class LedgerUnavailableError(MeshflowError):
     """The ledger cannot take entries; nothing was released without its entry."""
 
     reason = ErrorReason.LEDGER_UNAVAILABLE
+
+
+class LogInconsistentError(LedgerUnavailableError):
+    """What is stored cannot be the log that was signed: entries, subtrees or heads were removed, changed or rolled back."""
 
 
 class EntryAlreadyRecordedError(MeshflowError):

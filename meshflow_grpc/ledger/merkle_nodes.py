@@ -56,10 +56,14 @@ class CompactRange:
 
     def append(self, records: Iterable[bytes]) -> list[MerkleNode]:
         """Appends entries' records, in log order, and returns the nodes this completes, children before parents."""
+        return self.append_leaves(map(leaf_hash, records))
+
+    def append_leaves(self, leaves: Iterable[bytes]) -> list[MerkleNode]:
+        """Appends leaves by their hashes, otherwise as ``append``."""
         nodes: list[MerkleNode] = []
         hashes = self._hashes
-        for record in records:
-            index, value = self._size, leaf_hash(record)
+        for leaf in leaves:
+            index, value = self._size, leaf
             nodes.append(MerkleNode(0, index, value))
             level = 0
             while index & 1:

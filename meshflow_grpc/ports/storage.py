@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from meshflow_grpc.ports.log import LogStore
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
@@ -62,7 +64,7 @@ class RawChain:
     pages: AsyncIterator[tuple[EntryRow, ...]]
 
 
-class Storage(Protocol):
+class Storage(LogStore, Protocol):
     """A durable, append-only store of runs and their entries.
 
     MUST link the chain itself inside the transaction: no caller ever holds prev_hash. MUST make an append durable before it returns

@@ -54,4 +54,6 @@ def verification_to_proto(verification: ChainVerification) -> ledger_service_pb2
         ledger_head=run_pb2.LedgerHead(sequence=verification.head_sequence, hash=verification.head_hash),
         payloads_checked=verification.payloads_checked,
         payloads_erased=verification.payloads_erased,
+        entries_in_log=verification.entries_in_log,
+        log_size=verification.log_size,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2_grpc
+from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from meshflow_grpc.rpc.call import current_principal
 from meshflow_grpc.rpc.convert.ledger import entries_to_proto, verification_to_proto
+from meshflow_grpc.rpc.convert.log import consistency_to_proto, head_to_proto, inclusion_to_proto
 
 if TYPE_CHECKING:
-    from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2
     from meshflow_grpc.commands.catalog import Commands
 
 
@@ -33,3 +33,28 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
     ) -> ledger_service_pb2.VerifyRunResponse:
         """See ledger_service.proto."""
         return verification_to_proto(await self._commands.verify_run.execute(current_principal(), request.run_id))
+
+    async def GetTreeHead(  # noqa: N802 - RPC name
+        self, request: ledger_service_pb2.GetTreeHeadRequest, context: Any
+    ) -> ledger_service_pb2.GetTreeHeadResponse:
+        """See ledger_service.proto."""
+        head = await self._commands.get_tree_head.execute(current_principal())
+        return ledger_service_pb2.GetTreeHeadResponse(head=head_to_proto(head))
+
+    async def GetInclusionProof(  # noqa: N802 - RPC name
+        self, request: ledger_service_pb2.GetInclusionProofRequest, context: Any
+    ) -> ledger_service_pb2.GetInclusionProofResponse:
+        """See ledger_service.proto."""
+        proved = await self._commands.get_inclusion_proof.execute(
+            current_principal(), run_id=request.run_id, sequence=request.sequence, seq=request.seq
+        )
+        return ledger_service_pb2.GetInclusionProofResponse(proof=inclusion_to_proto(proved))
+
+    async def GetConsistencyProof(  # noqa: N802 - RPC name
+        self, request: ledger_service_pb2.GetConsistencyProofRequest, context: Any
+    ) -> ledger_service_pb2.GetConsistencyProofResponse:
+        """See ledger_service.proto."""
+        proved = await self._commands.get_consistency_proof.execute(
+            current_principal(), first=request.first, second=request.second
+        )
+        return ledger_service_pb2.GetConsistencyProofResponse(proof=consistency_to_proto(proved))

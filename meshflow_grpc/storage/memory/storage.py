@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError, RunNotFoundError
+from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError, MeshflowError, RunNotFoundError
 from meshflow_grpc.ledger.chain import SALT_BYTES
+from meshflow_grpc.ledger.merkle_nodes import CompactRange
+from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import Append, CreateRun, already_recorded, head_of, request_of, run_exists
+from meshflow_grpc.storage.integration import state_of
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, entry_row, run_of
 from meshflow_grpc.storage.sequencer import Sequencer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+    from meshflow_grpc.ports.log import LogState, NodeKey, StoredHead
     from meshflow_grpc.ports.storage import RunChange, RunQuery
     from meshflow_grpc.storage.batch import Command, Plan
 
@@ -37,6 +41,10 @@ class MemoryStorage:
         self._entries: dict[str, list[EntryRow]] = {}
         self._recorded: set[_Key] = set()
         self._requests: dict[tuple[str, str], str] = {}
+        self._in_order: list[EntryRow] = []
+        self._edge = CompactRange()
+        self._nodes: dict[NodeKey, bytes] = {}
+        self._heads: list[StoredHead] = []
         self._closed = False
 
     async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
@@ -87,6 +95,65 @@ class MemoryStorage:
         """See Storage."""
         row = self._row(tenant_id, run_id)
         yield RawChain(row, _pages(tuple(self._entries[run_id])))
+
+    async def log_state(self) -> LogState:
+        """See LogStore."""
+        self._check_open()
+        return state_of(self._edge, len(self._in_order))
+
+    def pending_entries(self) -> int:
+        """See LogStore."""
+        return len(self._in_order) - self._edge.size
+
+    async def integrate(self, limit: int) -> LogState:
+        """See LogStore."""
+        self._check_open()
+        rows = self._in_order[self._edge.size : self._edge.size + limit]
+        nodes = self._edge.append(cast("bytes", row.record) for row in rows)
+        self._nodes.update({(node.level, node.idx): node.hash for node in nodes})
+        return await self.log_state()
+
+    async def merkle_nodes(self, keys: Iterable[NodeKey]) -> Mapping[NodeKey, bytes]:
+        """See LogStore."""
+        return {key: self._nodes[key] for key in keys if key in self._nodes}
+
+    async def newest_head(self) -> StoredHead | None:
+        """See LogStore."""
+        self._check_open()
+        return self._heads[-1] if self._heads else None
+
+    async def head_of_size(self, size: int) -> StoredHead | None:
+        """See LogStore."""
+        return next((head for head in reversed(self._heads) if head.size == size), None)
+
+    async def add_head(self, head: StoredHead) -> None:
+        """See LogStore."""
+        self._check_open()
+        self._heads.append(head)
+
+    async def seq_of(self, tenant_id: str, run_id: str, sequence: int) -> int:
+        """See LogStore."""
+        row = self._runs.get(run_id)
+        entries = self._entries.get(run_id, [])
+        if row is None or row.tenant_id != tenant_id or not 0 < sequence <= len(entries):
+            raise EntryNotFoundError(f"entry {sequence} of run {run_id!r} was not found", metadata={"run_id": run_id})
+        return cast("int", entries[sequence - 1].seq)
+
+    async def has_entry(self, tenant_id: str, seq: int) -> bool:
+        """See LogStore."""
+        return 0 < seq <= len(self._in_order) and self._in_order[seq - 1].tenant_id == tenant_id
+
+    async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
+        """See LogStore."""
+        return tuple(range(max(first, len(self._in_order) + 1), last + 1))[:limit]
+
+    @asynccontextmanager
+    async def raw_log(self) -> AsyncIterator[RawLog]:
+        """See LogStore."""
+        self._check_open()
+        runs = tuple((str(row.tenant_id), run_id) for run_id, row in sorted(self._runs.items()))
+        pages = _pages(tuple(self._in_order))
+        yield RawLog(self._edge.size, runs, tuple(self._heads), pages, self.merkle_nodes)
 
     async def unfinished_runs(self) -> tuple[Run, ...]:
         """See Storage."""
@@ -155,7 +222,9 @@ class MemoryStorage:
             if new.request_id is not None:
                 self._requests[str(new.tenant_id), str(new.request_id)] = run_id
         for entry in plan.entries:
-            self._entries[entry.run_id].append(entry_row(entry))
+            stored = entry_row(entry)
+            self._entries[entry.run_id].append(stored)
+            self._in_order.append(stored)
         for update in plan.updates.values():
             told = {name: value for name, value in update._asdict().items() if value is not None}
             self._runs[update.run_id] = self._runs[update.run_id]._replace(**told)

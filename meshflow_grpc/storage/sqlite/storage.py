@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from contextlib import AsyncExitStack, asynccontextmanager, closing
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, cast
 
-import aiosqlite
-
-from meshflow_grpc.domain.errors import LedgerUnavailableError, RunNotFoundError
+from meshflow_grpc.domain.errors import RunNotFoundError
 from meshflow_grpc.domain.stored_row import EntryRow, RunRow
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import Append, CreateRun
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, run_of
 from meshflow_grpc.storage.sqlite import ledger, runs
-from meshflow_grpc.storage.sqlite.connection import READER_PRAGMAS, FileLock, prepare_file, reader_uri
+from meshflow_grpc.storage.sqlite.connection import FileLock, prepare_file
 from meshflow_grpc.storage.sqlite.errors import translated
-from meshflow_grpc.storage.sqlite.migrate import check_version, migrations
-from meshflow_grpc.storage.sqlite.raw_query import RawQuery
+from meshflow_grpc.storage.sqlite.log_store import SqliteLogStore
+from meshflow_grpc.storage.sqlite.reading import check_schema, fetch_raw, open_reader
 from meshflow_grpc.storage.sqlite.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
+
+    import aiosqlite
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
@@ -33,18 +32,13 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_S = 5.0
 RAW_PAGE_ROWS = 500
 
-_Row = TypeVar("_Row", EntryRow, RunRow)
 
-
-class SqliteStorage:
+class SqliteStorage(SqliteLogStore):
     """Storage on one SQLite file; see ``ports.storage.Storage`` for what it promises."""
 
     def __init__(self, path: Path, reader: aiosqlite.Connection, writer: Writer | None, lock: FileLock | None) -> None:
-        self._path = path
-        self._reader = reader
-        self._writer = writer
+        super().__init__(path, reader, writer)
         self._lock = lock
-        self._closed = False
 
     @classmethod
     async def open(cls, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> SqliteStorage:
@@ -59,15 +53,15 @@ class SqliteStorage:
             writer = Writer(path, busy_timeout_s)
             await writer.open()
             opened.push_async_callback(writer.close)
-            reader = await _open_reader(path)
+            reader = await open_reader(path)
             opened.pop_all()
         return cls(path, reader, writer, lock)
 
     @classmethod
     async def open_read_only(cls, path: Path) -> SqliteStorage:
         """Opens an existing ledger file for reading, beside a server that may be writing it; appends are refused."""
-        await asyncio.to_thread(_check_schema, path)
-        return cls(path, await _open_reader(path), None, None)
+        await asyncio.to_thread(check_schema, path)
+        return cls(path, await open_reader(path), None, None)
 
     async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
         """See Storage."""
@@ -109,12 +103,12 @@ class SqliteStorage:
         """See Storage."""
         self._check_open()
         with translated():
-            snapshot = await _open_reader(self._path)
+            snapshot = await open_reader(self._path)
         try:
             with translated():
                 await snapshot.execute_fetchall("BEGIN")
-                found = await _fetch_raw(snapshot, RunRow, runs.SELECT_ONE, (run_id, tenant_id))
-                first = await _fetch_raw(snapshot, EntryRow, ledger.SELECT_FIRST, (run_id, RAW_PAGE_ROWS))
+                found = await fetch_raw(snapshot, RunRow, runs.SELECT_ONE, (run_id, tenant_id))
+                first = await fetch_raw(snapshot, EntryRow, ledger.SELECT_FIRST, (run_id, RAW_PAGE_ROWS))
             if not found and not any(row.tenant_id == tenant_id for row in first):
                 raise RunNotFoundError(run_id)
             yield RawChain(found[0] if found else None, _pages(snapshot, run_id, first))
@@ -141,58 +135,6 @@ class SqliteStorage:
         if self._lock is not None:
             self._lock.release()
 
-    def _writing(self) -> Writer:
-        if self._writer is None:
-            raise LedgerUnavailableError("the ledger was opened for reading only")
-        return self._writer
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise LedgerUnavailableError("the ledger is closed")
-
-    async def _fetch(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        self._check_open()
-        with translated():
-            return cast("list[tuple[Any, ...]]", await self._reader.execute_fetchall(sql, parameters))
-
-
-def _check_schema(path: Path) -> None:
-    if not path.is_file():
-        raise LedgerUnavailableError(f"there is no ledger file {path}")
-    with translated(), closing(sqlite3.connect(reader_uri(path), uri=True)) as connection:
-        if check_version(connection) < migrations()[-1][0]:
-            raise LedgerUnavailableError("the ledger file has an older schema; run `meshflow db migrate` first")
-
-
-async def _open_reader(path: Path) -> aiosqlite.Connection:
-    with translated():
-        opening = aiosqlite.connect(reader_uri(path), uri=True, isolation_level=None)
-        opening._thread.daemon = True  # a process that fails before close() must still end
-        connection = await opening
-        try:
-            await connection.executescript(READER_PRAGMAS)
-        except sqlite3.Error:
-            await connection.close()
-            raise
-    return connection
-
-
-async def _fetch_raw(
-    connection: aiosqlite.Connection, row_type: type[_Row], sql: RawQuery, parameters: Sequence[object]
-) -> tuple[_Row, ...]:
-    """Fetches rows whatever is in them: text that is not UTF-8 comes with surrogate escapes."""
-    try:
-        return tuple(map(row_type._make, await connection.execute_fetchall(sql.text, parameters)))
-    except sqlite3.OperationalError as error:
-        if "decode" not in str(error):
-            raise
-    found = await connection.execute_fetchall(sql.as_bytes, parameters)
-    return tuple(row_type._make(map(_lenient, row)) for row in found)
-
-
-def _lenient(value: object) -> object:
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
-
 
 async def _pages(
     connection: aiosqlite.Connection, run_id: str, first: tuple[EntryRow, ...]
@@ -203,6 +145,6 @@ async def _pages(
         if len(page) < RAW_PAGE_ROWS or not isinstance(page[-1].sequence, int | float):
             return
         with translated():
-            page = await _fetch_raw(
+            page = await fetch_raw(
                 connection, EntryRow, ledger.SELECT_AFTER, (run_id, page[-1].sequence, RAW_PAGE_ROWS)
             )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
+from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError, MeshflowError
 from meshflow_grpc.ledger.chain import SALT_BYTES
+from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
 from meshflow_grpc.storage.batch import CreateRun, already_recorded, run_exists
+from meshflow_grpc.storage.integration import Backlog, checked_records, resumed, state_of
 from meshflow_grpc.storage.sequencer import Sequencer
+from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite.connection import open_writer
 from meshflow_grpc.storage.sqlite.errors import unavailable
 from meshflow_grpc.storage.sqlite.ledger import insert_entries, last_seq, recorded
@@ -20,9 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from meshflow_grpc.ledger.merkle_nodes import CompactRange
+    from meshflow_grpc.ports.log import LogState, StoredHead
     from meshflow_grpc.storage.batch import Command, Outcome, Plan
 
 _SALTS_DRAWN_AT_ONCE = 256
+T = TypeVar("T")
 
 
 class SaltSource:
@@ -51,6 +57,10 @@ class BatchWriter:
         self._next_salt = SaltSource(random_bytes)
         self._connection: sqlite3.Connection | None = None
         self._sequencer = Sequencer(0, self._next_salt)
+        self._backlog = Backlog()
+        self._edge: CompactRange | None = None
+        self.newest_seq = 0
+        self.integrated = 0
 
     def open(self) -> None:
         """Opens the file and migrates it; raises LedgerUnavailableError."""
@@ -87,6 +97,7 @@ class BatchWriter:
     def close(self) -> None:
         """Checkpoints and closes the connection. Idempotent."""
         connection, self._connection = self._connection, None
+        self._edge = None
         if connection is not None:
             with suppress(sqlite3.Error):
                 if connection.in_transaction:
@@ -99,8 +110,68 @@ class BatchWriter:
         self._connection = connection
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         migrate(connection)
-        self._sequencer = Sequencer(last_seq(connection), self._next_salt)
+        self.newest_seq = last_seq(connection)
+        self.integrated = int(connection.execute(log.SELECT_SIZE).fetchone()[0])
+        self._sequencer = Sequencer(self.newest_seq, self._next_salt)
         return connection
+
+    def log_state(self) -> LogState:
+        """Returns the tree as stored; raises LogInconsistentError."""
+        return self._on_log(lambda connection: state_of(self._resumed(connection), _newest_seq(connection)))
+
+    def integrate(self, limit: int) -> LogState:
+        """Adds the leaves of up to ``limit`` entries in one transaction; raises LogInconsistentError."""
+        return self._on_log(lambda connection: self._integrate(connection, limit))
+
+    def add_head(self, head: StoredHead) -> None:
+        """Adds a signed head."""
+        row = (head.size, head.root, head.note, head.time)
+        self._on_log(lambda connection: connection.execute(log.INSERT_HEAD, row))
+
+    def _on_log(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return work(self._connection or self._open())
+        except sqlite3.Error as error:
+            self.reopen_later()
+            raise unavailable(error) from error
+        except LogInconsistentError:
+            self.reopen_later()
+            raise
+
+    def _integrate(self, connection: sqlite3.Connection, limit: int) -> LogState:
+        edge = self._resumed(connection)
+        records = self._backlog.from_leaf(edge.size, limit)
+        if not records and edge.size < self.newest_seq:
+            rows = connection.execute(log.SELECT_RECORDS, (edge.size, limit)).fetchall()
+            records = checked_records(rows, edge.size, self.newest_seq, limit)
+        if records:
+            self._edge = None
+            nodes = edge.append(records)
+            connection.execute("BEGIN IMMEDIATE")
+            log.insert_nodes(connection, nodes)
+            connection.execute("COMMIT")
+            self._edge = edge
+            self.integrated = edge.size
+            self._backlog.forget_before(edge.size)
+        return state_of(edge, self.newest_seq)
+
+    def _resumed(self, connection: sqlite3.Connection) -> CompactRange:
+        if self._edge is None:
+            size = int(connection.execute(log.SELECT_SIZE).fetchone()[0])
+            hashes = {
+                (level, idx): value
+                for sql, parameters in log.select_nodes(frontier_nodes(size))
+                for level, idx, value in connection.execute(sql, parameters)
+            }
+            self._edge = resumed(size, hashes)
+        return self._edge
+
+    def _durable(self, plans: Sequence[Plan]) -> None:
+        """The plans' entries were committed: they are next to integrate."""
+        for plan in plans:
+            if plan.entries:
+                self.newest_seq = plan.entries[-1].seq
+                self._backlog.add(plan.entries)
 
     def _write_together(self, connection: sqlite3.Connection, commands: Sequence[Command]) -> list[Outcome]:
         plan = self._plan(connection, commands)
@@ -108,12 +179,14 @@ class BatchWriter:
             connection.execute("BEGIN IMMEDIATE")
             _write_plan(connection, plan)
             connection.execute("COMMIT")
+            self._durable((plan,))
         self._sequencer.settle()
         return plan.outcomes
 
     def _write_apart(self, connection: sqlite3.Connection, commands: Sequence[Command]) -> list[Outcome]:
         """Writes a batch that holds a repeated entry: command by command, still in one transaction."""
         outcomes: list[Outcome] = []
+        written: list[Plan] = []
         connection.execute("BEGIN IMMEDIATE")
         for command in commands:
             plan = self._plan(connection, (command,))
@@ -126,9 +199,11 @@ class BatchWriter:
                 plan.outcomes[0] = _refusal(connection, command, error)
             else:
                 self._sequencer.settle()
+                written.append(plan)
             connection.execute("RELEASE command")
             outcomes.extend(plan.outcomes)
         connection.execute("COMMIT")
+        self._durable(written)
         return outcomes
 
     def _plan(self, connection: sqlite3.Connection, commands: Sequence[Command]) -> Plan:
@@ -141,6 +216,10 @@ class BatchWriter:
         heads = select_heads(connection, unknown) if unknown else {}
         requests = select_requests(connection, keys) if keys else {}
         return self._sequencer.plan(commands, heads, requests)
+
+
+def _newest_seq(connection: sqlite3.Connection) -> int:
+    return int(connection.execute(log.SELECT_NEWEST_SEQ).fetchone()[0])
 
 
 def _write_plan(connection: sqlite3.Connection, plan: Plan) -> None:

@@ -11,7 +11,7 @@ import os
 import queue
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
 from meshflow_grpc.storage.batch import Append
@@ -19,6 +19,7 @@ from meshflow_grpc.storage.sqlite.errors import RETRY_AFTER_S
 from meshflow_grpc.storage.sqlite.transaction import BatchWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from meshflow_grpc.storage.batch import Command, Outcome
@@ -29,6 +30,8 @@ MAX_BATCH_COMMANDS: Final = 512
 YIELD_EVERY_S: Final = 0.0005
 YIELD_FOR_S: Final = 0.0002
 
+T = TypeVar("T")
+
 
 @dataclass(slots=True)
 class _Batch:
@@ -37,12 +40,23 @@ class _Batch:
     chars: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Raised:
+    error: MeshflowError
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    work: Callable[[BatchWriter], Any]
+    future: asyncio.Future[Any]
+
+
 class Writer:
     """Takes commands on the event loop, answers each when it is durable."""
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
         self._loop = asyncio.get_running_loop()
-        self._batches: queue.SimpleQueue[_Batch | None] = queue.SimpleQueue()
+        self._batches: queue.SimpleQueue[_Batch | _Job | None] = queue.SimpleQueue()
         self._waiting: list[_Batch] = []
         self._waiting_commands = 0
         self._waiting_chars = 0
@@ -81,6 +95,18 @@ class Writer:
             self._idle.clear()
             self._loop.call_soon(self._flush)
         return await future
+
+    async def call(self, work: Callable[[BatchWriter], T]) -> T:
+        """Lets the thread do something between batches; returns what it returns, raises what it raises."""
+        if self._closing:
+            raise LedgerUnavailableError("the ledger is closed")
+        future: asyncio.Future[T] = self._loop.create_future()
+        self._batches.put(_Job(work, future))
+        return await future
+
+    def unintegrated(self) -> int:
+        """Returns how many durable entries are not in the Merkle tree yet."""
+        return self._writer.newest_seq - self._writer.integrated
 
     async def drain(self) -> None:
         """Takes nothing more, and returns when what was accepted is durable. Idempotent."""
@@ -141,14 +167,29 @@ class Writer:
         self._loop.call_soon(self._flush)
 
     def _work(self) -> None:
-        while (batch := self._batches.get()) is not None:
-            outcomes = self._outcomes(batch.commands)
-            self._at_work.release()
+        while (item := self._batches.get()) is not None:
             try:
-                self._loop.call_soon_threadsafe(self._answer, batch, outcomes)
+                if isinstance(item, _Job):
+                    self._loop.call_soon_threadsafe(_settle, item.future, self._result(item))
+                    continue
+                outcomes = self._outcomes(item.commands)
+                self._at_work.release()
+                self._loop.call_soon_threadsafe(self._answer, item, outcomes)
             except RuntimeError:
                 break  # the loop was closed without close(): nobody is left to answer
         self._writer.close()
+
+    def _result(self, job: _Job) -> object:
+        try:
+            return job.work(self._writer)
+        except MeshflowError as error:
+            return _Raised(error)
+        except Exception as error:  # noqa: BLE001
+            # The thread's boundary, as in _outcomes.
+            self._writer.reopen_later()
+            failure = LedgerUnavailableError("the ledger failed", metadata={"cause": type(error).__name__})
+            failure.__cause__ = error
+            return _Raised(failure)
 
     def _outcomes(self, commands: list[Command]) -> list[Outcome]:
         try:
@@ -164,3 +205,12 @@ class Writer:
 def _chars(command: Command) -> int:
     drafts = command.drafts if isinstance(command, Append) else (command.draft,)
     return sum(len(draft.input or "") + len(draft.output or "") for draft in drafts)
+
+
+def _settle(future: asyncio.Future[Any], result: object) -> None:
+    if future.done():
+        return
+    if isinstance(result, _Raised):
+        future.set_exception(result.error)
+    else:
+        future.set_result(result)

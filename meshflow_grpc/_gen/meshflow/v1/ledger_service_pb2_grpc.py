@@ -45,6 +45,21 @@ class LedgerServiceStub:
                 request_serializer=meshflow_dot_v1_dot_ledger__service__pb2.VerifyRunRequest.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.VerifyRunResponse.FromString,
                 _registered_method=True)
+        self.GetTreeHead = channel.unary_unary(
+                '/meshflow.v1.LedgerService/GetTreeHead',
+                request_serializer=meshflow_dot_v1_dot_ledger__service__pb2.GetTreeHeadRequest.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.GetTreeHeadResponse.FromString,
+                _registered_method=True)
+        self.GetInclusionProof = channel.unary_unary(
+                '/meshflow.v1.LedgerService/GetInclusionProof',
+                request_serializer=meshflow_dot_v1_dot_ledger__service__pb2.GetInclusionProofRequest.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.GetInclusionProofResponse.FromString,
+                _registered_method=True)
+        self.GetConsistencyProof = channel.unary_unary(
+                '/meshflow.v1.LedgerService/GetConsistencyProof',
+                request_serializer=meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofRequest.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
@@ -59,7 +74,28 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyRun(self, request, context):
-        """Verifies a run's chain: every hash, link, payload commitment and index column.
+        """Verifies a run's chain: every hash, link, payload commitment and index column, and that its entries are in the signed log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTreeHead(self, request, context):
+        """Returns the newest signed head of the log; it covers every entry that was recorded before the call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetInclusionProof(self, request, context):
+        """Proves that an entry is in the log.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetConsistencyProof(self, request, context):
+        """Proves that the log at one size is a prefix of the log at a later one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -77,6 +113,21 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.VerifyRun,
                     request_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.VerifyRunRequest.FromString,
                     response_serializer=meshflow_dot_v1_dot_ledger__service__pb2.VerifyRunResponse.SerializeToString,
+            ),
+            'GetTreeHead': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTreeHead,
+                    request_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.GetTreeHeadRequest.FromString,
+                    response_serializer=meshflow_dot_v1_dot_ledger__service__pb2.GetTreeHeadResponse.SerializeToString,
+            ),
+            'GetInclusionProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetInclusionProof,
+                    request_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.GetInclusionProofRequest.FromString,
+                    response_serializer=meshflow_dot_v1_dot_ledger__service__pb2.GetInclusionProofResponse.SerializeToString,
+            ),
+            'GetConsistencyProof': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetConsistencyProof,
+                    request_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofRequest.FromString,
+                    response_serializer=meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +185,87 @@ class LedgerService:
             '/meshflow.v1.LedgerService/VerifyRun',
             meshflow_dot_v1_dot_ledger__service__pb2.VerifyRunRequest.SerializeToString,
             meshflow_dot_v1_dot_ledger__service__pb2.VerifyRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTreeHead(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.LedgerService/GetTreeHead',
+            meshflow_dot_v1_dot_ledger__service__pb2.GetTreeHeadRequest.SerializeToString,
+            meshflow_dot_v1_dot_ledger__service__pb2.GetTreeHeadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetInclusionProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.LedgerService/GetInclusionProof',
+            meshflow_dot_v1_dot_ledger__service__pb2.GetInclusionProofRequest.SerializeToString,
+            meshflow_dot_v1_dot_ledger__service__pb2.GetInclusionProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetConsistencyProof(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.LedgerService/GetConsistencyProof',
+            meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofRequest.SerializeToString,
+            meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -19,7 +19,13 @@ class LedgerServiceStub:
     ListEntries: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.ListEntriesRequest, _ledger_service_pb2.ListEntriesResponse]
     """Lists the entries of a run in order."""
     VerifyRun: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.VerifyRunRequest, _ledger_service_pb2.VerifyRunResponse]
-    """Verifies a run's chain: every hash, link, payload commitment and index column."""
+    """Verifies a run's chain: every hash, link, payload commitment and index column, and that its entries are in the signed log."""
+    GetTreeHead: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetTreeHeadRequest, _ledger_service_pb2.GetTreeHeadResponse]
+    """Returns the newest signed head of the log; it covers every entry that was recorded before the call."""
+    GetInclusionProof: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetInclusionProofRequest, _ledger_service_pb2.GetInclusionProofResponse]
+    """Proves that an entry is in the log."""
+    GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetConsistencyProofRequest, _ledger_service_pb2.GetConsistencyProofResponse]
+    """Proves that the log at one size is a prefix of the log at a later one."""
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """The evidence: what was recorded, and whether it is intact."""
@@ -38,6 +44,30 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_service_pb2.VerifyRunRequest,
         context: _aio.ServicerContext[_ledger_service_pb2.VerifyRunRequest, _abc.Awaitable[_ledger_service_pb2.VerifyRunResponse]],
     ) -> _abc.Awaitable[_ledger_service_pb2.VerifyRunResponse]:
-        """Verifies a run's chain: every hash, link, payload commitment and index column."""
+        """Verifies a run's chain: every hash, link, payload commitment and index column, and that its entries are in the signed log."""
+
+    @_abc_1.abstractmethod
+    def GetTreeHead(
+        self,
+        request: _ledger_service_pb2.GetTreeHeadRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.GetTreeHeadRequest, _abc.Awaitable[_ledger_service_pb2.GetTreeHeadResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.GetTreeHeadResponse]:
+        """Returns the newest signed head of the log; it covers every entry that was recorded before the call."""
+
+    @_abc_1.abstractmethod
+    def GetInclusionProof(
+        self,
+        request: _ledger_service_pb2.GetInclusionProofRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.GetInclusionProofRequest, _abc.Awaitable[_ledger_service_pb2.GetInclusionProofResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.GetInclusionProofResponse]:
+        """Proves that an entry is in the log."""
+
+    @_abc_1.abstractmethod
+    def GetConsistencyProof(
+        self,
+        request: _ledger_service_pb2.GetConsistencyProofRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.GetConsistencyProofRequest, _abc.Awaitable[_ledger_service_pb2.GetConsistencyProofResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.GetConsistencyProofResponse]:
+        """Proves that the log at one size is a prefix of the log at a later one."""
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _aio.Server) -> None: ...

@@ -1,0 +1,70 @@
+"""Verifies the whole log: every entry, every subtree, every head, and heads that were kept elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.ledger.checkpoint import CheckpointError, open_checkpoint, parse_checkpoint
+from meshflow_grpc.ledger.log_verify import HeadClaim, LogVerifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshflow_grpc.domain.check import LogVerification
+    from meshflow_grpc.ledger.checkpoint import Checkpoint
+    from meshflow_grpc.ledger.note_key import VerifierKey
+    from meshflow_grpc.ports.log import LogStore, RawLog, StoredHead
+
+_LEAVES_AT_ONCE = 1000
+
+
+async def verify_log(
+    store: LogStore, trusted: Sequence[VerifierKey] = (), kept: Sequence[Checkpoint] = ()
+) -> tuple[LogVerification, tuple[tuple[str, str], ...]]:
+    """Returns what was found, and tenant and id of every run there is a trace of.
+
+    Without trusted keys the signatures of stored heads are not checked. ``kept`` are heads verified by the caller, that were kept
+    outside the ledger: only they show that the ledger was not rolled back, or rewritten by someone who holds the signing key.
+    """
+    async with store.raw_log() as log:
+        faults: list[str] = []
+        claims = [_claim(head, trusted, faults) for head in log.heads]
+        newest = claims[-1] if claims else None
+        if newest is not None and newest.size < max(claim.size for claim in claims):
+            faults.append("the newest head is smaller than one before it: an old head was put back")
+        kept_claims = [HeadClaim(head.size, head.root, "the head you kept") for head in kept]
+        verifier = LogVerifier(log.size, [*kept_claims, *claims])
+        for description in faults:
+            verifier.fault(description)
+        await _entries(log, verifier)
+        if newest is None and log.size:
+            verifier.fault("there is no signed head: the heads were deleted, or the server never published one")
+        return verifier.finish(newest, len(claims) + len(kept), signed=bool(trusted)), log.runs
+
+
+async def _entries(log: RawLog, verifier: LogVerifier) -> None:
+    async for page in log.pages:
+        leaves = await log.nodes(verifier.wanted_leaves(page))
+        nodes = verifier.add(page, leaves)
+        verifier.compare(nodes, await log.nodes((node.level, node.idx) for node in nodes))
+    rest = range(verifier.size, log.size)
+    leaves = {}
+    for start in range(rest.start, rest.stop, _LEAVES_AT_ONCE):
+        leaves.update(await log.nodes((0, index) for index in rest[start - rest.start :][:_LEAVES_AT_ONCE]))
+    verifier.finish_entries(leaves)
+
+
+def _claim(head: StoredHead, trusted: Sequence[VerifierKey], faults: list[str]) -> HeadClaim:
+    name = f"the head of {head.size} entries signed at {head.time}"
+    try:
+        checkpoint = (
+            open_checkpoint(head.note, trusted).checkpoint
+            if trusted
+            else parse_checkpoint(head.note.rpartition("\n\n")[0] + "\n")
+        )
+    except CheckpointError as error:
+        faults.append(f"{name} cannot be believed: {error.message}")
+    else:
+        if (checkpoint.size, checkpoint.root) != (head.size, head.root):
+            faults.append(f"{name}: its row and its note do not agree")
+    return HeadClaim(head.size, head.root, name)

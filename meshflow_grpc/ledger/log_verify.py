@@ -1,0 +1,157 @@
+"""Verification of the log from the rows as stored.
+
+(1) Seqs have no gap and no entry is missing at the end. (2) The leaf at each entry's place is the hash of its record. (3) Every stored
+subtree is the hash of its children. (4) Every head is signed, and the tree had its root at its size; so had the heads that the caller
+kept elsewhere, and the log is not smaller than they are.
+
+Whoever rewrites entries together with all subtrees is found by the heads; the entries changed are then named as a range, between the
+last head that still holds and the first that does not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from meshflow_grpc.domain.check import LogFault, LogVerification
+from meshflow_grpc.ledger.merkle import leaf_hash
+from meshflow_grpc.ledger.merkle_nodes import CompactRange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from meshflow_grpc.domain.stored_row import EntryRow
+    from meshflow_grpc.ledger.merkle_nodes import MerkleNode
+
+MAX_FAULTS: Final = 1000
+
+
+class HeadClaim(NamedTuple):
+    """What a head says: the tree's size and root. ``name`` is how faults call it."""
+
+    size: int
+    root: bytes
+    name: str
+
+
+class LogVerifier:
+    """Verifies entries as they come, by seq. For each page: ``wanted_leaves``, ``add``, ``compare``; then ``finish_entries``; ``finish`` gives the result."""
+
+    def __init__(self, size: int, heads: Sequence[HeadClaim]) -> None:
+        self._size = size
+        self._heads: dict[int, list[HeadClaim]] = {}
+        for head in heads:
+            self._heads.setdefault(head.size, []).append(head)
+        self._tree = CompactRange()
+        self._entries = 0
+        self._good = 0
+        self._bad: HeadClaim | None = None
+        self._faults: list[LogFault] = []
+        self._check_heads()
+
+    def wanted_leaves(self, rows: Sequence[EntryRow]) -> list[tuple[int, int]]:
+        """Returns the stored leaves that ``add`` needs for the next rows."""
+        last = rows[-1].seq
+        end = min(last, self._size) if isinstance(last, int) else self._size
+        return [(0, index) for index in range(self._tree.size, end)]
+
+    def add(self, rows: Sequence[EntryRow], leaves: Mapping[tuple[int, int], bytes]) -> list[MerkleNode]:
+        """Verifies the leaves of the next rows; returns the subtrees above them, for ``compare``."""
+        nodes: list[MerkleNode] = []
+        for row in rows:
+            self._entries += 1
+            seq = row.seq if isinstance(row.seq, int) else 0
+            if seq <= self._tree.size:
+                self._fault(row, "seq: no entry can have this place in the ledger")
+                continue
+            nodes += self._fill(seq - 1, leaves)
+            if seq != self._tree.size + 1:
+                self._fault(row, f"seq: the log ends at {self._size}, no entry can have this place")
+                continue
+            leaf = leaf_hash(row.record) if isinstance(row.record, bytes) else b""
+            if seq <= self._size and leaf != leaves.get((0, seq - 1)):
+                self._fault(row, "the log: the record is not the one that was integrated here: it was changed or moved")
+            nodes += self._grow(leaf)
+        return [node for node in nodes if node.level > 0]
+
+    def compare(self, nodes: Iterable[MerkleNode], stored: Mapping[tuple[int, int], bytes]) -> None:
+        """Compares computed subtrees with those stored."""
+        for node in nodes:
+            last = (node.idx + 1) << node.level
+            if last <= self._size and stored.get((node.level, node.idx)) != node.hash:
+                first = (node.idx << node.level) + 1
+                self._found(
+                    LogFault(last, "", 0, f"the log: the subtree over seq {first} to {last} is not that of them")
+                )
+
+    def finish_entries(self, leaves: Mapping[tuple[int, int], bytes]) -> None:
+        """Verifies, after the last row, that no entry is missing at the end; ``leaves`` are the stored ones from ``size`` on."""
+        self._fill(self._size, leaves)
+        beyond = [head for size, heads in self._heads.items() for head in heads if size > self._tree.size]
+        for head in beyond[:1]:
+            description = f"rollback: {head.name} covers {head.size} entries, the ledger has {self._tree.size}"
+            self._found(LogFault(self._tree.size + 1, "", 0, description))
+
+    @property
+    def size(self) -> int:
+        """How many leaves were taken so far."""
+        return self._tree.size
+
+    def finish(self, newest: HeadClaim | None, heads_checked: int, *, signed: bool) -> LogVerification:
+        """Returns the result; ``newest`` is the newest stored head."""
+        if self._bad is not None:
+            self._found(
+                LogFault(
+                    self._bad.size,
+                    "",
+                    0,
+                    f"the log: {self._bad.name} has another root: an entry from seq {self._good + 1} to {self._bad.size} "
+                    "was changed, or the head was",
+                )
+            )
+        return LogVerification(
+            entries_checked=self._entries,
+            pending=max(0, self._tree.size - (newest.size if newest else 0)),
+            size=newest.size if newest else 0,
+            root=newest.root.hex() if newest else "",
+            heads_checked=heads_checked,
+            signed=signed,
+            faults=tuple(self._faults),
+        )
+
+    def fault(self, description: str) -> None:
+        """Adds a fault about the log as a whole."""
+        self._found(LogFault(0, "", 0, description))
+
+    def _fill(self, index: int, leaves: Mapping[tuple[int, int], bytes]) -> list[MerkleNode]:
+        """Takes the leaves of missing entries as stored, up to an index, so that what follows can be verified."""
+        first, nodes = self._tree.size + 1, []
+        for missing in range(self._tree.size, min(index, self._size)):
+            nodes += self._grow(leaves.get((0, missing), b""))
+        if self._tree.size >= first:
+            gone = f"seq {first}" if first == self._tree.size else f"seq {first} to {self._tree.size}"
+            self._found(
+                LogFault(first, "", 0, f"the log: {gone} was deleted: the log has its leaf, the ledger no entry")
+            )
+        return nodes
+
+    def _grow(self, leaf: bytes) -> list[MerkleNode]:
+        nodes = self._tree.append_leaves((leaf,))
+        self._check_heads()
+        return nodes
+
+    def _check_heads(self) -> None:
+        for head in self._heads.get(self._tree.size, ()):
+            if self._bad is None and head.root != self._tree.root():
+                self._bad = head
+            elif self._bad is None:
+                self._good = head.size
+
+    def _fault(self, row: EntryRow, description: str) -> None:
+        columns: Any = row
+        seq = columns.seq if isinstance(columns.seq, int) else 0
+        sequence = columns.sequence if isinstance(columns.sequence, int) else 0
+        self._found(LogFault(seq, str(columns.run_id), sequence, description))
+
+    def _found(self, fault: LogFault) -> None:
+        if len(self._faults) < MAX_FAULTS:
+            self._faults.append(fault)

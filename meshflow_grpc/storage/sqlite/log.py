@@ -1,0 +1,77 @@
+"""SQL of ``merkle_nodes`` and ``checkpoints``."""
+
+from __future__ import annotations
+
+import sqlite3
+from itertools import chain, groupby
+from typing import TYPE_CHECKING, Any
+
+from meshflow_grpc.domain.errors import LogInconsistentError
+from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.ports.log import StoredHead
+from meshflow_grpc.storage.sqlite.raw_query import RawQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from meshflow_grpc.ledger.merkle_nodes import MerkleNode
+    from meshflow_grpc.ports.log import NodeKey
+
+_SIZES = (1024, 256, 64, 16, 4, 1)
+_INSERT = {size: f"INSERT INTO merkle_nodes VALUES {', '.join(['(?, ?, ?)'] * size)}" for size in _SIZES}  # noqa: S608
+_KEYS_AT_ONCE = 500
+
+SELECT_SIZE = "SELECT coalesce(max(idx) + 1, 0) FROM merkle_nodes WHERE level = 0"
+SELECT_NEWEST_SEQ = "SELECT coalesce(max(seq), 0) FROM ledger_entries"
+SELECT_RECORDS = "SELECT seq, record FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"
+SELECT_HEADS = "SELECT size, root, note, time FROM checkpoints ORDER BY number"
+SELECT_NEWEST_HEAD = "SELECT size, root, note, time FROM checkpoints ORDER BY number DESC LIMIT 1"
+SELECT_HEAD_OF_SIZE = "SELECT size, root, note, time FROM checkpoints WHERE size = ? ORDER BY number DESC LIMIT 1"
+INSERT_HEAD = "INSERT INTO checkpoints (size, root, note, time) VALUES (?, ?, ?, ?)"
+SELECT_SEQ = "SELECT seq FROM ledger_entries WHERE run_id = ? AND sequence = ? AND tenant_id = ?"
+SELECT_OWNED = "SELECT 1 FROM ledger_entries WHERE seq = ? AND tenant_id = ?"
+SELECT_SEQS = "SELECT seq FROM ledger_entries WHERE seq BETWEEN ? AND ? ORDER BY seq"
+SELECT_ENTRIES_BY_SEQ = RawQuery.of(
+    EntryRow._fields, "SELECT {columns} FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"
+)
+# The row of a run says whose it is; of runs without a row the entries do.
+SELECT_RUNS = RawQuery.of(("tenant_id", "run_id"), "SELECT {columns} FROM runs ORDER BY run_id")
+SELECT_RUNS_OF_ENTRIES = RawQuery.of(
+    ("tenant_id", "run_id"),
+    "SELECT {columns} FROM ledger_entries WHERE run_id NOT IN (SELECT run_id FROM runs) GROUP BY run_id",
+)
+
+
+def insert_nodes(connection: sqlite3.Connection, nodes: Sequence[MerkleNode]) -> None:
+    """Inserts subtrees in as few statements as their number allows; raises LogInconsistentError when one is stored already."""
+    start = 0
+    try:
+        for size in _SIZES:
+            while len(nodes) - start >= size:
+                connection.execute(_INSERT[size], list(chain.from_iterable(nodes[start : start + size])))
+                start += size
+    except sqlite3.IntegrityError as error:
+        raise LogInconsistentError(
+            "the log is damaged: a subtree beyond its end is stored already; leaves were removed"
+        ) from error
+
+
+def select_nodes(keys: Iterable[NodeKey]) -> Iterator[tuple[str, list[int]]]:
+    """Yields the queries that read subtrees by key: the answer's columns are level, idx and hash."""
+    for level, same_level in groupby(sorted(keys), key=lambda key: key[0]):
+        wanted = [idx for _, idx in same_level]
+        for start in range(0, len(wanted), _KEYS_AT_ONCE):
+            part = wanted[start : start + _KEYS_AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            yield f"SELECT level, idx, hash FROM merkle_nodes WHERE level = ? AND idx IN ({marks})", [level, *part]  # noqa: S608
+
+
+def head_of(row: tuple[Any, ...]) -> StoredHead:
+    """Returns the head of a row, which tampering may have filled with anything."""
+    size, root, note, time = row
+    return StoredHead(
+        size if isinstance(size, int) else -1,
+        root if isinstance(root, bytes) else b"",
+        note if isinstance(note, str) else "",
+        str(time),
+    )

@@ -1,0 +1,147 @@
+"""The part of the SQLite store that keeps the Merkle log."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
+
+from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError
+from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
+from meshflow_grpc.ports.log import RawLog
+from meshflow_grpc.storage.integration import resumed, state_of
+from meshflow_grpc.storage.sqlite import log
+from meshflow_grpc.storage.sqlite.errors import translated
+from meshflow_grpc.storage.sqlite.reading import fetch_raw, lenient, open_reader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    import aiosqlite
+
+    from meshflow_grpc.ports.log import LogState, NodeKey, StoredHead
+    from meshflow_grpc.storage.sqlite.raw_query import RawQuery
+    from meshflow_grpc.storage.sqlite.writer import Writer
+
+_PAGE_ROWS = 500
+
+
+class SqliteLogStore:
+    """LogStore on one SQLite file; see ``ports.log.LogStore`` for what it promises."""
+
+    def __init__(self, path: Path, reader: aiosqlite.Connection, writer: Writer | None) -> None:
+        self._path = path
+        self._reader = reader
+        self._writer = writer
+        self._closed = False
+
+    async def log_state(self) -> LogState:
+        """See LogStore."""
+        if self._writer is not None:
+            return await self._writer.call(lambda writer: writer.log_state())
+        (size,) = (await self._fetch(log.SELECT_SIZE, ()))[0]
+        (newest,) = (await self._fetch(log.SELECT_NEWEST_SEQ, ()))[0]
+        return state_of(resumed(size, await self.merkle_nodes(frontier_nodes(size))), newest)
+
+    def pending_entries(self) -> int:
+        """See LogStore."""
+        return self._writing().unintegrated()
+
+    async def integrate(self, limit: int) -> LogState:
+        """See LogStore."""
+        return await self._writing().call(lambda writer: writer.integrate(limit))
+
+    async def merkle_nodes(self, keys: Iterable[NodeKey]) -> Mapping[NodeKey, bytes]:
+        """See LogStore."""
+        self._check_open()
+        with translated():
+            return await _nodes(self._reader, keys)
+
+    async def newest_head(self) -> StoredHead | None:
+        """See LogStore."""
+        found = await self._fetch(log.SELECT_NEWEST_HEAD, ())
+        return log.head_of(found[0]) if found else None
+
+    async def head_of_size(self, size: int) -> StoredHead | None:
+        """See LogStore."""
+        found = await self._fetch(log.SELECT_HEAD_OF_SIZE, (size,))
+        return log.head_of(found[0]) if found else None
+
+    async def add_head(self, head: StoredHead) -> None:
+        """See LogStore."""
+        await self._writing().call(lambda writer: writer.add_head(head))
+
+    async def seq_of(self, tenant_id: str, run_id: str, sequence: int) -> int:
+        """See LogStore."""
+        found = await self._fetch(log.SELECT_SEQ, (run_id, sequence, tenant_id))
+        if not found:
+            raise EntryNotFoundError(f"entry {sequence} of run {run_id!r} was not found", metadata={"run_id": run_id})
+        return int(found[0][0])
+
+    async def has_entry(self, tenant_id: str, seq: int) -> bool:
+        """See LogStore."""
+        return bool(await self._fetch(log.SELECT_OWNED, (seq, tenant_id)))
+
+    async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
+        """See LogStore."""
+        found = {row[0] for row in await self._fetch(log.SELECT_SEQS, (first, last))}
+        return tuple(islice((seq for seq in range(first, last + 1) if seq not in found), limit))
+
+    @asynccontextmanager
+    async def raw_log(self) -> AsyncIterator[RawLog]:
+        """See LogStore."""
+        self._check_open()
+        with translated():
+            snapshot = await open_reader(self._path)
+        try:
+            with translated():
+                await snapshot.execute_fetchall("BEGIN")
+                runs_ = await _fetch_lenient(snapshot, log.SELECT_RUNS)
+                runs_ += await _fetch_lenient(snapshot, log.SELECT_RUNS_OF_ENTRIES)
+                heads = tuple(log.head_of(tuple(row)) for row in await snapshot.execute_fetchall(log.SELECT_HEADS))
+                ((size,),) = await snapshot.execute_fetchall(log.SELECT_SIZE)
+            yield RawLog(size, tuple(runs_), heads, _log_pages(snapshot), partial(_nodes, snapshot))
+        finally:
+            await snapshot.close()
+
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise LedgerUnavailableError("the ledger was opened for reading only")
+        return self._writer
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LedgerUnavailableError("the ledger is closed")
+
+    async def _fetch(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+        self._check_open()
+        with translated():
+            return cast("list[tuple[Any, ...]]", await self._reader.execute_fetchall(sql, parameters))
+
+
+async def _fetch_lenient(connection: aiosqlite.Connection, sql: RawQuery) -> list[tuple[str, str]]:
+    found = await connection.execute_fetchall(sql.as_bytes)
+    return [(str(lenient(tenant_id)), str(lenient(run_id))) for tenant_id, run_id in found]
+
+
+async def _nodes(connection: aiosqlite.Connection, keys: Iterable[NodeKey]) -> dict[NodeKey, bytes]:
+    return {
+        (level, idx): value
+        for sql, parameters in log.select_nodes(keys)
+        for level, idx, value in await connection.execute_fetchall(sql, parameters)
+    }
+
+
+async def _log_pages(connection: aiosqlite.Connection) -> AsyncIterator[tuple[EntryRow, ...]]:
+    last = -(2**63)
+    while True:
+        with translated():
+            page = await fetch_raw(connection, EntryRow, log.SELECT_ENTRIES_BY_SEQ, (last, _PAGE_ROWS))
+        if page:
+            yield page
+        if len(page) < _PAGE_ROWS:
+            return
+        last = cast("int", page[-1].seq)

@@ -1,0 +1,66 @@
+"""Readers of a ledger file, which take whatever tampering left in it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING, TypeVar
+
+import aiosqlite
+
+from meshflow_grpc.domain.errors import LedgerUnavailableError
+from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+from meshflow_grpc.storage.sqlite.connection import READER_PRAGMAS, reader_uri
+from meshflow_grpc.storage.sqlite.errors import translated
+from meshflow_grpc.storage.sqlite.migrate import check_version, migrations
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from meshflow_grpc.storage.sqlite.raw_query import RawQuery
+
+Row = TypeVar("Row", EntryRow, RunRow)
+
+
+def check_schema(path: Path) -> None:
+    """Raises LedgerUnavailableError unless the file is a ledger with the current schema."""
+    if not path.is_file():
+        raise LedgerUnavailableError(f"there is no ledger file {path}")
+    with translated(), closing(sqlite3.connect(reader_uri(path), uri=True)) as connection:
+        if check_version(connection) < migrations()[-1][0]:
+            raise LedgerUnavailableError(
+                "the ledger file has an older schema; start the server on it once, which brings it up to date"
+            )
+
+
+async def open_reader(path: Path) -> aiosqlite.Connection:
+    """Opens a connection that can neither write nor checkpoint; raises LedgerUnavailableError."""
+    with translated():
+        opening = aiosqlite.connect(reader_uri(path), uri=True, isolation_level=None)
+        opening._thread.daemon = True  # a process that fails before close() must still end
+        connection = await opening
+        try:
+            await connection.executescript(READER_PRAGMAS)
+        except sqlite3.Error:
+            await connection.close()
+            raise
+    return connection
+
+
+async def fetch_raw(
+    connection: aiosqlite.Connection, row_type: type[Row], sql: RawQuery, parameters: Sequence[object]
+) -> tuple[Row, ...]:
+    """Fetches rows whatever is in them: text that is not UTF-8 comes with surrogate escapes."""
+    try:
+        return tuple(map(row_type._make, await connection.execute_fetchall(sql.text, parameters)))
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+    found = await connection.execute_fetchall(sql.as_bytes, parameters)
+    return tuple(row_type._make(map(lenient, row)) for row in found)
+
+
+def lenient(value: object) -> object:
+    """Returns text read as bytes as text again, with surrogate escapes for what is not UTF-8."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
