@@ -43,7 +43,8 @@ from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ports.provider import ProviderError
 from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
-from meshflow_grpc.rpc.server import GrpcServer, ServerLimits
+from meshflow_grpc.rpc.probe_server import ProbeServer
+from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
 from meshflow_grpc.telemetry.log_observer import LogObserver
@@ -65,6 +66,8 @@ SWITCH_INTERVAL_S = 0.0005
 HEARTBEAT_S = 0.5
 # Calls that Envoy or clients sent before they saw that the server drains still arrive for a moment.
 LINGER_S = 0.5
+# A JSON body becomes up to this many times larger as a google.protobuf.Struct (an array of short numbers grows most).
+STRUCT_GROWTH = 8
 # Steps a second that one agent of one tenant may take, with bursts of as many.
 STEP_RATE_PER_S = 5_000
 
@@ -172,25 +175,29 @@ async def _serve(settings: Settings, outside: Outside) -> int:
         allow_inline_workflows=settings.allow_inline_workflows, max_in_flight=settings.max_in_flight_runs
     )
     runtime = assemble(outside, options)
-    limits = ServerLimits(max_request_bytes=settings.max_request_bytes)
+    limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     server = GrpcServer(runtime.commands, runtime.state, AnonymousAuthenticator(), limits)
     stop = _stop_requested()
     heart = asyncio.create_task(_beat(runtime))
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
+    probes = ProbeServer(runtime.state, READINESS_NAMES)
     envoy = None
     try:
-        envoy = await _start_envoy(settings, grpc_port) if settings.use_envoy else None
+        envoy = await _start_envoy(settings, grpc_port, probes) if settings.use_envoy else None
         resumed = await runtime.engine.recover()
         runtime.state.ready = True
         await server.set_serving(serving=True)
+        probes.set_serving(serving=True)
         public = f"http://{settings.host}:{envoy.port}" if envoy else f"{settings.host}:{grpc_port} (gRPC only)"
         _log.info(
             "serving", address=public, grpc_port=grpc_port, ledger=_shown(settings.ledger_db), resumed_runs=resumed
         )
         return await _until_stopped(stop, envoy)
     finally:
+        probes.set_serving(serving=False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
+        probes.stop()
         heart.cancel()
 
 
@@ -209,11 +216,12 @@ def _provider(settings: Settings) -> ModelProvider:
     )
 
 
-async def _start_envoy(settings: Settings, grpc_port: int) -> EnvoyProcess:
+async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) -> EnvoyProcess:
     config = EnvoyConfig(
         TcpAddress(settings.host, settings.port),
         TcpAddress("127.0.0.1", grpc_port),
         max_request_bytes=settings.max_request_bytes,
+        probes=TcpAddress("127.0.0.1", probes.start("127.0.0.1:0")),
     )
     try:
         options = EnvoyOptions(find_envoy(settings.envoy), drain_time_s=max(1.0, settings.shutdown_grace_s))
