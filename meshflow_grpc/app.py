@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from contextlib import suppress
@@ -28,8 +27,8 @@ from meshflow_grpc.commands.stream_run import StreamRunCommand
 from meshflow_grpc.commands.verify_run import VerifyRunCommand
 from meshflow_grpc.commands.wait_run import WaitRunCommand
 from meshflow_grpc.commands.watch_run import WatchRunCommand
-from meshflow_grpc.config.signing import log_keys
-from meshflow_grpc.domain.errors import LedgerUnavailableError
+from meshflow_grpc.config.display import ledger_address
+from meshflow_grpc.config.signing import log_keys, passing_keys
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.admission import Admission
 from meshflow_grpc.engine.engine import Engine, EngineParts
@@ -48,11 +47,11 @@ from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ledger.log_keys import LogKeys
-from meshflow_grpc.ledger.note_key import generate_signing_key
 from meshflow_grpc.ports.provider import ProviderError
 from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
-from meshflow_grpc.rpc.server import GrpcServer, ServerLimits
+from meshflow_grpc.rpc.probe_server import ProbeServer
+from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.anchor_file import AnchorFile
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
@@ -76,6 +75,8 @@ SWITCH_INTERVAL_S = 0.0005
 HEARTBEAT_S = 0.5
 # Calls that Envoy or clients sent before they saw that the server drains still arrive for a moment.
 LINGER_S = 0.5
+# A JSON body becomes up to this many times larger as a google.protobuf.Struct (an array of short numbers grows most).
+STRUCT_GROWTH = 8
 # Steps a second that one agent of one tenant may take, with bursts of as many.
 STEP_RATE_PER_S = 5_000
 
@@ -101,7 +102,7 @@ class Outside:
     ids: IdSource = field(default_factory=Uuid7Ids)
     scanner: Scanner = field(default_factory=TextScanner)
     jitter: Jitter = jitter
-    log_keys: LogKeys = field(default_factory=lambda: _passing_keys())
+    log_keys: LogKeys = field(default_factory=passing_keys)
     anchor: HeadAnchor | None = None
 
 
@@ -138,7 +139,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     resumption = Resumption(storage, tools, admission)
     parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
-    log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, _log_publishing_failure)
+    log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     commands = Commands(
         run=RunCommand(engine),
         stream_run=StreamRunCommand(engine, hub, storage),
@@ -156,16 +157,6 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_consistency_proof=GetConsistencyProofCommand(storage, log),
     )
     return Runtime(storage, engine, hub, state, commands, log)
-
-
-def _passing_keys() -> LogKeys:
-    """Keys for as long as the process lives, for a ledger that lives no longer."""
-    key = generate_signing_key("meshflow.local/in-memory", os.urandom)
-    return LogKeys(key.name, (key,))
-
-
-def _log_publishing_failure(error: Exception) -> None:
-    _log.error("log_not_published", error=str(error))
 
 
 def _model_check(provider: ModelProvider) -> Callable[[str], None]:
@@ -201,29 +192,36 @@ async def _serve(settings: Settings, outside: Outside) -> int:
         allow_inline_workflows=settings.allow_inline_workflows, max_in_flight=settings.max_in_flight_runs
     )
     runtime = assemble(outside, options)
-    limits = ServerLimits(max_request_bytes=settings.max_request_bytes)
+    limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     server = GrpcServer(runtime.commands, runtime.state, AnonymousAuthenticator(), limits)
     head = await runtime.log.open()
-    vkeys = [key.vkey for key in outside.log_keys.verifiers]
-    _log.info("log_opened", origin=outside.log_keys.origin, entries=head.size, trusted_keys=vkeys)
+    _log.info("log_opened", entries=head.size, keys=[key.vkey for key in outside.log_keys.verifiers])
     runtime.log.start()
     stop = _stop_requested()
     heart = asyncio.create_task(_beat(runtime))
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
+    probes = ProbeServer(runtime.state, READINESS_NAMES)
     envoy = None
     try:
-        envoy = await _start_envoy(settings, grpc_port) if settings.use_envoy else None
+        envoy = await _start_envoy(settings, grpc_port, probes) if settings.use_envoy else None
         resumed = await runtime.engine.recover()
         runtime.state.ready = True
         await server.set_serving(serving=True)
+        probes.set_serving(serving=True)
         public = f"http://{settings.host}:{envoy.port}" if envoy else f"{settings.host}:{grpc_port} (gRPC only)"
         _log.info(
-            "serving", address=public, grpc_port=grpc_port, ledger=_shown(settings.ledger_db), resumed_runs=resumed
+            "serving",
+            address=public,
+            grpc_port=grpc_port,
+            ledger=ledger_address(settings.ledger_db),
+            resumed_runs=resumed,
         )
         return await _until_stopped(stop, envoy)
     finally:
+        probes.set_serving(serving=False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
+        probes.stop()
         heart.cancel()
 
 
@@ -242,11 +240,12 @@ def _provider(settings: Settings) -> ModelProvider:
     )
 
 
-async def _start_envoy(settings: Settings, grpc_port: int) -> EnvoyProcess:
+async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) -> EnvoyProcess:
     config = EnvoyConfig(
         TcpAddress(settings.host, settings.port),
         TcpAddress("127.0.0.1", grpc_port),
         max_request_bytes=settings.max_request_bytes,
+        probes=TcpAddress("127.0.0.1", probes.start("127.0.0.1:0")),
     )
     try:
         options = EnvoyOptions(find_envoy(settings.envoy), drain_time_s=max(1.0, settings.shutdown_grace_s))
@@ -291,10 +290,7 @@ async def _shut_down(runtime: Runtime, server: GrpcServer, envoy: EnvoyProcess |
     if stopped:
         _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
     await server.stop(min(LINGER_S, grace_s))
-    try:
-        await runtime.log.stop()
-    except (LedgerUnavailableError, OSError) as error:
-        _log_publishing_failure(error)
+    await runtime.log.stop()
     if envoy is not None:
         await envoy.stop()
     _log.info("stopped")
@@ -304,8 +300,3 @@ async def _beat(runtime: Runtime) -> None:
     while True:
         runtime.state.beat()
         await asyncio.sleep(HEARTBEAT_S)
-
-
-def _shown(ledger: str) -> str:
-    """A ledger address without its password."""
-    return ledger.rsplit("@", maxsplit=1)[-1] if "://" in ledger else ledger

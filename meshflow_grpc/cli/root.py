@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from meshflow_grpc import __version__
-from meshflow_grpc.cli import config, ledger, run, serve
+from meshflow_grpc.cli import audit, config, ledger, ledger_log, run, serve
 
 app = typer.Typer(
     help="Governed runtime for AI agents: every step checked, budgeted, approved and written to a verifiable ledger.",
@@ -20,7 +20,9 @@ app = typer.Typer(
 )
 app.command()(serve.serve)
 app.add_typer(run.app, name="run")
+ledger_log.register(ledger.app)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 
 PREFIX = "MESHFLOW_"
@@ -149,7 +149,7 @@ class Settings(LedgerSettings):
     @property
     def loopback(self) -> bool:
         """Whether only this machine can reach the public port."""
-        return _is_loopback(self.host)
+        return is_loopback(self.host)
 
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
@@ -188,7 +188,7 @@ class Settings(LedgerSettings):
 
     def redacted(self) -> dict[str, str | int | float | bool | None]:
         """Returns every variable with its value; of a secret only whether it is set."""
-        return {variable_of(name): _shown(getattr(self, name)) for name in type(self).model_fields}
+        return {variable_of(name): shown(getattr(self, name)) for name in type(self).model_fields}
 
     @classmethod
     def load(cls, **overrides: object) -> Self:
@@ -249,8 +249,8 @@ def _default(name: str) -> object:
 def _problem_of(detail: dict[str, Any]) -> ConfigProblem:
     variable = variable_of(_name_of(detail))
     what = str(detail["msg"]).removeprefix("Value error, ")
-    shown = "" if variable in _SECRETS else f" (it is {_without_password(str(detail['input']))!r})"
-    return ConfigProblem(variable, what[:1].lower() + what[1:] + shown, f"correct or unset {variable}")
+    was = "" if variable in _SECRETS else f" (it is {without_password(str(detail['input']))!r})"
+    return ConfigProblem(variable, what[:1].lower() + what[1:] + was, f"correct or unset {variable}")
 
 
 def _unknown_variables() -> tuple[ConfigProblem, ...]:
@@ -286,28 +286,3 @@ def _secret_files() -> tuple[dict[str, str], tuple[ConfigProblem, ...]]:
             reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
             problems.append(ConfigProblem(f"{variable}_FILE", f"cannot read {path}: {reason}", "name a readable file"))
     return values, tuple(problems)
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _shown(value: object) -> str | int | float | bool | None:
-    if isinstance(value, SecretStr):
-        return "(set, not shown)"
-    if isinstance(value, str):
-        return _without_password(value)
-    return value if isinstance(value, bool | int | float) or value is None else str(value)
-
-
-def _without_password(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    if not separator or not at:
-        return text
-    return f"{scheme}://{credentials.partition(':')[0]}:***@{host}"

@@ -39,6 +39,12 @@ def log_keys(settings: Settings) -> LogKeys:
     return LogKeys(settings.log_origin or current.name, tuple(signing), tuple(trusted))
 
 
+def passing_keys() -> LogKeys:
+    """Returns keys that live as long as the process, for a ledger that lives no longer."""
+    key = generate_signing_key("meshflow.local/in-memory", os.urandom)
+    return LogKeys(key.name, (key,))
+
+
 def key_file(ledger_db: str) -> Path | None:
     """Returns where the development key of a ledger is; None when the ledger is not a file."""
     path = ledger_db.removeprefix("sqlite:///")

@@ -75,14 +75,14 @@ class LogPublisher:
         self._task = self._task or asyncio.create_task(self._run(), name="log-publisher")
 
     async def stop(self) -> None:
-        """Ends the background work and publishes what is left. Idempotent; raises as ``publish``."""
+        """Ends the background work and publishes what is left, so that the last head covers all. Idempotent."""
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
         if self._broken is None:
-            await self.publish()
+            await self._reported(self.publish)
 
     async def publish(self) -> StoredHead:
         """Integrates every entry that is durable now, signs the head over them, and returns it.

@@ -89,7 +89,7 @@ def nodes_to_check(old_size: int, size: int) -> tuple[NodeId, ...]:
     return nodes_of(consistency_ranges(old_size, size)) if old_size <= size else ()
 
 
-def stored_root(size: int, nodes: Mapping[tuple[int, int], bytes]) -> bytes:
+def stored_root(size: int, nodes: Mapping[NodeId, bytes]) -> bytes:
     """Returns the root of a stored tree at a size from its frontier; raises LogInconsistentError when a node is missing."""
     try:
         return fold([nodes[node] for node in frontier_nodes(size)])

@@ -34,7 +34,10 @@ class HeadClaim(NamedTuple):
 
 
 class LogVerifier:
-    """Verifies entries as they come, by seq. For each page: ``wanted_leaves``, ``add``, ``compare``; then ``finish_entries``; ``finish`` gives the result."""
+    """Verifies entries as they come, by seq.
+
+    Call ``wanted_leaves``, ``add`` and ``compare`` for each page, then ``finish_entries``; ``finish`` gives the result.
+    """
 
     def __init__(self, size: int, heads: Sequence[HeadClaim]) -> None:
         self._size = size

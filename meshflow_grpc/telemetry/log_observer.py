@@ -42,3 +42,7 @@ class LogObserver:
             blocked_by=run.blocked_by,
             entries=run.entries,
         )
+
+    def log_not_published(self, error: Exception) -> None:
+        """The log's head could not be published; it is tried again, unless the ledger turned out to be inconsistent."""
+        _log.error("log_not_published", error=str(error))
