@@ -27,7 +27,7 @@ from meshflow_grpc.commands.stream_run import StreamRunCommand
 from meshflow_grpc.commands.verify_run import VerifyRunCommand
 from meshflow_grpc.commands.wait_run import WaitRunCommand
 from meshflow_grpc.commands.watch_run import WatchRunCommand
-from meshflow_grpc.config.display import ledger_address
+from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.signing import log_keys, passing_keys
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.admission import Admission
@@ -179,7 +179,7 @@ async def serve(settings: Settings) -> int:
     try:
         provider = await asyncio.to_thread(_provider, settings)
         try:
-            anchor = AnchorFile(settings.anchor_file) if settings.anchor_file is not None else None
+            anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
             return await _serve(settings, Outside(storage, provider, log_keys=log_keys(settings), anchor=anchor))
         finally:
             await provider.close()
@@ -194,8 +194,7 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     runtime = assemble(outside, options)
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     server = GrpcServer(runtime.commands, runtime.state, AnonymousAuthenticator(), limits)
-    head = await runtime.log.open()
-    _log.info("log_opened", entries=head.size, keys=[key.vkey for key in outside.log_keys.verifiers])
+    LogObserver().log_opened(await runtime.log.open(), outside.log_keys.verifiers)
     runtime.log.start()
     stop = _stop_requested()
     heart = asyncio.create_task(_beat(runtime))
@@ -210,13 +209,8 @@ async def _serve(settings: Settings, outside: Outside) -> int:
         await server.set_serving(serving=True)
         probes.set_serving(serving=True)
         public = f"http://{settings.host}:{envoy.port}" if envoy else f"{settings.host}:{grpc_port} (gRPC only)"
-        _log.info(
-            "serving",
-            address=public,
-            grpc_port=grpc_port,
-            ledger=ledger_address(settings.ledger_db),
-            resumed_runs=resumed,
-        )
+        ledger = bare_url(settings.ledger_db)
+        _log.info("serving", address=public, grpc_port=grpc_port, ledger=ledger, resumed_runs=resumed)
         return await _until_stopped(stop, envoy)
     finally:
         probes.set_serving(serving=False)

@@ -35,6 +35,6 @@ def without_password(text: str) -> str:
     return f"{scheme}://{credentials.partition(':')[0]}:***@{host}"
 
 
-def ledger_address(ledger: str) -> str:
+def bare_url(ledger: str) -> str:
     """Returns a ledger's address without user and password."""
     return ledger.rsplit("@", maxsplit=1)[-1] if "://" in ledger else ledger

@@ -47,8 +47,8 @@ class StoredHead:
 class RawLog:
     """The log as stored at one moment, whatever tampering left in it.
 
-    ``runs`` are tenant and id of every run that has a row or an entry. ``pages`` are all entries by seq; ``heads`` all heads, oldest
-    first. ``nodes`` reads stored subtrees; ``size`` is how many leaves are stored.
+    ``runs`` are tenant and id of every run that has a row, newest first, and of those that have only entries. ``pages`` are all entries
+    by seq; ``heads`` all heads, oldest first. ``nodes`` reads stored subtrees; ``size`` is how many leaves are stored.
     """
 
     size: int

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.usage import Usage
+    from meshflow_grpc.ledger.note_key import VerifierKey
+    from meshflow_grpc.ports.log import StoredHead
 
 _log = structlog.get_logger(__name__)
 
@@ -46,3 +50,7 @@ class LogObserver:
     def log_not_published(self, error: Exception) -> None:
         """The log's head could not be published; it is tried again, unless the ledger turned out to be inconsistent."""
         _log.error("log_not_published", error=str(error))
+
+    def log_opened(self, head: StoredHead, keys: Sequence[VerifierKey]) -> None:
+        """The log's public keys, to be given to those who verify it."""
+        _log.info("log_opened", entries=head.size, keys=[key.vkey for key in keys])

@@ -247,9 +247,7 @@ def test_a_rolled_back_file_is_found_by_a_kept_head(ledger: tuple[Path, list[Che
 
 
 @pytest.mark.parametrize("table", ["merkle_nodes", "checkpoints"])
-def test_a_changed_tree_or_head_is_found(
-    ledger: tuple[Path, list[Checkpoint]], tmp_path: Path, table: str
-) -> None:
+def test_a_changed_tree_or_head_is_found(ledger: tuple[Path, list[Checkpoint]], tmp_path: Path, table: str) -> None:
     """One byte of a subtree's hash, or of a head's root or note."""
     path, heads = ledger
     chance = random.Random(table)

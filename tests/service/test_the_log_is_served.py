@@ -24,7 +24,7 @@ async def head_of(service: Service) -> Any:
 
 async def finished_run(service: Service, task: str = "t") -> Any:
     """A run that ended."""
-    return (await service.runs.Run(run_pb2.RunRequest(task=task))).run
+    return await service.runs.Run(run_pb2.RunRequest(task=task))
 
 
 async def test_a_head_covers_all_that_was_recorded_before(service: Service) -> None:
@@ -99,7 +99,9 @@ async def test_another_tenants_entry_does_not_exist(service: Service) -> None:
 )
 async def test_bad_requests_name_their_field(service: Service, asked: Any, field: str) -> None:
     """INVALID_ARGUMENT, with the field."""
-    call = service.ledger.GetInclusionProof if "Inclusion" in type(asked).__name__ else service.ledger.GetConsistencyProof
+    call = (
+        service.ledger.GetInclusionProof if "Inclusion" in type(asked).__name__ else service.ledger.GetConsistencyProof
+    )
     failure = await failing(call(asked))
     assert (failure.code, failure.fields) == (grpc.StatusCode.INVALID_ARGUMENT, [field])
 

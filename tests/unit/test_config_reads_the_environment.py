@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from meshflow_grpc.config import (
     source_of,
     variable_of,
 )
+from meshflow_grpc.config.signing import development_verifiers, log_keys
+from tests.fakes.log_keys import KEY, NEW_KEY
 
 
 @pytest.fixture(autouse=True)
@@ -122,6 +125,7 @@ def test_no_provider_is_a_problem_that_names_both_ways_out(monkeypatch: pytest.M
 def test_production_without_authentication_stays_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """Production refuses an address others can reach; development allows it, loudly."""
     monkeypatch.setenv("MESHFLOW_ENV", "Production")
+    monkeypatch.setenv("MESHFLOW_SIGNING_KEY", KEY.skey())
     assert "authentication" in problems_of(host="0.0.0.0")["MESHFLOW_HOST"]
     for host in ("127.0.0.1", "localhost", "::1", "127.8.8.8"):
         assert Settings.load(host=host).log_format == "json"
@@ -129,6 +133,36 @@ def test_production_without_authentication_stays_on_loopback(monkeypatch: pytest
 
     monkeypatch.setenv("MESHFLOW_ENV", "development")
     assert "without authentication" in Settings.load(host="0.0.0.0").warnings()[0]
+
+
+def test_production_signs_with_a_key_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without one it does not start, and it never makes one; a key that is not valid is named without being shown."""
+    monkeypatch.setenv("MESHFLOW_ENV", "production")
+    assert "MESHFLOW_SIGNING_KEY_FILE" in problems_of()["MESHFLOW_SIGNING_KEY"]
+
+    (tmp_path / "key").write_text(f"{KEY.skey()}\n")
+    monkeypatch.setenv("MESHFLOW_SIGNING_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("MESHFLOW_PREVIOUS_SIGNING_KEY", NEW_KEY.verifier.vkey)
+    keys = log_keys(Settings.load())
+    assert (keys.origin, keys.signing[0].key_id, keys.trusted) == (KEY.name, KEY.key_id, (NEW_KEY.verifier,))
+
+    (tmp_path / "key").write_text(KEY.skey()[:-4])
+    with pytest.raises(ConfigurationError) as caught:
+        log_keys(Settings.load())
+    assert KEY.skey()[-30:-4] not in str(caught.value)
+
+
+def test_development_makes_a_key_beside_the_ledger_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same key at the next start, under the name that the log is to have."""
+    monkeypatch.setenv("MESHFLOW_LEDGER_DB", str(tmp_path / "sub" / "ledger.db"))
+    monkeypatch.setenv("MESHFLOW_LOG_ORIGIN", "log.example.org/dev")
+    keys = log_keys(Settings.load())
+    assert keys.origin == keys.signing[0].name == "log.example.org/dev"
+    file = tmp_path / "sub" / "ledger.db.signing-key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert (
+        log_keys(Settings.load()).verifiers == keys.verifiers == development_verifiers(str(tmp_path / "sub/ledger.db"))
+    )
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,7 +151,7 @@ class MemoryStorage:
     async def raw_log(self) -> AsyncIterator[RawLog]:
         """See LogStore."""
         self._check_open()
-        runs = tuple((str(row.tenant_id), run_id) for run_id, row in sorted(self._runs.items()))
+        runs = tuple((str(row.tenant_id), run_id) for run_id, row in sorted(self._runs.items(), reverse=True))
         pages = _pages(tuple(self._in_order))
         yield RawLog(self._edge.size, runs, tuple(self._heads), pages, self.merkle_nodes)
 

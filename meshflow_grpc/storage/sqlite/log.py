@@ -35,7 +35,7 @@ SELECT_ENTRIES_BY_SEQ = RawQuery.of(
     EntryRow._fields, "SELECT {columns} FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"
 )
 # The row of a run says whose it is; of runs without a row the entries do.
-SELECT_RUNS = RawQuery.of(("tenant_id", "run_id"), "SELECT {columns} FROM runs ORDER BY run_id")
+SELECT_RUNS = RawQuery.of(("tenant_id", "run_id"), "SELECT {columns} FROM runs ORDER BY run_id DESC")
 SELECT_RUNS_OF_ENTRIES = RawQuery.of(
     ("tenant_id", "run_id"),
     "SELECT {columns} FROM ledger_entries WHERE run_id NOT IN (SELECT run_id FROM runs) GROUP BY run_id",

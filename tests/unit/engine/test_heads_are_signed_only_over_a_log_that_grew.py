@@ -13,7 +13,7 @@ from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentE
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.ledger.checkpoint import UntrustedCheckpointError, open_checkpoint
 from meshflow_grpc.ledger.log_keys import LogKeys
-from meshflow_grpc.ports.log import LogState
+from meshflow_grpc.ports.log import LogState, StoredHead
 from meshflow_grpc.storage.anchor_file import AnchorFile
 from meshflow_grpc.storage.memory.storage import MemoryStorage
 from meshflow_grpc.storage.sqlite.storage import SqliteStorage
@@ -155,16 +155,28 @@ async def test_another_name_for_the_log_is_refused() -> None:
         await publisher(storage, LogKeys("another.example.org/log", (KEY,))).open()
 
 
+class SignallingStorage(MemoryStorage):
+    """Tells when a head was added."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added = asyncio.Event()
+
+    async def add_head(self, head: StoredHead) -> None:
+        """Adds and tells."""
+        await super().add_head(head)
+        self.added.set()
+
+
 async def test_heads_are_published_without_being_asked_for() -> None:
     """Entries get under a head in the background, and the last ones when it stops."""
-    storage = MemoryStorage()
+    storage = SignallingStorage()
     log = publisher(storage)
     await log.open()
     log.start()
     await whole_run(storage, "run_1")
-    async with asyncio.timeout(10):
-        while (head := await storage.newest_head()) is None or head.size < 5:
-            await asyncio.sleep(0)
+    storage.added.clear()
+    await asyncio.wait_for(storage.added.wait(), 10)
     await whole_run(storage, "run_2")
     await log.stop()
     last = await storage.newest_head()
