@@ -1,9 +1,10 @@
 """Durable appends per second, beside the raw group-commit limit of the same disk in the same session.
 
-    python -m benchmarks.ledger_append [--dir DIR] [--seconds S] [--rounds N]
+    python -m benchmarks.ledger_append [--dir DIR] [--seconds S] [--rounds N] [--log]
 
 Each row interleaves the rounds of both sides and prints medians. ``raw`` inserts rows of the same size into the same table, in
 batches as large as the number of runs, with nothing else to do. ``busy`` keeps the event loop computing all the time.
+``--log`` integrates the entries into the Merkle log and publishes heads meanwhile, as the server does.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from pathlib import Path
 
 import uvloop
 
+from meshflow_grpc.config.signing import passing_keys
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Run, RunStatus
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.storage.sqlite.connection import open_writer
 from meshflow_grpc.storage.sqlite.migrate import migrate
 from meshflow_grpc.storage.sqlite.storage import SqliteStorage
+from meshflow_grpc.system import SystemClock
 
 TIME = "2026-01-02T03:04:05.678Z"
 FACTS = {
@@ -68,9 +72,14 @@ async def spin(until: float) -> None:
         await asyncio.sleep(0)
 
 
-async def appends(folder: Path, runs: int, seconds: float, *, busy: bool) -> tuple[float, float]:
+async def appends(folder: Path, runs: int, seconds: float, *, busy: bool, log: bool) -> tuple[float, float]:
     """Returns durable appends per second and CPU microseconds per append."""
     storage = await SqliteStorage.open(folder / "ledger.db")
+    keys = passing_keys()
+    publisher = LogPublisher(storage, keys, SystemClock())
+    if log:
+        await publisher.open()
+        publisher.start()
     start, cpu = time.perf_counter(), time.process_time()
     until = start + seconds
     async with asyncio.TaskGroup() as group:
@@ -78,7 +87,10 @@ async def appends(folder: Path, runs: int, seconds: float, *, busy: bool) -> tup
         if busy:
             group.create_task(spin(until))
     done = sum(task.result() for task in tasks)
-    elapsed, used = time.perf_counter() - start, time.process_time() - cpu
+    elapsed = time.perf_counter() - start
+    if log:
+        await publisher.stop()
+    used = time.process_time() - cpu
     await storage.close()
     return done / elapsed, used / max(done, 1) * 1e6
 
@@ -113,6 +125,7 @@ def main() -> None:
     parser.add_argument("--dir", type=Path, default=None)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--log", action="store_true")
     options = parser.parse_args()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     print(f"{'runs':>5} {'loop':>5} {'appends/s':>10} {'raw/s':>10} {'ratio':>6} {'cpu us':>7}")
@@ -120,7 +133,7 @@ def main() -> None:
         ours, raw, cpu = [], [], []
         for _ in range(options.rounds):
             with tempfile.TemporaryDirectory(dir=options.dir) as folder:
-                rate, used = uvloop.run(appends(Path(folder), runs, options.seconds, busy=busy))
+                rate, used = uvloop.run(appends(Path(folder), runs, options.seconds, busy=busy, log=options.log))
                 ours.append(rate)
                 cpu.append(used)
                 raw.append(raw_limit(Path(folder), runs, options.seconds / 2))
