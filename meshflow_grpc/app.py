@@ -159,7 +159,12 @@ async def serve(settings: Settings) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken."""
     configure_logging(settings.log_level, settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    storage = await open_storage(settings.ledger_db)
+    storage = await open_storage(
+        settings.ledger_db,
+        pool_min=settings.pg_pool_min,
+        pool_max=settings.pg_pool_max,
+        statement_cache=settings.pg_statement_cache,
+    )
     try:
         provider = await asyncio.to_thread(_provider, settings)
         try:

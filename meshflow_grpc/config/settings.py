@@ -28,8 +28,6 @@ NOT_ENFORCED = (
     "MESHFLOW_ENGINE",
     "MESHFLOW_METRICS_PORT",
     "MESHFLOW_PAYLOAD_KEY",
-    "MESHFLOW_PG_POOL_MAX",
-    "MESHFLOW_PG_POOL_MIN",
     "MESHFLOW_ZT_REGULATION",
     "MESHFLOW_ZT_TIER",
 )
@@ -53,14 +51,22 @@ class LedgerSettings(BaseSettings):
     data_dir: Path = Field(default=Path(), description="Directory of the files the server keeps.")
     ledger_db: str = Field(
         default_factory=lambda data: str(data.get("data_dir", Path()) / "meshflow_runs.db"),
-        description="Ledger: path of a SQLite file, or a `postgresql://` URL where the server supports it.",
+        description="Ledger: path of a SQLite file, or a `postgresql://` URL.",
         json_schema_extra={"default": "`meshflow_runs.db` in the data directory"},
         repr=False,
     )
 
+    pg_pool_min: int = Field(default=2, ge=1, le=1000, description="Least connections that read from PostgreSQL.")
+    pg_pool_max: int = Field(default=10, ge=1, le=1000, description="Most connections that read from PostgreSQL.")
+    pg_statement_cache: int = Field(
+        default=100, ge=0, description="Prepared statements a PostgreSQL connection keeps; `0` behind a pooler."
+    )
+
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together."""
-        return ()
+        if self.pg_pool_min <= self.pg_pool_max:
+            return ()
+        return (ConfigProblem("MESHFLOW_PG_POOL_MIN", "more than MESHFLOW_PG_POOL_MAX", "lower it or raise the other"),)
 
 
 class Settings(LedgerSettings):
@@ -135,7 +141,7 @@ class Settings(LedgerSettings):
 
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
-        found = []
+        found = [*super().problems()]
         if not self.mock and self.anthropic_api_key is None:
             found.append(
                 ConfigProblem(
