@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,6 +34,7 @@ from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
 from meshflow_grpc.engine.log_publisher import LogPublisher
+from meshflow_grpc.engine.model_check import model_check
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
@@ -47,26 +47,26 @@ from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ledger.log_keys import LogKeys
-from meshflow_grpc.ports.provider import ProviderError
 from meshflow_grpc.providers.mock import MockProvider
+from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
+from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.anchor_file import AnchorFile
 from meshflow_grpc.storage.factory import open_storage
-from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
+from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter, stop_requested
 from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.telemetry.logging import configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from meshflow_grpc.config import Settings
     from meshflow_grpc.kernel.ports import Jitter, Scanner
     from meshflow_grpc.ports.anchor import HeadAnchor
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
 _log = structlog.get_logger(__name__)
 
@@ -134,7 +134,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         revoked_agents=options.revoked_agents,
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock)
-    check_model = _model_check(outside.provider)
+    check_model = model_check(outside.provider)
     admission = Admission(options.default_policy, allow_inline=options.allow_inline_workflows, check_model=check_model)
     resumption = Resumption(storage, tools, admission)
     parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer)
@@ -159,23 +159,16 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     return Runtime(storage, engine, hub, state, commands, log)
 
 
-def _model_check(provider: ModelProvider) -> Callable[[str], None]:
-    """Raises ValueError for a model without a price: its budget could not be held."""
-
-    def check(model: str) -> None:
-        try:
-            provider.price(model or provider.default_model)
-        except ProviderError as error:
-            raise ValueError(error.message) from error
-
-    return check
-
-
 async def serve(settings: Settings) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken."""
     configure_logging(settings.log_level, settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    storage = await open_storage(settings.ledger_db)
+    storage = await open_storage(
+        settings.ledger_db,
+        pool_min=settings.pg_pool_min,
+        pool_max=settings.pg_pool_max,
+        statement_cache=settings.pg_statement_cache,
+    )
     try:
         provider = await asyncio.to_thread(_provider, settings)
         try:
@@ -193,10 +186,10 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     )
     runtime = assemble(outside, options)
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
-    server = GrpcServer(runtime.commands, runtime.state, AnonymousAuthenticator(), limits)
+    server = GrpcServer(runtime.commands, runtime.state, await asyncio.to_thread(_authenticator, settings), limits)
     LogObserver().log_opened(await runtime.log.open(), outside.log_keys.verifiers)
     runtime.log.start()
-    stop = _stop_requested()
+    stop = stop_requested()
     heart = asyncio.create_task(_beat(runtime))
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
@@ -234,6 +227,16 @@ def _provider(settings: Settings) -> ModelProvider:
     )
 
 
+def _authenticator(settings: Settings) -> Authenticator:
+    """Raises ValueError for a key file that cannot be used."""
+    if settings.api_keys_file is not None and settings.auth == "api_key":
+        return ApiKeyAuthenticator(parse_api_keys(settings.api_keys_file.read_text()))
+    if settings.jwt_jwks_file is not None and settings.auth == "jwt":
+        rules = JwtRules(settings.jwt_audience or "", settings.jwt_issuer or "")
+        return JwtAuthenticator(settings.jwt_jwks_file.read_text(), rules)
+    return AnonymousAuthenticator()
+
+
 async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) -> EnvoyProcess:
     config = EnvoyConfig(
         TcpAddress(settings.host, settings.port),
@@ -246,14 +249,6 @@ async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) 
         return await EnvoyProcess.start(options, config, lambda line: _log.warning("envoy", line=line))
     except (EnvoyStartError, EnvoyNotFoundError) as error:
         raise OSError(str(error)) from error
-
-
-def _stop_requested() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
 
 
 async def _until_stopped(stop: asyncio.Event, envoy: EnvoyProcess | None) -> int:

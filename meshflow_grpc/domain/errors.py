@@ -181,6 +181,12 @@ class LogInconsistentError(LedgerUnavailableError):
     """What is stored cannot be the log that was signed: entries, subtrees or heads were removed, changed or rolled back."""
 
 
+class DeadlineExceededError(MeshflowError):
+    """The caller's deadline passed before there was an answer."""
+
+    reason = ErrorReason.DEADLINE_EXCEEDED
+
+
 class EntryAlreadyRecordedError(MeshflowError):
     """An entry with the same (run_id, step_id, attempt, kind) exists; appends are idempotent, never replacements."""
 
