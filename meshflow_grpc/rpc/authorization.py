@@ -26,6 +26,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.RestService/WatchRunEvents": VIEWER,
     "/meshflow.v1.LedgerService/ListEntries": VIEWER,
     "/meshflow.v1.LedgerService/VerifyRun": VIEWER,
+    "/meshflow.v1.LedgerService/GetTreeHead": VIEWER,
+    "/meshflow.v1.LedgerService/GetInclusionProof": VIEWER,
+    "/meshflow.v1.LedgerService/GetConsistencyProof": VIEWER,
 }
 
 
