@@ -198,7 +198,8 @@ def _trusted(trust: Path | None, db: str | None) -> tuple[VerifierKey, ...]:
     from meshflow_grpc.ledger.note_key import parse_vkeys
 
     if trust is None:
-        return development_verifiers(load_ledger_settings(ledger_db=db).ledger_db)
+        settings = load_ledger_settings(ledger_db=db)
+        return development_verifiers(settings.ledger_db, settings.data_dir)
     keys = parse_vkeys(trust.read_text(encoding="utf-8"))
     if not keys:
         raise typer.BadParameter(f"{trust} holds no key", param_hint="--trust")

@@ -26,7 +26,7 @@ def log_keys(settings: Settings) -> LogKeys:
     gets a key that lives as long as it does.
     """
     if settings.signing_key is None:
-        current = _development_key(key_file(settings.ledger_db), settings.log_origin)
+        current = _development_key(key_file(settings.ledger_db, settings.data_dir), settings.log_origin)
     else:
         current = _loaded("MESHFLOW_SIGNING_KEY", settings.signing_key.get_secret_value())
     signing, trusted = [current], []
@@ -45,18 +45,20 @@ def passing_keys() -> LogKeys:
     return LogKeys(key.name, (key,))
 
 
-def key_file(ledger_db: str) -> Path | None:
-    """Returns where the development key of a ledger is; None when the ledger is not a file."""
+def key_file(ledger_db: str, data_dir: Path) -> Path | None:
+    """Returns where a ledger's development key is: beside its file, or in the data directory; None for a ledger in memory."""
     path = ledger_db.removeprefix("sqlite:///")
-    if path == "memory:" or "://" in path:
+    if path == "memory:":
         return None
+    if "://" in path:
+        return data_dir / f"meshflow{KEY_FILE_SUFFIX}"
     ledger = Path(path).expanduser()
     return ledger.with_name(ledger.name + KEY_FILE_SUFFIX)
 
 
-def development_verifiers(ledger_db: str) -> tuple[VerifierKey, ...]:
-    """Returns the public half of the development key beside a ledger; none when there is no such file that can be read."""
-    path = key_file(ledger_db)
+def development_verifiers(ledger_db: str, data_dir: Path) -> tuple[VerifierKey, ...]:
+    """Returns the public half of a ledger's development key; none when there is no such file that can be read."""
+    path = key_file(ledger_db, data_dir)
     try:
         text = path.read_text(encoding="utf-8") if path is not None else None
     except (OSError, UnicodeDecodeError):

@@ -172,7 +172,9 @@ def test_development_makes_a_key_beside_the_ledger_once(tmp_path: Path, monkeypa
     file = tmp_path / "sub" / "ledger.db.signing-key"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert (
-        log_keys(Settings.load()).verifiers == keys.verifiers == development_verifiers(str(tmp_path / "sub/ledger.db"))
+        log_keys(Settings.load()).verifiers
+        == keys.verifiers
+        == development_verifiers(str(tmp_path / "sub/ledger.db"), tmp_path)
     )
 
 

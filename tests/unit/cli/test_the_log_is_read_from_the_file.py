@@ -132,7 +132,9 @@ def test_an_exported_bundle_is_verified_without_the_ledger(ledger: Path, meshflo
 
 
 def test_the_key_of_a_ledger_lies_beside_it() -> None:
-    """For a path and for its URL; a ledger that is no file has none."""
-    assert key_file("a/ledger.db") == key_file("sqlite:///a/ledger.db") == Path("a/ledger.db.signing-key")
-    assert key_file("memory:") is None
-    assert key_file("postgresql://db/ledger") is None
+    """For a path and for its URL; that of a database lies in the data directory, a ledger in memory has none."""
+    data = Path("data")
+    for ledger in ("a/ledger.db", "sqlite:///a/ledger.db"):
+        assert key_file(ledger, data) == Path("a/ledger.db.signing-key")
+    assert key_file("postgresql://db/ledger", data) == Path("data/meshflow.signing-key")
+    assert key_file("memory:", data) is None
