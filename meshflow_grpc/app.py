@@ -42,6 +42,8 @@ from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ports.provider import ProviderError
 from meshflow_grpc.providers.mock import MockProvider
+from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
+from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
 _log = structlog.get_logger(__name__)
 
@@ -159,7 +162,12 @@ async def serve(settings: Settings) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken."""
     configure_logging(settings.log_level, settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    storage = await open_storage(settings.ledger_db)
+    storage = await open_storage(
+        settings.ledger_db,
+        pool_min=settings.pg_pool_min,
+        pool_max=settings.pg_pool_max,
+        statement_cache=settings.pg_statement_cache,
+    )
     try:
         provider = await asyncio.to_thread(_provider, settings)
         try:
@@ -176,7 +184,7 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     )
     runtime = assemble(outside, options)
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
-    server = GrpcServer(runtime.commands, runtime.state, AnonymousAuthenticator(), limits)
+    server = GrpcServer(runtime.commands, runtime.state, await asyncio.to_thread(_authenticator, settings), limits)
     stop = _stop_requested()
     heart = asyncio.create_task(_beat(runtime))
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
@@ -214,6 +222,16 @@ def _provider(settings: Settings) -> ModelProvider:
         default_model=settings.model,
         prices=parse_prices(settings.model_prices or ""),
     )
+
+
+def _authenticator(settings: Settings) -> Authenticator:
+    """Raises ValueError for a key file that cannot be used."""
+    if settings.api_keys_file is not None and settings.auth == "api_key":
+        return ApiKeyAuthenticator(parse_api_keys(settings.api_keys_file.read_text()))
+    if settings.jwt_jwks_file is not None and settings.auth == "jwt":
+        rules = JwtRules(settings.jwt_audience or "", settings.jwt_issuer or "")
+        return JwtAuthenticator(settings.jwt_jwks_file.read_text(), rules)
+    return AnonymousAuthenticator()
 
 
 async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) -> EnvoyProcess:
