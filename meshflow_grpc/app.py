@@ -16,7 +16,10 @@ from meshflow_grpc.commands.cancel_run import CancelRunCommand
 from meshflow_grpc.commands.catalog import Commands
 from meshflow_grpc.commands.check_run import CheckRunCommand
 from meshflow_grpc.commands.create_run import CreateRunCommand
+from meshflow_grpc.commands.decide_approval import DecideApprovalCommand
+from meshflow_grpc.commands.get_approval import GetApprovalCommand
 from meshflow_grpc.commands.get_run import GetRunCommand
+from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
 from meshflow_grpc.commands.run import RunCommand
@@ -29,6 +32,7 @@ from meshflow_grpc.engine.admission import Admission
 from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
+from meshflow_grpc.engine.gates import Gates
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
@@ -41,6 +45,7 @@ from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ports.provider import ProviderError
+from meshflow_grpc.providers.approval_webhook import ApprovalWebhook
 from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
@@ -49,6 +54,7 @@ from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
+from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.telemetry.logging import configure_logging
 
@@ -58,6 +64,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.config import Settings
     from meshflow_grpc.kernel.ports import Jitter, Scanner
     from meshflow_grpc.ports.clock import Clock, IdSource
+    from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
@@ -84,6 +91,7 @@ class RuntimeOptions:
     max_in_flight: int = 1024
     step_rate_per_s: float = STEP_RATE_PER_S
     revoked_agents: frozenset[str] = frozenset()
+    allow_webhooks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +104,7 @@ class Outside:
     ids: IdSource = field(default_factory=Uuid7Ids)
     scanner: Scanner = field(default_factory=TextScanner)
     jitter: Jitter = jitter
+    notifier: ApprovalNotifier = field(default_factory=LogNotifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +116,7 @@ class Runtime:
     hub: EventHub
     state: ServerState
     commands: Commands
+    gates: Gates
 
 
 def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
@@ -126,24 +136,33 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock)
     check_model = _model_check(outside.provider)
-    admission = Admission(options.default_policy, allow_inline=options.allow_inline_workflows, check_model=check_model)
+    admission = Admission(
+        options.default_policy,
+        allow_inline=options.allow_inline_workflows,
+        check_model=check_model,
+        allow_webhooks=options.allow_webhooks,
+    )
     resumption = Resumption(storage, tools, admission)
-    parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer)
+    parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer, outside.notifier)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
+    gates = Gates(storage, recorder, engine, outside.clock, state)
     commands = Commands(
-        run=RunCommand(engine),
+        run=RunCommand(engine, gates),
         stream_run=StreamRunCommand(engine, hub, storage),
-        create_run=CreateRunCommand(engine),
-        get_run=GetRunCommand(storage),
+        create_run=CreateRunCommand(engine, gates),
+        get_run=GetRunCommand(storage, gates),
         list_runs=ListRunsCommand(storage),
-        wait_run=WaitRunCommand(engine, storage),
+        wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
-        cancel_run=CancelRunCommand(engine, storage),
+        cancel_run=CancelRunCommand(engine, storage, gates),
         check_run=CheckRunCommand(engine, Preflight(ports)),
         list_entries=ListEntriesCommand(storage),
         verify_run=VerifyRunCommand(storage),
+        list_approvals=ListApprovalsCommand(storage, gates),
+        get_approval=GetApprovalCommand(gates),
+        decide_approval=DecideApprovalCommand(gates),
     )
-    return Runtime(storage, engine, hub, state, commands)
+    return Runtime(storage, engine, hub, state, commands, gates)
 
 
 def _model_check(provider: ModelProvider) -> Callable[[str], None]:
@@ -171,7 +190,14 @@ async def serve(settings: Settings) -> int:
     try:
         provider = await asyncio.to_thread(_provider, settings)
         try:
-            return await _serve(settings, Outside(storage, provider))
+            secret = settings.webhook_secret
+            if secret is None:
+                return await _serve(settings, Outside(storage, provider))
+            webhook = ApprovalWebhook(secret.get_secret_value(), trust_all=settings.env == "development")
+            try:
+                return await _serve(settings, Outside(storage, provider, notifier=webhook))
+            finally:
+                await webhook.close()
         finally:
             await provider.close()
     finally:
@@ -180,7 +206,9 @@ async def serve(settings: Settings) -> int:
 
 async def _serve(settings: Settings, outside: Outside) -> int:
     options = RuntimeOptions(
-        allow_inline_workflows=settings.allow_inline_workflows, max_in_flight=settings.max_in_flight_runs
+        allow_inline_workflows=settings.allow_inline_workflows,
+        max_in_flight=settings.max_in_flight_runs,
+        allow_webhooks=settings.webhook_secret is not None,
     )
     runtime = assemble(outside, options)
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
@@ -190,10 +218,11 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
     probes = ProbeServer(runtime.state, READINESS_NAMES)
-    envoy = None
+    envoy = sweep = None
     try:
         envoy = await _start_envoy(settings, grpc_port, probes) if settings.use_envoy else None
         resumed = await runtime.engine.recover()
+        sweep = asyncio.create_task(runtime.gates.keep_expiring())
         runtime.state.ready = True
         await server.set_serving(serving=True)
         probes.set_serving(serving=True)
@@ -207,6 +236,8 @@ async def _serve(settings: Settings, outside: Outside) -> int:
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
         probes.stop()
         heart.cancel()
+        if sweep is not None:
+            sweep.cancel()
 
 
 def _provider(settings: Settings) -> ModelProvider:

@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from meshflow_grpc.commands.cancel_run import CancelRunCommand
     from meshflow_grpc.commands.check_run import CheckRunCommand
     from meshflow_grpc.commands.create_run import CreateRunCommand
+    from meshflow_grpc.commands.decide_approval import DecideApprovalCommand
+    from meshflow_grpc.commands.get_approval import GetApprovalCommand
     from meshflow_grpc.commands.get_run import GetRunCommand
+    from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
     from meshflow_grpc.commands.list_entries import ListEntriesCommand
     from meshflow_grpc.commands.list_runs import ListRunsCommand
     from meshflow_grpc.commands.run import RunCommand
@@ -34,3 +37,6 @@ class Commands:
     check_run: CheckRunCommand
     list_entries: ListEntriesCommand
     verify_run: VerifyRunCommand
+    list_approvals: ListApprovalsCommand
+    get_approval: GetApprovalCommand
+    decide_approval: DecideApprovalCommand

@@ -10,13 +10,15 @@ from meshflow_grpc.domain.run import CancelReason, OnDisconnect
 if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, Run, RunRequest
     from meshflow_grpc.engine.engine import Engine
+    from meshflow_grpc.engine.gates import Gates
 
 
 class RunCommand:
     """Executes a run for a caller who waits for it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, gates: Gates) -> None:
         self._engine = engine
+        self._gates = gates
 
     async def execute(self, principal: Principal, request: RunRequest, *, deadline_s: float | None = None) -> Run:
         """Returns the run when it has ended or waits for a human.
@@ -28,7 +30,7 @@ class RunCommand:
         deadline = None if deadline_s is None else loop.time() + deadline_s
         active = self._engine.start(admitted, self._engine.new_run_id())
         try:
-            return await asyncio.shield(active.done)
+            return await self._gates.with_pending(await asyncio.shield(active.done))
         except asyncio.CancelledError:
             if request.on_disconnect is OnDisconnect.CANCEL:
                 active.cancel(gone_because(deadline, loop.time()))

@@ -32,7 +32,7 @@ NOT_ENFORCED = (
 )
 SIDECAR_GRPC_PORT = 50051
 S = TypeVar("S", bound="LedgerSettings")
-_SECRETS = {"ANTHROPIC_API_KEY": "anthropic_api_key"}
+_SECRETS = {"ANTHROPIC_API_KEY": "anthropic_api_key", "MESHFLOW_WEBHOOK_SECRET": "webhook_secret"}
 
 
 class Settings(AuthSettings):
@@ -63,6 +63,9 @@ class Settings(AuthSettings):
     model: str | None = Field(default=None, description="Model for agents that name none.")
     model_prices: str | None = Field(
         default=None, description="Prices of models that the price data lacks; a JSON object, see providers.md."
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, min_length=16, description="Key that signs approval webhooks (HMAC-SHA256). Secret."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level logged.")
     log_format: Literal["json", "console"] = Field(

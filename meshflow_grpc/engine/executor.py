@@ -12,6 +12,7 @@ from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE
+from meshflow_grpc.engine.approvals import paused_draft, pending_of
 from meshflow_grpc.engine.prompt import node_input_json, node_prompt
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.kernel.decision import Verdict
@@ -24,8 +25,9 @@ from meshflow_grpc.workflow.condition import ConditionError, condition_variables
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from meshflow_grpc.domain.approval import GrantedApproval
     from meshflow_grpc.domain.json_value import JsonValue
-    from meshflow_grpc.domain.run import CancelReason, Run
+    from meshflow_grpc.domain.run import CancelReason, PendingApproval, Run
     from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.engine.event_hub import EventHub
     from meshflow_grpc.engine.recorder import PublishingRecorder
@@ -37,7 +39,6 @@ if TYPE_CHECKING:
 
 _ENDS = {
     Verdict.DENIED: RunStatus.BLOCKED,
-    Verdict.PAUSED: RunStatus.BLOCKED,
     Verdict.FAILED: RunStatus.FAILED,
     Verdict.CANCELLED: RunStatus.CANCELLED,
 }
@@ -54,6 +55,8 @@ class RunProgress:
     steps: int = 0
     epoch: int = 1
     last_output: str = ""
+    waiting: dict[NodeRun, PendingApproval] = field(default_factory=dict)
+    granted: dict[NodeRun, GrantedApproval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class _Ended(Exception):  # noqa: N818 - control flow inside this file, not an e
 
 
 class RunExecutor:
-    """One run. ``drive`` returns it when it has ended."""
+    """One run. ``drive`` returns it when it has ended or waits for a human."""
 
     def __init__(
         self,
@@ -113,7 +116,7 @@ class RunExecutor:
         self._interrupt(RunOutcome(RunStatus.BLOCKED, blocked_by="budget_check", reason=text))
 
     async def drive(self) -> Run:
-        """Takes steps until the run ends; records the end; returns the run. Raises LedgerUnavailableError."""
+        """Takes steps until the run ends or only humans can go on; records that; returns the run. Raises LedgerUnavailableError."""
         self._driver = cast("asyncio.Task[Run]", asyncio.current_task())
         loop = asyncio.get_running_loop()
         left = max(0.0, self._context.deadline - self._tools.clock.monotonic())
@@ -121,7 +124,7 @@ class RunExecutor:
         try:
             if self._stop is None:
                 await self._take_steps()
-            outcome = self._stop or self._completed()
+            outcome = self._stop or self._outcome()
         except _Ended as end:
             outcome = end.outcome
         except asyncio.CancelledError:
@@ -132,10 +135,12 @@ class RunExecutor:
         finally:
             timer.cancel()
         self._finishing = True
+        if outcome is None:
+            return await uninterrupted(self._pause())
         return await uninterrupted(self._finish(outcome))
 
     async def _take_steps(self) -> None:
-        ready = list(frontier.ready(self._progress.graph))
+        ready = [a for a in frontier.ready(self._progress.graph) if a.run not in self._progress.waiting]
         while ready:
             if len(ready) == 1:
                 activation = ready[0]
@@ -174,6 +179,7 @@ class RunExecutor:
             labels=labels,
             iteration=activation.iteration,
             epoch=progress.epoch,
+            granted=progress.granted.get(activation.run),
         )
         if self._tools.hub.wants_live(self._run.run_id):
             self._tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
@@ -200,6 +206,9 @@ class RunExecutor:
         """Takes in how a step ended; returns what is ready because of it."""
         progress = self._progress
         progress.usage += outcome.usage
+        if outcome.verdict is Verdict.PAUSED:
+            progress.waiting[activation.run] = pending_of(outcome.entry)
+            return ()
         if outcome.verdict is not Verdict.COMMITTED:
             status = _ENDS[outcome.verdict]
             blocked_by = outcome.blocked_by if status is RunStatus.BLOCKED else None
@@ -235,6 +244,10 @@ class RunExecutor:
             )
         await uninterrupted(self._tools.recorder.append(self._run.run_id, drafts))
 
+    def _outcome(self) -> RunOutcome | None:
+        """How the run ended; None when it waits for a human."""
+        return None if self._progress.waiting else self._completed()
+
     def _completed(self) -> RunOutcome:
         progress = self._progress
         ends = frontier.results(progress.graph)
@@ -243,6 +256,21 @@ class RunExecutor:
         document = {run.node_id: progress.outputs[run] for run in ends}
         return RunOutcome(
             RunStatus.COMPLETED, json.dumps(document, ensure_ascii=False) if document else progress.last_output
+        )
+
+    async def _pause(self) -> Run:
+        run, progress = self._run, self._progress
+        waiting = tuple(progress.waiting.values())
+        draft = paused_draft(run, waiting, progress.epoch, self._tools.clock.now())
+        (entry,) = await self._tools.recorder.append(run.run_id, (draft,), RunChange(status=RunStatus.PAUSED))
+        return replace(
+            run,
+            status=RunStatus.PAUSED,
+            usage=progress.usage,
+            entries=entry.sequence,
+            head_hash=entry.hash,
+            update_time=entry.time,
+            pending_approval=waiting[0],
         )
 
     async def _finish(self, outcome: RunOutcome) -> Run:
@@ -272,13 +300,20 @@ def settle(
     progress.outputs[run] = progress.last_output = output
     progress.labels[run] = labels
     if not workflow.graph.conditional_targets(run.node_id):
-        return frontier.complete(progress.graph, run)
+        return _forget_superseded(progress, frontier.complete(progress.graph, run))
     variables = condition_variables(state={}, output=output, structured=_structured(output), iteration=run.iteration)
     try:
         truths = workflow.conditions.evaluate(run.node_id, variables)
     except ConditionError as error:
         raise _Ended(RunOutcome(RunStatus.FAILED, progress.last_output, None, str(error))) from error
-    return frontier.complete(progress.graph, run, truths)
+    return _forget_superseded(progress, frontier.complete(progress.graph, run, truths))
+
+
+def _forget_superseded(progress: RunProgress, transition: frontier.Transition) -> frontier.Transition:
+    """A step that waits for a human in a loop's body is void once the loop goes round."""
+    for run in transition.superseded:
+        progress.waiting.pop(run, None)
+    return transition
 
 
 def _structured(output: str) -> dict[str, JsonValue] | None:

@@ -1,0 +1,3 @@
+"""MUST of Storage.paused_runs."""
+
+from __future__ import annotations
