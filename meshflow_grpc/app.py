@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,23 +43,21 @@ from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
-from meshflow_grpc.ports.provider import ProviderError
-from meshflow_grpc.providers.approval_webhook import ApprovalWebhook
+from meshflow_grpc.providers.approval_webhook import approval_notifier
 from meshflow_grpc.providers.mock import MockProvider
+from meshflow_grpc.providers.model_check import model_check
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.factory import open_storage
-from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
+from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter, shown_ledger, stop_requested
 from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.telemetry.logging import configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from meshflow_grpc.config import Settings
     from meshflow_grpc.kernel.ports import Jitter, Scanner
     from meshflow_grpc.ports.clock import Clock, IdSource
@@ -135,7 +132,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         revoked_agents=options.revoked_agents,
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock)
-    check_model = _model_check(outside.provider)
+    check_model = model_check(outside.provider)
     admission = Admission(
         options.default_policy,
         allow_inline=options.allow_inline_workflows,
@@ -165,18 +162,6 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     return Runtime(storage, engine, hub, state, commands, gates)
 
 
-def _model_check(provider: ModelProvider) -> Callable[[str], None]:
-    """Raises ValueError for a model without a price: its budget could not be held."""
-
-    def check(model: str) -> None:
-        try:
-            provider.price(model or provider.default_model)
-        except ProviderError as error:
-            raise ValueError(error.message) from error
-
-    return check
-
-
 async def serve(settings: Settings) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken."""
     configure_logging(settings.log_level, settings.log_format)
@@ -190,14 +175,10 @@ async def serve(settings: Settings) -> int:
     try:
         provider = await asyncio.to_thread(_provider, settings)
         try:
-            secret = settings.webhook_secret
-            if secret is None:
-                return await _serve(settings, Outside(storage, provider))
-            webhook = ApprovalWebhook(secret.get_secret_value(), trust_all=settings.env == "development")
-            try:
-                return await _serve(settings, Outside(storage, provider, notifier=webhook))
-            finally:
-                await webhook.close()
+            secret, in_trials = settings.webhook_secret, settings.env == "development"
+            key = secret.get_secret_value() if secret else None
+            async with approval_notifier(key, LogNotifier(), trust_all=in_trials) as notifier:
+                return await _serve(settings, Outside(storage, provider, notifier=notifier))
         finally:
             await provider.close()
     finally:
@@ -213,8 +194,8 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     runtime = assemble(outside, options)
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     server = GrpcServer(runtime.commands, runtime.state, await asyncio.to_thread(_authenticator, settings), limits)
-    stop = _stop_requested()
-    heart = asyncio.create_task(_beat(runtime))
+    stop = stop_requested()
+    heart = asyncio.create_task(runtime.state.keep_beating(HEARTBEAT_S))
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
     probes = ProbeServer(runtime.state, READINESS_NAMES)
@@ -228,7 +209,11 @@ async def _serve(settings: Settings, outside: Outside) -> int:
         probes.set_serving(serving=True)
         public = f"http://{settings.host}:{envoy.port}" if envoy else f"{settings.host}:{grpc_port} (gRPC only)"
         _log.info(
-            "serving", address=public, grpc_port=grpc_port, ledger=_shown(settings.ledger_db), resumed_runs=resumed
+            "serving",
+            address=public,
+            grpc_port=grpc_port,
+            ledger=shown_ledger(settings.ledger_db),
+            resumed_runs=resumed,
         )
         return await _until_stopped(stop, envoy)
     finally:
@@ -279,14 +264,6 @@ async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) 
         raise OSError(str(error)) from error
 
 
-def _stop_requested() -> asyncio.Event:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
 async def _until_stopped(stop: asyncio.Event, envoy: EnvoyProcess | None) -> int:
     """Waits for a signal (0) or for Envoy's end (1)."""
     waiting = asyncio.create_task(stop.wait())
@@ -318,14 +295,3 @@ async def _shut_down(runtime: Runtime, server: GrpcServer, envoy: EnvoyProcess |
     if envoy is not None:
         await envoy.stop()
     _log.info("stopped")
-
-
-async def _beat(runtime: Runtime) -> None:
-    while True:
-        runtime.state.beat()
-        await asyncio.sleep(HEARTBEAT_S)
-
-
-def _shown(ledger: str) -> str:
-    """A ledger address without its password."""
-    return ledger.rsplit("@", maxsplit=1)[-1] if "://" in ledger else ledger

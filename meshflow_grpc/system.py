@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
+import signal
 import time
 from datetime import UTC, datetime
 
@@ -51,3 +53,17 @@ class Uuid7Ids:
 def jitter() -> float:
     """A number in [0, 1) for back-off; not a secret."""
     return random.random()  # noqa: S311 - spreads retries, protects nothing
+
+
+def stop_requested() -> asyncio.Event:
+    """Set once SIGTERM or SIGINT comes."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def shown_ledger(ledger: str) -> str:
+    """A ledger address without its password."""
+    return ledger.rsplit("@", maxsplit=1)[-1] if "://" in ledger else ledger

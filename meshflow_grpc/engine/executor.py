@@ -4,59 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
-from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.approvals import paused_draft, pending_of
 from meshflow_grpc.engine.prompt import node_input_json, node_prompt
+from meshflow_grpc.engine.run_progress import RunEnded, settle
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.kernel.decision import Verdict
 from meshflow_grpc.kernel.state import Step
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.workflow import frontier
-from meshflow_grpc.workflow.condition import ConditionError, condition_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from meshflow_grpc.domain.approval import GrantedApproval
     from meshflow_grpc.domain.json_value import JsonValue
-    from meshflow_grpc.domain.run import CancelReason, PendingApproval, Run
-    from meshflow_grpc.domain.usage import Usage
+    from meshflow_grpc.domain.run import CancelReason, Run
     from meshflow_grpc.engine.event_hub import EventHub
     from meshflow_grpc.engine.recorder import PublishingRecorder
+    from meshflow_grpc.engine.run_progress import RunProgress
     from meshflow_grpc.kernel.kernel import Kernel
     from meshflow_grpc.kernel.state import RunContext, StageDecision, StepOutcome
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
-    from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation, NodeRun, Progress
+    from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation
 
 _ENDS = {
     Verdict.DENIED: RunStatus.BLOCKED,
     Verdict.FAILED: RunStatus.FAILED,
     Verdict.CANCELLED: RunStatus.CANCELLED,
 }
-
-
-@dataclass(slots=True)
-class RunProgress:
-    """What happened in a run so far; rebuilt from the ledger on resume."""
-
-    graph: Progress
-    outputs: dict[NodeRun, str] = field(default_factory=dict)
-    labels: dict[NodeRun, frozenset[str]] = field(default_factory=dict)
-    usage: Usage = ZERO_USAGE
-    steps: int = 0
-    epoch: int = 1
-    last_output: str = ""
-    waiting: dict[NodeRun, PendingApproval] = field(default_factory=dict)
-    granted: dict[NodeRun, GrantedApproval] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +50,6 @@ class RunTools:
     recorder: PublishingRecorder
     hub: EventHub
     clock: Clock
-
-
-class _Ended(Exception):  # noqa: N818 - control flow inside this file, not an error
-    """The run ends now with this outcome."""
-
-    def __init__(self, outcome: RunOutcome) -> None:
-        super().__init__(outcome.status.value)
-        self.outcome = outcome
 
 
 class RunExecutor:
@@ -125,7 +100,7 @@ class RunExecutor:
             if self._stop is None:
                 await self._take_steps()
             outcome = self._stop or self._outcome()
-        except _Ended as end:
+        except RunEnded as end:
             outcome = end.outcome
         except asyncio.CancelledError:
             if self._stop is None:
@@ -212,7 +187,7 @@ class RunExecutor:
         if outcome.verdict is not Verdict.COMMITTED:
             status = _ENDS[outcome.verdict]
             blocked_by = outcome.blocked_by if status is RunStatus.BLOCKED else None
-            raise _Ended(RunOutcome(status, progress.last_output, blocked_by, outcome.reason))
+            raise RunEnded(RunOutcome(status, progress.last_output, blocked_by, outcome.reason))
         transition = settle(self._workflow, progress, activation.run, outcome.output, outcome.labels)
         loops = [*((transition.loop,) if transition.loop else ()), *transition.exhausted]
         if loops:
@@ -291,40 +266,6 @@ class RunExecutor:
             blocked_by=outcome.blocked_by,
             reason=outcome.reason,
         )
-
-
-def settle(
-    workflow: CompiledWorkflow, progress: RunProgress, run: NodeRun, output: str, labels: frozenset[str]
-) -> frontier.Transition:
-    """Takes a committed output into the graph; raises _Ended when a condition on an edge cannot be evaluated."""
-    progress.outputs[run] = progress.last_output = output
-    progress.labels[run] = labels
-    if not workflow.graph.conditional_targets(run.node_id):
-        return _forget_superseded(progress, frontier.complete(progress.graph, run))
-    variables = condition_variables(state={}, output=output, structured=_structured(output), iteration=run.iteration)
-    try:
-        truths = workflow.conditions.evaluate(run.node_id, variables)
-    except ConditionError as error:
-        raise _Ended(RunOutcome(RunStatus.FAILED, progress.last_output, None, str(error))) from error
-    return _forget_superseded(progress, frontier.complete(progress.graph, run, truths))
-
-
-def _forget_superseded(progress: RunProgress, transition: frontier.Transition) -> frontier.Transition:
-    """A step that waits for a human in a loop's body is void once the loop goes round."""
-    for run in transition.superseded:
-        progress.waiting.pop(run, None)
-    return transition
-
-
-def _structured(output: str) -> dict[str, JsonValue] | None:
-    """The output as a JSON object, for conditions over its keys; None when it is text."""
-    if not output.lstrip().startswith("{"):
-        return None
-    try:
-        document = json.loads(output)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 async def _cancel_all(tasks: Iterable[asyncio.Task[StepOutcome]]) -> None:

@@ -8,7 +8,7 @@ from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.engine.approvals import granted_of, pending_of
 from meshflow_grpc.engine.events import output_text
-from meshflow_grpc.engine.executor import RunProgress, settle
+from meshflow_grpc.engine.run_progress import RunProgress, settle
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.frontier import NodeRun
 

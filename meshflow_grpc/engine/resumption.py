@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import structlog
@@ -39,7 +40,7 @@ class Resumption:
         self._admission = admission
 
     async def resume(self, active: ActiveRun) -> Run:
-        """Drives the run to its end or next gate and returns it; a run that ended meanwhile is returned as it is. Raises LedgerUnavailableError."""
+        """Drives the run to its end or next gate; a run that ended meanwhile is returned as it is. Raises LedgerUnavailableError."""
         run = await self._storage.get_run(active.tenant_id, active.run_id)
         if run.status is not RunStatus.RUNNING:
             return run
@@ -101,8 +102,7 @@ class Resumption:
 
 def _waited_s(entries: tuple[LedgerEntry, ...]) -> float:
     """Seconds the run waited for humans: they do not count against its timeout_s."""
-    pairs = zip(entries, entries[1:], strict=False)
-    return sum(_seconds_between(a.time, b.time) for a, b in pairs if a.kind is EntryKind.RUN_PAUSED)
+    return sum(_seconds_between(a.time, b.time) for a, b in pairwise(entries) if a.kind is EntryKind.RUN_PAUSED)
 
 
 def _seconds_between(earlier: str, later: str) -> float:

@@ -38,7 +38,8 @@ class RunContext:
 class Step:
     """One step to govern: a node, the place in the run, and its input.
 
-    ``epoch`` grows each time the run is resumed. ``granted`` is the approval the step got. ``live`` is told of each stage's decision as it falls, while someone watches.
+    ``epoch`` grows each time the run is resumed. ``granted`` is the approval the step got.
+    ``live`` is told of each stage's decision as it falls, while someone watches.
     """
 
     run: RunContext

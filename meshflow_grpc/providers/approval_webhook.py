@@ -9,6 +9,7 @@ import ipaddress
 import json
 import socket
 import time
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -16,9 +17,10 @@ import httpx2
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.ports.notifier import ApprovalNotifier
 
 _log = structlog.get_logger(__name__)
 
@@ -143,6 +145,21 @@ class ApprovalWebhook:
                 if not _is_public(address):
                     raise UnsafeTargetError(f"the host's address {address} is not a public one")
         return addresses[0]
+
+
+@asynccontextmanager
+async def approval_notifier(
+    secret: str | None, otherwise: ApprovalNotifier, *, trust_all: bool
+) -> AsyncIterator[ApprovalNotifier]:
+    """A webhook for a server that has a key to sign with; else the other notifier."""
+    if secret is None:
+        yield otherwise
+        return
+    webhook = ApprovalWebhook(secret, trust_all=trust_all)
+    try:
+        yield webhook
+    finally:
+        await webhook.close()
 
 
 def _is_public(address: str) -> bool:

@@ -15,7 +15,7 @@ from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest, RunResponse
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import GetRunRequest, WaitRunRequest
 from meshflow_grpc.client import AsyncClient
 from tests.service.conftest import Service, failing
-from tests.unit.engine.test_risky_steps_wait_for_a_human import PUBLISH
+from tests.unit.engine.gated import PUBLISH
 
 
 def request(**human: object) -> RunRequest:

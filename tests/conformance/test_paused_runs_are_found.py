@@ -1,3 +1,0 @@
-"""MUST of Storage.paused_runs."""
-
-from __future__ import annotations
