@@ -15,10 +15,13 @@ from meshflow_grpc.commands.cancel_run import CancelRunCommand
 from meshflow_grpc.commands.catalog import Commands
 from meshflow_grpc.commands.check_run import CheckRunCommand
 from meshflow_grpc.commands.create_run import CreateRunCommand
+from meshflow_grpc.commands.decide_approval import DecideApprovalCommand
+from meshflow_grpc.commands.get_approval import GetApprovalCommand
 from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofCommand
 from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
 from meshflow_grpc.commands.get_run import GetRunCommand
 from meshflow_grpc.commands.get_tree_head import GetTreeHeadCommand
+from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
 from meshflow_grpc.commands.run import RunCommand
@@ -33,6 +36,7 @@ from meshflow_grpc.engine.admission import Admission
 from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
+from meshflow_grpc.engine.gates import Gates
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.model_check import model_check
 from meshflow_grpc.engine.preflight import Preflight
@@ -47,6 +51,7 @@ from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ledger.log_keys import LogKeys
+from meshflow_grpc.providers.approval_webhook import approval_notifier
 from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
@@ -56,6 +61,7 @@ from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.anchor_file import AnchorFile
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter, stop_requested
+from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.telemetry.logging import configure_logging
 
@@ -64,6 +70,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.ports import Jitter, Scanner
     from meshflow_grpc.ports.anchor import HeadAnchor
     from meshflow_grpc.ports.clock import Clock, IdSource
+    from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
@@ -90,6 +97,7 @@ class RuntimeOptions:
     max_in_flight: int = 1024
     step_rate_per_s: float = STEP_RATE_PER_S
     revoked_agents: frozenset[str] = frozenset()
+    allow_webhooks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +112,7 @@ class Outside:
     jitter: Jitter = jitter
     log_keys: LogKeys = field(default_factory=passing_keys)
     anchor: HeadAnchor | None = None
+    notifier: ApprovalNotifier = field(default_factory=LogNotifier)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +125,7 @@ class Runtime:
     state: ServerState
     commands: Commands
     log: LogPublisher
+    gates: Gates
 
 
 def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
@@ -135,28 +145,37 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock)
     check_model = model_check(outside.provider)
-    admission = Admission(options.default_policy, allow_inline=options.allow_inline_workflows, check_model=check_model)
+    admission = Admission(
+        options.default_policy,
+        allow_inline=options.allow_inline_workflows,
+        check_model=check_model,
+        allow_webhooks=options.allow_webhooks,
+    )
     resumption = Resumption(storage, tools, admission)
-    parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer)
+    parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer, outside.notifier)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
+    gates = Gates(storage, recorder, engine, outside.clock, state)
     commands = Commands(
-        run=RunCommand(engine),
+        run=RunCommand(engine, gates),
         stream_run=StreamRunCommand(engine, hub, storage),
-        create_run=CreateRunCommand(engine),
-        get_run=GetRunCommand(storage),
+        create_run=CreateRunCommand(engine, gates),
+        get_run=GetRunCommand(storage, gates),
         list_runs=ListRunsCommand(storage),
-        wait_run=WaitRunCommand(engine, storage),
+        wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
-        cancel_run=CancelRunCommand(engine, storage),
+        cancel_run=CancelRunCommand(engine, storage, gates),
         check_run=CheckRunCommand(engine, Preflight(ports)),
         list_entries=ListEntriesCommand(storage),
         verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers),
         get_tree_head=GetTreeHeadCommand(log),
         get_inclusion_proof=GetInclusionProofCommand(storage, log),
         get_consistency_proof=GetConsistencyProofCommand(storage, log),
+        list_approvals=ListApprovalsCommand(storage, gates),
+        get_approval=GetApprovalCommand(gates),
+        decide_approval=DecideApprovalCommand(gates),
     )
-    return Runtime(storage, engine, hub, state, commands, log)
+    return Runtime(storage, engine, hub, state, commands, log, gates)
 
 
 async def serve(settings: Settings) -> int:
@@ -173,7 +192,11 @@ async def serve(settings: Settings) -> int:
         provider = await asyncio.to_thread(_provider, settings)
         try:
             anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
-            return await _serve(settings, Outside(storage, provider, log_keys=log_keys(settings), anchor=anchor))
+            secret, in_trials = settings.webhook_secret, settings.env == "development"
+            key = secret.get_secret_value() if secret else None
+            async with approval_notifier(key, LogNotifier(), trust_all=in_trials) as notifier:
+                outside = Outside(storage, provider, log_keys=log_keys(settings), anchor=anchor, notifier=notifier)
+                return await _serve(settings, outside)
         finally:
             await provider.close()
     finally:
@@ -182,7 +205,9 @@ async def serve(settings: Settings) -> int:
 
 async def _serve(settings: Settings, outside: Outside) -> int:
     options = RuntimeOptions(
-        allow_inline_workflows=settings.allow_inline_workflows, max_in_flight=settings.max_in_flight_runs
+        allow_inline_workflows=settings.allow_inline_workflows,
+        max_in_flight=settings.max_in_flight_runs,
+        allow_webhooks=settings.webhook_secret is not None,
     )
     runtime = assemble(outside, options)
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
@@ -190,14 +215,15 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     LogObserver().log_opened(await runtime.log.open(), outside.log_keys.verifiers)
     runtime.log.start()
     stop = stop_requested()
-    heart = asyncio.create_task(_beat(runtime))
+    heart = asyncio.create_task(runtime.state.keep_beating(HEARTBEAT_S))
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
     probes = ProbeServer(runtime.state, READINESS_NAMES)
-    envoy = None
+    envoy = sweep = None
     try:
         envoy = await _start_envoy(settings, grpc_port, probes) if settings.use_envoy else None
         resumed = await runtime.engine.recover()
+        sweep = asyncio.create_task(runtime.gates.keep_expiring())
         runtime.state.ready = True
         await server.set_serving(serving=True)
         probes.set_serving(serving=True)
@@ -210,6 +236,8 @@ async def _serve(settings: Settings, outside: Outside) -> int:
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
         probes.stop()
         heart.cancel()
+        if sweep is not None:
+            sweep.cancel()
 
 
 def _provider(settings: Settings) -> ModelProvider:
@@ -283,9 +311,3 @@ async def _shut_down(runtime: Runtime, server: GrpcServer, envoy: EnvoyProcess |
     if envoy is not None:
         await envoy.stop()
     _log.info("stopped")
-
-
-async def _beat(runtime: Runtime) -> None:
-    while True:
-        runtime.state.beat()
-        await asyncio.sleep(HEARTBEAT_S)

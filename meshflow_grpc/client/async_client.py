@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar
 import grpc
 
 from meshflow_grpc._gen.meshflow.v1 import (
+    approval_service_pb2,
+    approval_service_pb2_grpc,
     ledger_service_pb2,
     ledger_service_pb2_grpc,
     run_service_pb2,
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from meshflow_grpc.client.messages import (
+        Approval,
         CheckRunResponse,
         GetHealthResponse,
+        ListApprovalsResponse,
         ListEntriesResponse,
         ListRunsResponse,
         RunEvent,
@@ -63,6 +67,7 @@ class AsyncClient:
         self._channel = self.connection.channel()
         self._runs = run_service_pb2_grpc.RunServiceStub(self._channel)
         self._ledger = ledger_service_pb2_grpc.LedgerServiceStub(self._channel)
+        self._approvals = approval_service_pb2_grpc.ApprovalServiceStub(self._channel)
         self._system = system_service_pb2_grpc.SystemServiceStub(self._channel)
 
     async def __aenter__(self) -> Self:
@@ -157,6 +162,27 @@ class AsyncClient:
         """Has the server verify a run's chain; ``valid`` and ``faults`` tell."""
         request = ledger_service_pb2.VerifyRunRequest(run_id=run_id)
         return await _result(self._ledger.VerifyRun(request, **self._call()))
+
+    async def list_approvals(
+        self, *, page_size: int = 0, page_token: str = "", run_id: str = ""
+    ) -> ListApprovalsResponse:
+        """Returns a page of pending approvals; with a run id all approvals of that run."""
+        request = approval_service_pb2.ListApprovalsRequest(page_size=page_size, page_token=page_token, run_id=run_id)
+        return await _result(self._approvals.ListApprovals(request, **self._call()))
+
+    async def get_approval(self, approval_id: str) -> Approval:
+        """Returns an approval as it stands."""
+        request = approval_service_pb2.GetApprovalRequest(approval_id=approval_id)
+        return await _result(self._approvals.GetApproval(request, **self._call()))
+
+    async def decide_approval(
+        self, approval_id: str, decision: str, *, comment: str = "", expected_action_digest: str | None = None
+    ) -> Approval:
+        """Decides ``approve`` or ``reject``; returns when the decision is durable. The same decision again changes nothing."""
+        request = approval_service_pb2.DecideApprovalRequest(
+            approval_id=approval_id, decision=decision, comment=comment, expected_action_digest=expected_action_digest
+        )
+        return await _result(self._approvals.DecideApproval(request, **self._call()))
 
     async def health(self) -> GetHealthResponse:
         """Returns the server's health, version and uptime."""

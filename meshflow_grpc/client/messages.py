@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from google.protobuf.json_format import MessageToDict
 
+from meshflow_grpc._gen.meshflow.v1.approval_service_pb2 import Approval, ListApprovalsResponse
 from meshflow_grpc._gen.meshflow.v1.event_pb2 import LoopProgress, RunEvent
 from meshflow_grpc._gen.meshflow.v1.ledger_pb2 import LedgerEntry
 from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2 import ChainFault, ListEntriesResponse, VerifyRunResponse
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
 __all__ = [
+    "Approval",
     "ChainFault",
     "CheckRunResponse",
     "GetHealthResponse",
     "LedgerEntry",
     "LedgerHead",
+    "ListApprovalsResponse",
     "ListEntriesResponse",
     "ListRunsResponse",
     "LoopProgress",

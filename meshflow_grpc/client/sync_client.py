@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from typing import Any, Unpack
 
     from meshflow_grpc.client.messages import (
+        Approval,
         CheckRunResponse,
         GetHealthResponse,
+        ListApprovalsResponse,
         ListEntriesResponse,
         ListRunsResponse,
         RunEvent,
@@ -106,6 +108,23 @@ class Client:
     def verify_run(self, run_id: str) -> VerifyRunResponse:
         """Has the server verify a run's chain; ``valid`` and ``faults`` tell."""
         return self._wait(self._client.verify_run(run_id))
+
+    def list_approvals(self, *, page_size: int = 0, page_token: str = "", run_id: str = "") -> ListApprovalsResponse:
+        """Returns a page of pending approvals; with a run id all approvals of that run."""
+        return self._wait(self._client.list_approvals(page_size=page_size, page_token=page_token, run_id=run_id))
+
+    def get_approval(self, approval_id: str) -> Approval:
+        """Returns an approval as it stands."""
+        return self._wait(self._client.get_approval(approval_id))
+
+    def decide_approval(
+        self, approval_id: str, decision: str, *, comment: str = "", expected_action_digest: str | None = None
+    ) -> Approval:
+        """Decides ``approve`` or ``reject``; returns when the decision is durable. The same decision again changes nothing."""
+        call = self._client.decide_approval(
+            approval_id, decision, comment=comment, expected_action_digest=expected_action_digest
+        )
+        return self._wait(call)
 
     def health(self) -> GetHealthResponse:
         """Returns the server's health, version and uptime."""

@@ -9,10 +9,13 @@ if TYPE_CHECKING:
     from meshflow_grpc.commands.cancel_run import CancelRunCommand
     from meshflow_grpc.commands.check_run import CheckRunCommand
     from meshflow_grpc.commands.create_run import CreateRunCommand
+    from meshflow_grpc.commands.decide_approval import DecideApprovalCommand
+    from meshflow_grpc.commands.get_approval import GetApprovalCommand
     from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofCommand
     from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
     from meshflow_grpc.commands.get_run import GetRunCommand
     from meshflow_grpc.commands.get_tree_head import GetTreeHeadCommand
+    from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
     from meshflow_grpc.commands.list_entries import ListEntriesCommand
     from meshflow_grpc.commands.list_runs import ListRunsCommand
     from meshflow_grpc.commands.run import RunCommand
@@ -40,3 +43,6 @@ class Commands:
     get_tree_head: GetTreeHeadCommand
     get_inclusion_proof: GetInclusionProofCommand
     get_consistency_proof: GetConsistencyProofCommand
+    list_approvals: ListApprovalsCommand
+    get_approval: GetApprovalCommand
+    decide_approval: DecideApprovalCommand

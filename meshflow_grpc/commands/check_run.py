@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.check import RunCheck
+from meshflow_grpc.engine.preflight import approval_nodes
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, RunRequest
@@ -30,5 +31,5 @@ class CheckRunCommand:
             policy_digest=admitted.policy.digest,
             violations=violations,
             estimate=estimate,
-            approval_nodes=(),
+            approval_nodes=approval_nodes(admitted),
         )

@@ -11,13 +11,15 @@ from meshflow_grpc.domain.run import CancelReason, OnDisconnect
 if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, Run, RunRequest
     from meshflow_grpc.engine.engine import Engine
+    from meshflow_grpc.engine.gates import Gates
 
 
 class RunCommand:
     """Executes a run for a caller who waits for it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, gates: Gates) -> None:
         self._engine = engine
+        self._gates = gates
 
     async def execute(self, principal: Principal, request: RunRequest, *, deadline_s: float | None = None) -> Run:
         """Returns the run when it has ended or waits for a human.
@@ -31,7 +33,7 @@ class RunCommand:
         active = self._engine.start(admitted, run_id)
         try:
             async with asyncio.timeout(None if deadline_s is None else answer_within(deadline_s)):
-                return await asyncio.shield(active.done)
+                return await self._gates.with_pending(await asyncio.shield(active.done))
         except TimeoutError:
             if request.on_disconnect is OnDisconnect.CANCEL:
                 active.cancel(CancelReason.DEADLINE)

@@ -41,7 +41,9 @@ class StreamRunCommand:
             try:
                 run = await asyncio.shield(active.created)
                 if run.run_id == run_id:
-                    items = watch_entries(self._storage, subscription, run.tenant_id, run_id, 0, begins_now=True)
+                    items = watch_entries(
+                        self._storage, subscription, run.tenant_id, run_id, 0, begins_now=True, until_paused=True
+                    )
                     async for event in shown(items, request.event_view):
                         yield event
                 else:
@@ -54,6 +56,6 @@ class StreamRunCommand:
 
     async def _earlier(self, tenant_id: str, run_id: str, request: RunRequest) -> AsyncGenerator[RunEvent, None]:
         with self._hub.subscribe(run_id, request.event_view) as subscription:
-            items = watch_entries(self._storage, subscription, tenant_id, run_id, 0)
+            items = watch_entries(self._storage, subscription, tenant_id, run_id, 0, until_paused=True)
             async for event in shown(items, request.event_view):
                 yield event

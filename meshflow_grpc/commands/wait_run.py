@@ -12,6 +12,7 @@ from meshflow_grpc.domain.run import RunStatus
 if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, Run
     from meshflow_grpc.engine.engine import Engine
+    from meshflow_grpc.engine.gates import Gates
     from meshflow_grpc.ports.storage import Storage
 
 DEFAULT_TIMEOUT_S = 60.0
@@ -21,7 +22,8 @@ MAX_TIMEOUT_S = 3600.0
 class WaitRunCommand:
     """Waits until a run ends, pauses, or the time is over."""
 
-    def __init__(self, engine: Engine, storage: Storage) -> None:
+    def __init__(self, engine: Engine, storage: Storage, gates: Gates) -> None:
+        self._gates = gates
         self._engine = engine
         self._storage = storage
 
@@ -34,9 +36,9 @@ class WaitRunCommand:
         run = await self._storage.get_run(principal.tenant_id, run_id)
         active = self._engine.active(run_id)
         if run.status is not RunStatus.RUNNING or active is None:
-            return run
+            return await self._gates.with_pending(run)
         try:
             async with asyncio.timeout(timeout_s or DEFAULT_TIMEOUT_S):
-                return await asyncio.shield(active.done)
+                return await self._gates.with_pending(await asyncio.shield(active.done))
         except TimeoutError:
-            return await self._storage.get_run(principal.tenant_id, run_id)
+            return await self._gates.with_pending(await self._storage.get_run(principal.tenant_id, run_id))

@@ -36,6 +36,7 @@ _SECRETS = {
     "ANTHROPIC_API_KEY": "anthropic_api_key",
     "MESHFLOW_SIGNING_KEY": "signing_key",
     "MESHFLOW_PREVIOUS_SIGNING_KEY": "previous_signing_key",
+    "MESHFLOW_WEBHOOK_SECRET": "webhook_secret",
 }
 
 
@@ -81,6 +82,9 @@ class Settings(AuthSettings):
     )
     anchor_file: Path | None = Field(
         default=None, description="File that every signed head is appended to, best on another disk."
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, min_length=16, description="Key that signs approval webhooks (HMAC-SHA256). Secret."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level logged.")
     log_format: Literal["json", "console"] = Field(

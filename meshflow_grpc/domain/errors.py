@@ -31,6 +31,11 @@ class ErrorReason(StrEnum):
     LEDGER_UNAVAILABLE = "LEDGER_UNAVAILABLE"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     INTERNAL = "INTERNAL"
+    APPROVAL_NOT_FOUND = "APPROVAL_NOT_FOUND"
+    APPROVAL_ALREADY_DECIDED = "APPROVAL_ALREADY_DECIDED"
+    APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
+    APPROVAL_DIGEST_MISMATCH = "APPROVAL_DIGEST_MISMATCH"
+    APPROVAL_NOT_READY = "APPROVAL_NOT_READY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,3 +198,36 @@ class EntryAlreadyRecordedError(MeshflowError):
 
 class RunConflictError(MeshflowError):
     """The run ended, or changed hands, before this append."""
+
+
+class ApprovalNotFoundError(MeshflowError):
+    """No such approval in the caller's tenant."""
+
+    reason = ErrorReason.APPROVAL_NOT_FOUND
+
+    def __init__(self, approval_id: str) -> None:
+        super().__init__(f"approval {approval_id!r} was not found", metadata={"approval_id": approval_id})
+
+
+class ApprovalAlreadyDecidedError(MeshflowError):
+    """The approval was decided otherwise, or its run ended without a decision."""
+
+    reason = ErrorReason.APPROVAL_ALREADY_DECIDED
+
+
+class ApprovalExpiredError(MeshflowError):
+    """Nobody decided in time."""
+
+    reason = ErrorReason.APPROVAL_EXPIRED
+
+
+class ApprovalDigestMismatchError(MeshflowError):
+    """The action is not the one the reviewer saw."""
+
+    reason = ErrorReason.APPROVAL_DIGEST_MISMATCH
+
+
+class ApprovalNotReadyError(MeshflowError):
+    """Other branches of the run are still at work; ``retry_after_s`` says when to come back."""
+
+    reason = ErrorReason.APPROVAL_NOT_READY

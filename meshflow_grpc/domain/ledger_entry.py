@@ -19,6 +19,7 @@ class EntryKind(StrEnum):
 
     RUN_STARTED = "run_started"
     RUN_RESUMED = "run_resumed"
+    RUN_PAUSED = "run_paused"
     STEP_INTENT = "step_intent"
     STEP_COMMITTED = "step_committed"
     STEP_DENIED = "step_denied"

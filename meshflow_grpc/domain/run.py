@@ -92,6 +92,16 @@ class RunOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class PendingApproval:
+    """The decision a run waits for."""
+
+    approval_id: str
+    node_id: str
+    reason: str
+    expire_time: str
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """A run as it stands: a projection of its ledger entries. Times are RFC 3339 UTC strings with milliseconds."""
 
@@ -113,3 +123,4 @@ class Run:
     session_id: str | None = None
     request_id: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    pending_approval: PendingApproval | None = None

@@ -14,6 +14,7 @@ from meshflow_grpc.domain.errors import (
     InvalidRequestError,
     InvalidWorkflowError,
     PolicyDigestMismatchError,
+    PolicyFieldNotEnforcedError,
     WorkflowNotFoundError,
 )
 from meshflow_grpc.domain.policy import Policy
@@ -33,7 +34,12 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Workflow
 
 CACHED = 256
-EXECUTABLE_KINDS = frozenset({NodeKind.AGENT})
+EXECUTABLE_KINDS = frozenset({NodeKind.AGENT, NodeKind.HUMAN})
+
+_WEBHOOKS_ARE_OFF = FieldViolation(
+    "policy.human_in_loop.approval_webhook",
+    "this server signs no webhooks; leave it out, or set MESHFLOW_WEBHOOK_SECRET",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,15 @@ class AdmittedRun:
 class Admission:
     """Resolves requests. ``check_model`` raises for a model whose budget could not be held."""
 
-    def __init__(self, default_policy: Policy, *, allow_inline: bool, check_model: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        default_policy: Policy,
+        *,
+        allow_inline: bool,
+        check_model: Callable[[str], None],
+        allow_webhooks: bool = False,
+    ) -> None:
+        self._allow_webhooks = allow_webhooks
         self._default = default_policy
         self._allow_inline = allow_inline
         self._check_model = check_model
@@ -74,6 +88,8 @@ class Admission:
             raise InvalidRequestError.of(FieldViolation("task", "either task or input is required"))
         workflow = self._workflow(request)
         policy = self._policy(workflow, request.policy)
+        if policy.policy.human_in_loop.approval_webhook and not self._allow_webhooks:
+            raise PolicyFieldNotEnforcedError.of(_WEBHOOKS_ARE_OFF)
         expected = request.expected_policy_digest
         if expected is not None and expected != policy.digest:
             raise PolicyDigestMismatchError(
@@ -146,12 +162,21 @@ class Admission:
             problems.append(FieldViolation(f"{field}.tools", "this server offers agents no tools; remove them"))
         if node.output_schema is not None:
             problems.append(FieldViolation(f"{field}.output_schema", "is not enforced by this server; remove it"))
+        if node.kind is NodeKind.HUMAN:
+            return [*problems, *_gate_problems(node, field)]
         model = node.config.get("model")
         try:
             self._check_model(model if isinstance(model, str) else "")
         except ValueError as error:
             problems.append(FieldViolation(f"{field}.model", str(error)))
         return problems
+
+
+def _gate_problems(node: Node, field: str) -> list[FieldViolation]:
+    """A gate waits as long as policy.human_in_loop.timeout_s says, and is asked once."""
+    fix = "is not enforced for a human node; set policy.human_in_loop.timeout_s"
+    unused = {"timeout_s": node.timeout_s > 0, "max_retries": node.max_retries is not None}
+    return [FieldViolation(f"{field}.{name}", fix) for name, is_set in unused.items() if is_set]
 
 
 def _node_digest(workflow: Workflow, node: Node) -> str:

@@ -11,7 +11,8 @@ import structlog
 from meshflow_grpc.domain.errors import AdmissionLimitError, DrainingError, LedgerUnavailableError, MeshflowError
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.active_run import ActiveRun
-from meshflow_grpc.engine.executor import RunExecutor, RunProgress
+from meshflow_grpc.engine.executor import RunExecutor
+from meshflow_grpc.engine.run_progress import RunProgress
 from meshflow_grpc.engine.run_record import new_run, run_context, started_draft
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.workflow import frontier
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.resumption import Resumption
     from meshflow_grpc.engine.server_state import ServerState
     from meshflow_grpc.ports.clock import IdSource
+    from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import RunObserver
     from meshflow_grpc.ports.storage import Storage
 
@@ -45,6 +47,7 @@ class EngineParts:
     ids: IdSource
     state: ServerState
     observer: RunObserver
+    notifier: ApprovalNotifier
 
 
 class Engine:
@@ -86,6 +89,22 @@ class Engine:
         active = self._register(run_id, admitted.principal.tenant_id)
         self._spawn(self._run_new(active, admitted))
         return active
+
+    def claim(self, run_id: str, tenant_id: str) -> ActiveRun | None:
+        """Takes a run that nothing executes, so that nobody else decides about it; None when it is taken. Release it or go on."""
+        return None if run_id in self._active else self._register(run_id, tenant_id)
+
+    def go_on(self, claimed: ActiveRun) -> None:
+        """Resumes a claimed run from its ledger."""
+        self._spawn(self._resume(claimed, wait_s=0.0))
+
+    def release(self, claimed: ActiveRun) -> None:
+        """Gives a claimed run back."""
+        self._release(claimed)
+
+    def ended(self, run: Run) -> None:
+        """Tells the observer of a run that ended without being executed further."""
+        self._parts.observer.run_ended(run)
 
     async def recover(self) -> int:
         """Resumes every run that a stopped or killed process left running; returns how many. Called once, before serving."""
@@ -158,7 +177,10 @@ class Engine:
 
     def _end(self, active: ActiveRun, run: Run) -> None:
         self._release(active)
-        self._parts.observer.run_ended(run)
+        if run.status.ended:
+            self._parts.observer.run_ended(run)
+        else:
+            self._parts.notifier.run_paused(run)
         active.succeed(run)
 
     def _register(self, run_id: str, tenant_id: str) -> ActiveRun:

@@ -98,6 +98,34 @@ def _loop_iterated(entry: LedgerEntry) -> RunEvent:
     )
 
 
+def _run_paused(entry: LedgerEntry) -> RunEvent:
+    asked = cast("list[Mapping[str, str]]", entry.facts["approvals"])[0]
+    return RunEvent(
+        EventType.GATE_PAUSED,
+        entry.run_id,
+        entry.sequence,
+        entry.time,
+        node_id=asked["node_id"],
+        reason=asked["reason"],
+        approval_id=asked["approval_id"],
+        approval_expire_time=asked["expire_time"],
+    )
+
+
+def _gate_decided(entry: LedgerEntry) -> RunEvent:
+    facts = cast("Facts", entry.facts)
+    return RunEvent(
+        EventType.GATE_RESUMED,
+        entry.run_id,
+        entry.sequence,
+        entry.time,
+        node_id=entry.node_id,
+        reason=f"{facts['decision']} by {facts['reviewer']}",
+        status="approved" if facts["decision"] == "approve" else "rejected",
+        approval_id=cast("str", facts["approval_id"]),
+    )
+
+
 def _run_finished(entry: LedgerEntry) -> RunEvent:
     facts = cast("Facts", entry.facts)
     tokens = cast("Mapping[str, int]", facts["tokens"])
@@ -122,5 +150,7 @@ _MAKERS: dict[EntryKind, Callable[[LedgerEntry], RunEvent]] = {
     EntryKind.STEP_CANCELLED: _step_ended,
     EntryKind.STEP_DENIED: _step_denied,
     EntryKind.LOOP_ITERATED: _loop_iterated,
+    EntryKind.RUN_PAUSED: _run_paused,
+    EntryKind.GATE_DECIDED: _gate_decided,
     EntryKind.RUN_FINISHED: _run_finished,
 }

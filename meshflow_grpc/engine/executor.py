@@ -4,56 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
-from meshflow_grpc.domain.usage import ZERO_USAGE
+from meshflow_grpc.engine.approvals import paused_draft, pending_of
 from meshflow_grpc.engine.prompt import node_input_json, node_prompt
+from meshflow_grpc.engine.run_progress import RunEnded, settle
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.kernel.decision import Verdict
 from meshflow_grpc.kernel.state import Step
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.workflow import frontier
-from meshflow_grpc.workflow.condition import ConditionError, condition_variables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import CancelReason, Run
-    from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.engine.event_hub import EventHub
     from meshflow_grpc.engine.recorder import PublishingRecorder
+    from meshflow_grpc.engine.run_progress import RunProgress
     from meshflow_grpc.kernel.kernel import Kernel
     from meshflow_grpc.kernel.state import RunContext, StageDecision, StepOutcome
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
-    from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation, NodeRun, Progress
+    from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation
 
 _ENDS = {
     Verdict.DENIED: RunStatus.BLOCKED,
-    Verdict.PAUSED: RunStatus.BLOCKED,
     Verdict.FAILED: RunStatus.FAILED,
     Verdict.CANCELLED: RunStatus.CANCELLED,
 }
-
-
-@dataclass(slots=True)
-class RunProgress:
-    """What happened in a run so far; rebuilt from the ledger on resume."""
-
-    graph: Progress
-    outputs: dict[NodeRun, str] = field(default_factory=dict)
-    labels: dict[NodeRun, frozenset[str]] = field(default_factory=dict)
-    usage: Usage = ZERO_USAGE
-    steps: int = 0
-    epoch: int = 1
-    last_output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +52,8 @@ class RunTools:
     clock: Clock
 
 
-class _Ended(Exception):  # noqa: N818 - control flow inside this file, not an error
-    """The run ends now with this outcome."""
-
-    def __init__(self, outcome: RunOutcome) -> None:
-        super().__init__(outcome.status.value)
-        self.outcome = outcome
-
-
 class RunExecutor:
-    """One run. ``drive`` returns it when it has ended."""
+    """One run. ``drive`` returns it when it has ended or waits for a human."""
 
     def __init__(
         self,
@@ -113,7 +91,7 @@ class RunExecutor:
         self._interrupt(RunOutcome(RunStatus.BLOCKED, blocked_by="budget_check", reason=text))
 
     async def drive(self) -> Run:
-        """Takes steps until the run ends; records the end; returns the run. Raises LedgerUnavailableError."""
+        """Takes steps until the run ends or only humans can go on; records that; returns the run. Raises LedgerUnavailableError."""
         self._driver = cast("asyncio.Task[Run]", asyncio.current_task())
         loop = asyncio.get_running_loop()
         left = max(0.0, self._context.deadline - self._tools.clock.monotonic())
@@ -121,8 +99,8 @@ class RunExecutor:
         try:
             if self._stop is None:
                 await self._take_steps()
-            outcome = self._stop or self._completed()
-        except _Ended as end:
+            outcome = self._stop or self._outcome()
+        except RunEnded as end:
             outcome = end.outcome
         except asyncio.CancelledError:
             if self._stop is None:
@@ -132,10 +110,12 @@ class RunExecutor:
         finally:
             timer.cancel()
         self._finishing = True
+        if outcome is None:
+            return await uninterrupted(self._pause())
         return await uninterrupted(self._finish(outcome))
 
     async def _take_steps(self) -> None:
-        ready = list(frontier.ready(self._progress.graph))
+        ready = [a for a in frontier.ready(self._progress.graph) if a.run not in self._progress.waiting]
         while ready:
             if len(ready) == 1:
                 activation = ready[0]
@@ -174,6 +154,7 @@ class RunExecutor:
             labels=labels,
             iteration=activation.iteration,
             epoch=progress.epoch,
+            granted=progress.granted.get(activation.run),
         )
         if self._tools.hub.wants_live(self._run.run_id):
             self._tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
@@ -200,10 +181,13 @@ class RunExecutor:
         """Takes in how a step ended; returns what is ready because of it."""
         progress = self._progress
         progress.usage += outcome.usage
+        if outcome.verdict is Verdict.PAUSED:
+            progress.waiting[activation.run] = pending_of(outcome.entry)
+            return ()
         if outcome.verdict is not Verdict.COMMITTED:
             status = _ENDS[outcome.verdict]
             blocked_by = outcome.blocked_by if status is RunStatus.BLOCKED else None
-            raise _Ended(RunOutcome(status, progress.last_output, blocked_by, outcome.reason))
+            raise RunEnded(RunOutcome(status, progress.last_output, blocked_by, outcome.reason))
         transition = settle(self._workflow, progress, activation.run, outcome.output, outcome.labels)
         loops = [*((transition.loop,) if transition.loop else ()), *transition.exhausted]
         if loops:
@@ -235,6 +219,10 @@ class RunExecutor:
             )
         await uninterrupted(self._tools.recorder.append(self._run.run_id, drafts))
 
+    def _outcome(self) -> RunOutcome | None:
+        """How the run ended; None when it waits for a human."""
+        return None if self._progress.waiting else self._completed()
+
     def _completed(self) -> RunOutcome:
         progress = self._progress
         ends = frontier.results(progress.graph)
@@ -243,6 +231,21 @@ class RunExecutor:
         document = {run.node_id: progress.outputs[run] for run in ends}
         return RunOutcome(
             RunStatus.COMPLETED, json.dumps(document, ensure_ascii=False) if document else progress.last_output
+        )
+
+    async def _pause(self) -> Run:
+        run, progress = self._run, self._progress
+        waiting = tuple(progress.waiting.values())
+        draft = paused_draft(run, waiting, progress.epoch, self._tools.clock.now())
+        (entry,) = await self._tools.recorder.append(run.run_id, (draft,), RunChange(status=RunStatus.PAUSED))
+        return replace(
+            run,
+            status=RunStatus.PAUSED,
+            usage=progress.usage,
+            entries=entry.sequence,
+            head_hash=entry.hash,
+            update_time=entry.time,
+            pending_approval=waiting[0],
         )
 
     async def _finish(self, outcome: RunOutcome) -> Run:
@@ -263,33 +266,6 @@ class RunExecutor:
             blocked_by=outcome.blocked_by,
             reason=outcome.reason,
         )
-
-
-def settle(
-    workflow: CompiledWorkflow, progress: RunProgress, run: NodeRun, output: str, labels: frozenset[str]
-) -> frontier.Transition:
-    """Takes a committed output into the graph; raises _Ended when a condition on an edge cannot be evaluated."""
-    progress.outputs[run] = progress.last_output = output
-    progress.labels[run] = labels
-    if not workflow.graph.conditional_targets(run.node_id):
-        return frontier.complete(progress.graph, run)
-    variables = condition_variables(state={}, output=output, structured=_structured(output), iteration=run.iteration)
-    try:
-        truths = workflow.conditions.evaluate(run.node_id, variables)
-    except ConditionError as error:
-        raise _Ended(RunOutcome(RunStatus.FAILED, progress.last_output, None, str(error))) from error
-    return frontier.complete(progress.graph, run, truths)
-
-
-def _structured(output: str) -> dict[str, JsonValue] | None:
-    """The output as a JSON object, for conditions over its keys; None when it is text."""
-    if not output.lstrip().startswith("{"):
-        return None
-    try:
-        document = json.loads(output)
-    except ValueError:
-        return None
-    return document if isinstance(document, dict) else None
 
 
 async def _cancel_all(tasks: Iterable[asyncio.Task[StepOutcome]]) -> None:

@@ -8,6 +8,7 @@ from meshflow_grpc.domain.check import PolicyViolation
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.governance.budget import Budget, BudgetLimits
+from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.kernel.model_call import max_output_tokens, worst_case
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
 # Most bytes of text per output token, to bound what one node's output adds to the next node's input.
 TOKEN_BYTES = 4
+
+
+def approval_nodes(admitted: AdmittedRun) -> tuple[str, ...]:
+    """Nodes whose steps would wait for a human."""
+    human = admitted.policy.policy.human_in_loop
+    return tuple(
+        node.id
+        for node in admitted.workflow.compiled.workflow.nodes
+        if node.kind is NodeKind.HUMAN or (human.enabled and risk_of(node) >= human.tier_threshold)
+    )
 
 
 class Preflight:

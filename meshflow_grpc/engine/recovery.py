@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.engine.approvals import granted_of, pending_of
 from meshflow_grpc.engine.events import output_text
-from meshflow_grpc.engine.executor import RunProgress, settle
+from meshflow_grpc.engine.run_progress import RunProgress, settle
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.frontier import NodeRun
 
@@ -28,6 +29,10 @@ STEP_KINDS = frozenset(
 )
 
 
+# A step that was refused, cancelled or put off does not count against max_steps.
+_NO_STEP = frozenset({EntryKind.STEP_DENIED, EntryKind.STEP_CANCELLED, EntryKind.STEP_PAUSED})
+
+
 def replay(workflow: CompiledWorkflow, entries: Sequence[LedgerEntry]) -> RunProgress:
     """Rebuilds progress from all entries of a run. Raises ValueError when a committed output is not readable any more."""
     progress = RunProgress(frontier.start(workflow.graph))
@@ -39,6 +44,11 @@ def replay(workflow: CompiledWorkflow, entries: Sequence[LedgerEntry]) -> RunPro
             progress.steps = max(progress.steps, cast("int", entry.facts["step"]))
             if entry.kind is EntryKind.STEP_COMMITTED:
                 _replay_commit(workflow, progress, entry)
+            elif entry.kind is EntryKind.STEP_PAUSED:
+                run = NodeRun(entry.node_id, cast("int", entry.facts["iteration"]))
+                progress.waiting[run] = pending_of(entry)
+        elif entry.kind is EntryKind.GATE_DECIDED:
+            _replay_decision(progress, entry)
     return progress
 
 
@@ -51,10 +61,18 @@ def _replay_commit(workflow: CompiledWorkflow, progress: RunProgress, entry: Led
     settle(workflow, progress, NodeRun(entry.node_id, cast("int", entry.facts["iteration"])), output, labels)
 
 
+def _replay_decision(progress: RunProgress, entry: LedgerEntry) -> None:
+    granted = granted_of(entry)
+    for run, pending in list(progress.waiting.items()):
+        if granted is not None and pending.approval_id == granted.approval_id:
+            del progress.waiting[run]
+            progress.granted[run] = granted
+
+
 def usage_of(entry: LedgerEntry) -> Usage:
     """What a step's entry says it used."""
     facts = entry.facts
     tokens = cast("Mapping[str, int]", facts["tokens"])
-    steps = 0 if entry.kind in (EntryKind.STEP_DENIED, EntryKind.STEP_CANCELLED) else 1
+    steps = 0 if entry.kind in _NO_STEP else 1
     cost, carbon = cast("int", facts["cost_nano_usd"]), cast("int", facts["carbon_ug"])
     return Usage(tokens["input"], tokens["output"], cost, carbon, steps)

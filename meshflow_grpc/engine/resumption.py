@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import structlog
@@ -39,7 +40,7 @@ class Resumption:
         self._admission = admission
 
     async def resume(self, active: ActiveRun) -> Run:
-        """Drives the run to its end and returns it; a run that ended meanwhile is returned as it is. Raises LedgerUnavailableError."""
+        """Drives the run to its end or next gate; a run that ended meanwhile is returned as it is. Raises LedgerUnavailableError."""
         run = await self._storage.get_run(active.tenant_id, active.run_id)
         if run.status is not RunStatus.RUNNING:
             return run
@@ -69,7 +70,7 @@ class Resumption:
         progress = replay(workflow.compiled, entries)
         progress.epoch += 1
         clock = self._tools.clock
-        elapsed = _seconds_between(run.create_time, clock.now())
+        elapsed = _seconds_between(run.create_time, clock.now()) - _waited_s(entries)
         deadline = clock.monotonic() + max(0.0, policy.timeout_s - elapsed)
         context = run_context(run, origin.principal, policy, workflow.agents, spent=progress.usage, deadline=deadline)
         return RunExecutor(self._tools, run, workflow.compiled, context, origin.task, progress), progress.epoch
@@ -97,6 +98,11 @@ class Resumption:
             entries.extend(page)
             if len(page) < PAGE:
                 return tuple(entries)
+
+
+def _waited_s(entries: tuple[LedgerEntry, ...]) -> float:
+    """Seconds the run waited for humans: they do not count against its timeout_s."""
+    return sum(_seconds_between(a.time, b.time) for a, b in pairwise(entries) if a.kind is EntryKind.RUN_PAUSED)
 
 
 def _seconds_between(earlier: str, later: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,3 +32,9 @@ class ServerState:
     def alive(self) -> bool:
         """Whether the event loop turned within the last ten seconds."""
         return self._clock.monotonic() - self._beat < LOOP_STALL_S
+
+    async def keep_beating(self, every_s: float) -> None:
+        """Beats until cancelled: as long as the event loop turns, the process is alive."""
+        while True:
+            self.beat()
+            await asyncio.sleep(every_s)

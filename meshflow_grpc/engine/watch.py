@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.event import RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryKind, LedgerEntry
+from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.engine.events import event_of, visible
 
 if TYPE_CHECKING:
@@ -18,21 +19,24 @@ if TYPE_CHECKING:
 PAGE = 500
 # How often a watcher looks in the ledger when the hub is silent: entries of a run that another process executes come that way.
 POLL_S = 2.0
+_LAST = frozenset({EntryKind.RUN_FINISHED})
+_LAST_OR_PAUSED = _LAST | {EntryKind.RUN_PAUSED}
 
 
 class _Position:
     """How far a watcher has come."""
 
-    __slots__ = ("_finished", "sequence")
+    __slots__ = ("_finished", "_last", "sequence")
 
-    def __init__(self, sequence: int) -> None:
+    def __init__(self, sequence: int, last: frozenset[EntryKind]) -> None:
+        self._last = last
         self.sequence = sequence
         self._finished = False
 
     def take(self, entry: LedgerEntry) -> None:
         """Moves to an entry that was shown."""
         self.sequence = entry.sequence
-        self._finished = entry.kind is EntryKind.RUN_FINISHED
+        self._finished = entry.kind in self._last
 
     def finished(self) -> bool:
         """Whether the run's last entry was shown."""
@@ -40,13 +44,22 @@ class _Position:
 
 
 async def watch_entries(
-    storage: Storage, subscription: Subscription, tenant_id: str, run_id: str, after: int, *, begins_now: bool = False
+    storage: Storage,
+    subscription: Subscription,
+    tenant_id: str,
+    run_id: str,
+    after: int,
+    *,
+    begins_now: bool = False,
+    until_paused: bool = False,
 ) -> AsyncGenerator[LedgerEntry | RunEvent, None]:
     """Yields entries with a sequence above ``after`` in order, and live events between them; ends after run_finished.
 
+    With ``until_paused`` they end too where the run waits for a human.
+
     ``begins_now`` says that the run starts after the subscription, which saves the first look in the ledger.
     """
-    position = _Position(after)
+    position = _Position(after, _LAST_OR_PAUSED if until_paused and begins_now else _LAST)
     if begins_now:
         await subscription.wait(POLL_S)
     while not position.finished():
@@ -59,16 +72,17 @@ async def watch_entries(
         for entry in page:
             position.take(entry)
             yield entry
-        if not page and await _over(storage, tenant_id, run_id, position):
+        if not page and await _over(storage, tenant_id, run_id, position, until_paused=until_paused):
             return
         if len(page) < PAGE and not position.finished():
             await subscription.wait(POLL_S)
 
 
-async def _over(storage: Storage, tenant_id: str, run_id: str, position: _Position) -> bool:
+async def _over(storage: Storage, tenant_id: str, run_id: str, position: _Position, *, until_paused: bool) -> bool:
     """Whether nothing can come after the position: a watcher may ask for what follows the last entry."""
     run = await storage.get_run(tenant_id, run_id)
-    return run.status.ended and run.entries <= position.sequence
+    over = run.status.ended or (until_paused and run.status is RunStatus.PAUSED)
+    return over and run.entries <= position.sequence
 
 
 async def _from_hub(subscription: Subscription, position: _Position) -> AsyncGenerator[LedgerEntry | RunEvent, None]:

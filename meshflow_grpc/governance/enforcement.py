@@ -25,6 +25,7 @@ ENFORCED_BY: dict[str, str] = {
     "circuit_breaker": "execution",
     "scrub_pii": "sensitive_data_scan",
     "max_output_chars": "output_guardrails",
+    "human_in_loop": "risk_classification",
 }
 
 ENFORCED_MODES = frozenset({PolicyMode.DEV, PolicyMode.STANDARD})

@@ -9,6 +9,7 @@ import structlog
 
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.governance.budget import minus
+from meshflow_grpc.kernel.approval import approval_facts
 from meshflow_grpc.kernel.decision import Deny, Fail, Pause, Verdict
 from meshflow_grpc.kernel.pipeline import FIFTEEN_STAGES, STAGE_NAMES
 from meshflow_grpc.kernel.stage import Check, Noted
@@ -120,7 +121,10 @@ class Kernel:
         remedy = getattr(refusal, "remedy", "")
         message = f"{refusal.message}; {remedy}" if remedy else refusal.message
         verdict = _VERDICTS[type(refusal)]
-        return StepEnd(state, verdict, stages, passage.usage, latency, sla, passage.refused_by, refusal.reason, message)
+        approval = approval_facts(state.step, self._ports.clock.now()) if isinstance(refusal, Pause) else None
+        return StepEnd(
+            state, verdict, stages, passage.usage, latency, sla, passage.refused_by, refusal.reason, message, approval
+        )
 
 
 class _Passage:

@@ -10,6 +10,7 @@ from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from meshflow_grpc.domain.approval import GrantedApproval
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.policy import Policy, RiskTier
     from meshflow_grpc.domain.run import Principal
@@ -37,7 +38,8 @@ class RunContext:
 class Step:
     """One step to govern: a node, the place in the run, and its input.
 
-    ``epoch`` grows each time the run is resumed. ``live`` is told of each stage's decision as it falls, while someone watches.
+    ``epoch`` grows each time the run is resumed. ``granted`` is the approval the step got.
+    ``live`` is told of each stage's decision as it falls, while someone watches.
     """
 
     run: RunContext
@@ -50,6 +52,7 @@ class Step:
     iteration: int = 1
     epoch: int = 1
     live: Callable[[StageDecision], None] | None = None
+    granted: GrantedApproval | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,10 @@ class Storage(LogStore, Protocol):
         """Returns all running runs of all tenants, oldest first, for recovery after a restart."""
         ...
 
+    async def paused_runs(self, *, after_run_id: str = "", limit: int = 200) -> tuple[Run, ...]:
+        """Returns paused runs of all tenants with a greater id, oldest first: those whose approvals may expire."""
+        ...
+
     async def ping(self) -> None:
         """Returns when the store can read; raises LedgerUnavailableError."""
         ...

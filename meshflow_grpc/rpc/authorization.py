@@ -5,6 +5,7 @@ from __future__ import annotations
 ROLES = ("viewer", "operator", "approver", "admin")
 VIEWER = frozenset(ROLES)
 OPERATOR = frozenset({"operator", "admin"})
+APPROVER = frozenset({"approver", "admin"})
 
 PUBLIC_SERVICES = ("/meshflow.v1.SystemService/", "/grpc.health.", "/grpc.reflection.")
 
@@ -29,6 +30,10 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.LedgerService/GetTreeHead": VIEWER,
     "/meshflow.v1.LedgerService/GetInclusionProof": VIEWER,
     "/meshflow.v1.LedgerService/GetConsistencyProof": VIEWER,
+    "/meshflow.v1.ApprovalService/ListApprovals": VIEWER,
+    "/meshflow.v1.ApprovalService/GetApproval": VIEWER,
+    "/meshflow.v1.ApprovalService/DecideApproval": APPROVER,
+    "/meshflow.v1.RestService/DecideApprovalJson": APPROVER,
 }
 
 

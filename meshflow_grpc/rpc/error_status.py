@@ -38,6 +38,11 @@ CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.LEDGER_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
     ErrorReason.DEADLINE_EXCEEDED: grpc.StatusCode.DEADLINE_EXCEEDED,
     ErrorReason.INTERNAL: grpc.StatusCode.INTERNAL,
+    ErrorReason.APPROVAL_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    ErrorReason.APPROVAL_ALREADY_DECIDED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.APPROVAL_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.APPROVAL_DIGEST_MISMATCH: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.APPROVAL_NOT_READY: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 

@@ -12,6 +12,8 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from meshflow_grpc._gen.meshflow.v1 import (
+    approval_service_pb2,
+    approval_service_pb2_grpc,
     ledger_service_pb2,
     ledger_service_pb2_grpc,
     rest_service_pb2,
@@ -24,6 +26,7 @@ from meshflow_grpc._gen.meshflow.v1 import (
 from meshflow_grpc.rpc.convert.run import RunMessages
 from meshflow_grpc.rpc.interceptor_chain import interceptors, wrapped_handlers
 from meshflow_grpc.rpc.probe_server import LIVENESS_NAME
+from meshflow_grpc.rpc.servicers.approval import ApprovalServicer
 from meshflow_grpc.rpc.servicers.ledger import LedgerServicer
 from meshflow_grpc.rpc.servicers.rest import HEARTBEAT_S, RestServicer
 from meshflow_grpc.rpc.servicers.run import RunServicer
@@ -39,6 +42,7 @@ READINESS_NAMES = ("", RUN_SERVICE, "meshflow-readiness")
 SERVICE_NAMES = (
     RUN_SERVICE,
     ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name,
+    approval_service_pb2.DESCRIPTOR.services_by_name["ApprovalService"].full_name,
     rest_service_pb2.DESCRIPTOR.services_by_name["RestService"].full_name,
     system_service_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name,
     health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
@@ -96,6 +100,9 @@ class GrpcServer:
                 wrapped_handlers(rest_service_pb2_grpc.add_RestServiceServicer_to_server, rest, chain),
                 wrapped_handlers(
                     ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(commands), chain
+                ),
+                wrapped_handlers(
+                    approval_service_pb2_grpc.add_ApprovalServiceServicer_to_server, ApprovalServicer(commands), chain
                 ),
                 wrapped_handlers(
                     system_service_pb2_grpc.add_SystemServiceServicer_to_server, SystemServicer(state), chain

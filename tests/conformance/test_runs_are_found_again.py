@@ -153,6 +153,7 @@ async def test_unfinished_runs_are_the_running_ones(storage: Storage) -> None:
     await whole_run(storage, "run_4")
     assert [run.run_id for run in await storage.unfinished_runs()] == ["run_1", "run_3"]
     await storage.append("run_2", (step("run_2", 2),), RunChange(status=RunStatus.RUNNING))
+    assert await storage.paused_runs() == ()
     assert [run.run_id for run in await storage.unfinished_runs()] == ["run_1", "run_2", "run_3"]
 
 
@@ -174,3 +175,14 @@ async def test_a_run_that_goes_on_meanwhile_never_looks_tampered_with(storage: S
     await task
     assert checked
     assert (await storage.get_run(TENANT, "run_1")).update_time == time_of(100)
+
+
+async def test_paused_runs_of_all_tenants_come_in_pages(storage: Storage) -> None:
+    """Returns paused runs of all tenants with a greater id, oldest first."""
+    for place, tenant in ((2, TENANT), (1, "other"), (3, TENANT)):
+        run_id = f"run_{place}"
+        await create(storage, run_id, tenant_id=tenant)
+        await storage.append(run_id, (step(run_id, 1, tenant_id=tenant),), RunChange(status=RunStatus.PAUSED))
+    await create(storage, "run_4")
+    assert [run.run_id for run in await storage.paused_runs(limit=2)] == ["run_1", "run_2"]
+    assert [run.run_id for run in await storage.paused_runs(after_run_id="run_2")] == ["run_3"]

@@ -13,6 +13,7 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc import aio
 from grpc_status import rpc_status
 
+from meshflow_grpc._gen.meshflow.v1.approval_service_pb2_grpc import ApprovalServiceStub
 from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from meshflow_grpc._gen.meshflow.v1.rest_service_pb2_grpc import RestServiceStub
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
@@ -47,6 +48,11 @@ class Service:
     def ledger(self) -> Any:
         """LedgerService."""
         return LedgerServiceStub(self.channel)
+
+    @property
+    def approvals(self) -> Any:
+        """ApprovalService."""
+        return ApprovalServiceStub(self.channel)
 
     @property
     def system(self) -> Any:

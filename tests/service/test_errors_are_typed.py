@@ -10,7 +10,7 @@ from google.protobuf.struct_pb2 import Struct
 
 from meshflow_grpc._gen.meshflow.v1 import error_reason_pb2
 from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2 import ListEntriesRequest, VerifyRunRequest
-from meshflow_grpc._gen.meshflow.v1.policy_pb2 import HumanInLoop, Policy
+from meshflow_grpc._gen.meshflow.v1.policy_pb2 import Policy
 from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import (
     CancelRunRequest,
@@ -74,11 +74,11 @@ async def test_bad_requests_name_their_fields(service: Service, request_: RunReq
 
 async def test_an_unenforced_policy_field_is_refused_by_name(service: Service) -> None:
     """Never accepted and ignored."""
-    policy = Policy(immutable_audit=True, human_in_loop=HumanInLoop(enabled=True))
+    policy = Policy(immutable_audit=True, enable_uncertainty=True)
     error = await failing(service.runs.Run(RunRequest(task="x", policy=policy)))
 
     assert (error.code, error.reason) == (INVALID, "POLICY_FIELD_NOT_ENFORCED")
-    assert error.fields == ["policy.immutable_audit", "policy.human_in_loop"]
+    assert error.fields == ["policy.enable_uncertainty", "policy.immutable_audit"]
 
 
 async def test_policy_fields_of_a_newer_contract_are_refused(service: Service) -> None:

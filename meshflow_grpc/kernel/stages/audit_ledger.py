@@ -41,6 +41,7 @@ class StepEnd:
     blocked_by: str | None = None
     reason: str | None = None
     message: str | None = None
+    approval: Mapping[str, JsonValue] | None = None
 
 
 class AuditLedger:
@@ -110,4 +111,8 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
         facts["blocked_by"] = end.blocked_by
         facts["reason"] = end.reason
         facts["message"] = end.message
+    if end.approval is not None:
+        facts["approval"] = dict(end.approval)
+    if step.granted is not None:
+        facts["approved_by"] = {"approval_id": step.granted.approval_id, "reviewer": step.granted.reviewer}
     return facts

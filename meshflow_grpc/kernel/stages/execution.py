@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from typing import TYPE_CHECKING, ClassVar
 
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
+from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.kernel.decision import Fail
 from meshflow_grpc.kernel.model_call import call_usage, model_request
 from meshflow_grpc.kernel.state import Execution
@@ -34,11 +36,24 @@ class ExecutionStage:
 
     async def apply(self, state: StepState) -> StepState | Fail:
         """Returns the state with its execution, or why it failed; cancellation passes through."""
+        if state.step.node.kind is NodeKind.HUMAN:
+            return dataclasses.replace(state, execution=_human_answer(state))
         attempts = _Attempts(self._ports, state)
         result = await attempts.run()
         if isinstance(result, Fail):
             return result
         return dataclasses.replace(state, execution=result)
+
+
+def _human_answer(state: StepState) -> Execution:
+    """The output of a gate: what the reviewer decided and said. Stage 9 lets no gate pass without an approval."""
+    granted = state.step.granted
+    if granted is None:
+        message = f"gate {state.step.step_id!r} was reached without an approval"
+        raise ValueError(message)
+    answer = {"comment": granted.comment, "decision": "approve", "reviewer": granted.reviewer}
+    output = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
+    return Execution(output, "", Usage(steps=1), ZERO_USAGE, 1, 0)
 
 
 class _Attempts:

@@ -1,29 +1,40 @@
-"""Stage 9: the risk tier of this action."""
+"""Stage 9: how much harm could this action do; must a human see it first."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.governance.risk import risk_of
-from meshflow_grpc.kernel.decision import Deny
+from meshflow_grpc.kernel.approval import approved_or
+from meshflow_grpc.kernel.decision import Pause
 from meshflow_grpc.kernel.stage import Check
 
 if TYPE_CHECKING:
+    from meshflow_grpc.kernel.decision import Deny
+    from meshflow_grpc.kernel.stage import Noted
     from meshflow_grpc.kernel.state import StepState
 
 
 class RiskClassification(Check):
-    """Classifies the action; denies when a human would have to approve it and this server has no gates."""
+    """Classifies the action; pauses when a human must approve it, and denies an approval that is of another action."""
 
     name = "risk_classification"
 
-    def apply(self, state: StepState) -> StepState | Deny:
+    def apply(self, state: StepState) -> StepState | Noted | Deny | Pause:
         """The tier is the highest of declared and derived; it is never lowered."""
-        tier = risk_of(state.step.node)
+        node = state.step.node
+        tier = risk_of(node)
+        if tier is not state.risk:
+            state = dataclasses.replace(state, risk=tier)
         human = state.step.run.policy.human_in_loop
+        if node.kind is NodeKind.HUMAN:
+            question = node.config.get("prompt")
+            message = question if isinstance(question, str) and question else f"node {node.id!r} asks for a decision"
+            return approved_or(state, Pause("APPROVAL_REQUIRED", message))
         if human.enabled and tier >= human.tier_threshold:
-            return Deny(
-                "APPROVAL_UNAVAILABLE", f"a {tier.label} step needs a human's approval", "resume on a server with gates"
+            return approved_or(
+                state, Pause("APPROVAL_REQUIRED", f"a {tier.label} step of {node.id!r} needs a human's approval")
             )
-        return state if tier is state.risk else dataclasses.replace(state, risk=tier)
+        return state

@@ -20,6 +20,8 @@ class ToolPermission(Check):
     def apply(self, state: StepState) -> StepState | Deny:
         """Agents without tools pass."""
         node = state.step.node
+        if node.kind is NodeKind.HUMAN:
+            return state
         if node.kind is NodeKind.AGENT and not node.config.get("tools"):
             return state
         return Deny(

@@ -51,6 +51,7 @@ class RunMessages:
             update_time=timestamp(run.update_time),
             session_id=run.session_id,
             request_id=run.request_id,
+            pending_approval=_pending(run),
         )
         if run.blocked_by is not None:
             message.blocked_by, message.block_reason = run.blocked_by, run.reason or ""
@@ -68,6 +69,18 @@ class RunMessages:
         start = datetime.fromisoformat(run.create_time)
         end = datetime.fromisoformat(run.update_time) if run.status.ended else self._now()
         return max(0.0, round((end - start).total_seconds() * 1000, 3))
+
+
+def _pending(run: Run) -> run_pb2.PendingApproval | None:
+    pending = run.pending_approval
+    if pending is None:
+        return None
+    return run_pb2.PendingApproval(
+        approval_id=pending.approval_id,
+        node_id=pending.node_id,
+        reason=pending.reason,
+        expire_time=timestamp(pending.expire_time),
+    )
 
 
 def check_to_proto(check: RunCheck) -> run_service_pb2.CheckRunResponse:

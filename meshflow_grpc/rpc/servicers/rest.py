@@ -11,6 +11,7 @@ from google.api.httpbody_pb2 import HttpBody
 from meshflow_grpc._gen.meshflow.v1 import event_pb2, rest_service_pb2_grpc
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, MeshflowError
 from meshflow_grpc.rpc.call import current_principal
+from meshflow_grpc.rpc.convert.approval import approval_to_proto, decision_from_json
 from meshflow_grpc.rpc.convert.event import HEARTBEAT, event_to_proto, sse_block
 from meshflow_grpc.rpc.convert.json_request import cancel_reason_from_json, request_from_json
 from meshflow_grpc.rpc.convert.request import event_view
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from google.protobuf.struct_pb2 import Struct
 
-    from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2, run_pb2, run_service_pb2
+    from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2, rest_service_pb2, run_pb2, run_service_pb2
     from meshflow_grpc.commands.catalog import Commands
     from meshflow_grpc.domain.event import RunEvent
     from meshflow_grpc.rpc.convert.run import RunMessages
@@ -78,6 +79,20 @@ class RestServicer(rest_service_pb2_grpc.RestServiceServicer):
         reason = cancel_reason_from_json(request.body)
         run = await self._commands.cancel_run.execute(current_principal(), request.run_id, reason=reason)
         return self._messages.run(run)
+
+    async def DecideApprovalJson(  # noqa: N802 - RPC name
+        self, request: rest_service_pb2.ApprovalBody, context: Any
+    ) -> approval_service_pb2.Approval:
+        """See rest_service.proto."""
+        fields = decision_from_json(request.body)
+        approval = await self._commands.decide_approval.execute(
+            current_principal(),
+            request.approval_id,
+            decision=fields["decision"],
+            comment=fields.get("comment", ""),
+            expected_action_digest=fields.get("expected_action_digest"),
+        )
+        return approval_to_proto(approval)
 
     async def WatchRunEvents(  # noqa: N802 - RPC name
         self, request: run_service_pb2.WatchRunRequest, context: Any

@@ -160,6 +160,12 @@ class MemoryStorage:
         self._check_open()
         return tuple(run_of(row) for _, row in sorted(self._runs.items()) if row.status == "running")
 
+    async def paused_runs(self, *, after_run_id: str = "", limit: int = 200) -> tuple[Run, ...]:
+        """See Storage."""
+        self._check_open()
+        found = [row for run_id, row in sorted(self._runs.items()) if row.status == "paused" and run_id > after_run_id]
+        return tuple(map(run_of, found[:limit]))
+
     async def ping(self) -> None:
         """See Storage."""
         self._check_open()

@@ -38,6 +38,7 @@ _UPDATE = (
 
 SELECT_ONE = f"SELECT {COLUMNS} FROM runs WHERE run_id = $1 AND tenant_id = $2"  # noqa: S608
 SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER BY run_id"  # noqa: S608
+SELECT_PAUSED = f"SELECT {COLUMNS} FROM runs WHERE status = 'paused' AND run_id > $1 ORDER BY run_id LIMIT $2"  # noqa: S608
 _SELECT_HEADS = f"SELECT {COLUMNS} FROM runs WHERE run_id = ANY($1::text[])"  # noqa: S608
 _SELECT_REQUESTS = (
     f"SELECT {COLUMNS} FROM runs WHERE (tenant_id, request_id) IN "  # noqa: S608

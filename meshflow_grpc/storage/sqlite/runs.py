@@ -40,6 +40,8 @@ _UPDATE = {
 SELECT_ONE = RawQuery.of(RunRow._fields, "SELECT {columns} FROM runs WHERE run_id = ? AND tenant_id = ?")
 SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER BY run_id"  # noqa: S608
 
+SELECT_PAUSED = f"SELECT {COLUMNS} FROM runs WHERE status = 'paused' AND run_id > ? ORDER BY run_id LIMIT ?"  # noqa: S608
+
 
 def insert_runs(connection: sqlite3.Connection, rows: Sequence[RunRow]) -> None:
     """Inserts new runs."""

@@ -120,6 +120,11 @@ class SqliteStorage(SqliteLogStore):
         found = await self._fetch(runs.SELECT_UNFINISHED, ())
         return tuple(run_of(RunRow._make(row)) for row in found)
 
+    async def paused_runs(self, *, after_run_id: str = "", limit: int = 200) -> tuple[Run, ...]:
+        """See Storage."""
+        found = await self._fetch(runs.SELECT_PAUSED, (after_run_id, limit))
+        return tuple(run_of(RunRow._make(row)) for row in found)
+
     async def ping(self) -> None:
         """See Storage."""
         await self._fetch("SELECT 1 FROM runs LIMIT 1", ())

@@ -64,6 +64,16 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """REST: no such path. NOT_FOUND."""
     ERROR_REASON_METHOD_NOT_ALLOWED: _ErrorReason.ValueType  # 20
     """REST: the path takes other methods; see the allow header. UNIMPLEMENTED (405)."""
+    ERROR_REASON_APPROVAL_NOT_FOUND: _ErrorReason.ValueType  # 21
+    """No such approval in the tenant. NOT_FOUND."""
+    ERROR_REASON_APPROVAL_ALREADY_DECIDED: _ErrorReason.ValueType  # 22
+    """The approval was decided otherwise, or its run ended. FAILED_PRECONDITION."""
+    ERROR_REASON_APPROVAL_EXPIRED: _ErrorReason.ValueType  # 23
+    """Nobody decided in time. FAILED_PRECONDITION."""
+    ERROR_REASON_APPROVAL_DIGEST_MISMATCH: _ErrorReason.ValueType  # 24
+    """The action has another digest than the one reviewed. FAILED_PRECONDITION."""
+    ERROR_REASON_APPROVAL_NOT_READY: _ErrorReason.ValueType  # 25
+    """Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """`reason` of the google.rpc.ErrorInfo that every error carries (domain "meshflow.dev")."""
@@ -110,4 +120,14 @@ ERROR_REASON_ROUTE_NOT_FOUND: ErrorReason.ValueType  # 19
 """REST: no such path. NOT_FOUND."""
 ERROR_REASON_METHOD_NOT_ALLOWED: ErrorReason.ValueType  # 20
 """REST: the path takes other methods; see the allow header. UNIMPLEMENTED (405)."""
+ERROR_REASON_APPROVAL_NOT_FOUND: ErrorReason.ValueType  # 21
+"""No such approval in the tenant. NOT_FOUND."""
+ERROR_REASON_APPROVAL_ALREADY_DECIDED: ErrorReason.ValueType  # 22
+"""The approval was decided otherwise, or its run ended. FAILED_PRECONDITION."""
+ERROR_REASON_APPROVAL_EXPIRED: ErrorReason.ValueType  # 23
+"""Nobody decided in time. FAILED_PRECONDITION."""
+ERROR_REASON_APPROVAL_DIGEST_MISMATCH: ErrorReason.ValueType  # 24
+"""The action has another digest than the one reviewed. FAILED_PRECONDITION."""
+ERROR_REASON_APPROVAL_NOT_READY: ErrorReason.ValueType  # 25
+"""Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

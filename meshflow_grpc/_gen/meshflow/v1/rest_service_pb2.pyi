@@ -44,3 +44,31 @@ class RunBody(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunBody: _TypeAlias = RunBody  # noqa: Y015
+
+@_typing.final
+class ApprovalBody(_message.Message):
+    """A JSON body about one approval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPROVAL_ID_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    approval_id: _builtins.str
+    """The approval, from the path."""
+    @_builtins.property
+    def body(self) -> _struct_pb2.Struct:
+        """The body as sent."""
+
+    def __init__(
+        self,
+        *,
+        approval_id: _builtins.str = ...,
+        body: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_id", b"approval_id", "body", b"body"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApprovalBody: _TypeAlias = ApprovalBody  # noqa: Y015

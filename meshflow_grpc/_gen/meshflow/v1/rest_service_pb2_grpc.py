@@ -5,6 +5,7 @@ import warnings
 
 from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
+from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2 as meshflow_dot_v1_dot_approval__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import event_pb2 as meshflow_dot_v1_dot_event__pb2
 from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2 as meshflow_dot_v1_dot_rest__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as meshflow_dot_v1_dot_run__pb2
@@ -66,6 +67,11 @@ class RestServiceStub:
                 request_serializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
                 _registered_method=True)
+        self.DecideApprovalJson = channel.unary_unary(
+                '/meshflow.v1.RestService/DecideApprovalJson',
+                request_serializer=meshflow_dot_v1_dot_rest__service__pb2.ApprovalBody.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_approval__service__pb2.Approval.FromString,
+                _registered_method=True)
         self.WatchRunEvents = channel.unary_stream(
                 '/meshflow.v1.RestService/WatchRunEvents',
                 request_serializer=meshflow_dot_v1_dot_run__service__pb2.WatchRunRequest.SerializeToString,
@@ -113,6 +119,13 @@ class RestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DecideApprovalJson(self, request, context):
+        """JSON twin of ApprovalService.DecideApproval.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchRunEvents(self, request, context):
         """SSE twin of RunService.WatchRun: `id:` is the sequence, comments are heartbeats, a Last-Event-ID header resumes.
         """
@@ -147,6 +160,11 @@ def add_RestServiceServicer_to_server(servicer, server):
                     servicer.CancelRunJson,
                     request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.FromString,
                     response_serializer=meshflow_dot_v1_dot_run__pb2.RunResponse.SerializeToString,
+            ),
+            'DecideApprovalJson': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideApprovalJson,
+                    request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.ApprovalBody.FromString,
+                    response_serializer=meshflow_dot_v1_dot_approval__service__pb2.Approval.SerializeToString,
             ),
             'WatchRunEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRunEvents,
@@ -291,6 +309,33 @@ class RestService:
             '/meshflow.v1.RestService/CancelRunJson',
             meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
             meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideApprovalJson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/DecideApprovalJson',
+            meshflow_dot_v1_dot_rest__service__pb2.ApprovalBody.SerializeToString,
+            meshflow_dot_v1_dot_approval__service__pb2.Approval.FromString,
             options,
             channel_credentials,
             insecure,

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import struct_pb2 as _struct_pb2
 from grpc import aio as _aio
+from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2 as _approval_service_pb2
 from meshflow_grpc._gen.meshflow.v1 import event_pb2 as _event_pb2
 from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2 as _rest_service_pb2
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as _run_pb2
@@ -33,6 +34,8 @@ class RestServiceStub:
     """JSON twin of RunService.CheckRun."""
     CancelRunJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.RunBody, _run_pb2.RunResponse]
     """JSON twin of RunService.CancelRun."""
+    DecideApprovalJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.ApprovalBody, _approval_service_pb2.Approval]
+    """JSON twin of ApprovalService.DecideApproval."""
     WatchRunEvents: _aio.UnaryStreamMultiCallable[_run_service_pb2.WatchRunRequest, _httpbody_pb2.HttpBody]
     """SSE twin of RunService.WatchRun: `id:` is the sequence, comments are heartbeats, a Last-Event-ID header resumes."""
 
@@ -80,6 +83,14 @@ class RestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_rest_service_pb2.RunBody, _abc.Awaitable[_run_pb2.RunResponse]],
     ) -> _abc.Awaitable[_run_pb2.RunResponse]:
         """JSON twin of RunService.CancelRun."""
+
+    @_abc_1.abstractmethod
+    def DecideApprovalJson(
+        self,
+        request: _rest_service_pb2.ApprovalBody,
+        context: _aio.ServicerContext[_rest_service_pb2.ApprovalBody, _abc.Awaitable[_approval_service_pb2.Approval]],
+    ) -> _abc.Awaitable[_approval_service_pb2.Approval]:
+        """JSON twin of ApprovalService.DecideApproval."""
 
     @_abc_1.abstractmethod
     def WatchRunEvents(

@@ -1,0 +1,292 @@
+"""Decisions about paused runs: a human's, the clock's, or a cancellation. Each is in the ledger before anyone is told."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+
+import structlog
+
+from meshflow_grpc.domain.approval import Approval, ApprovalStatus, Decision
+from meshflow_grpc.domain.errors import (
+    ApprovalAlreadyDecidedError,
+    ApprovalDigestMismatchError,
+    ApprovalExpiredError,
+    ApprovalNotFoundError,
+    ApprovalNotReadyError,
+    DrainingError,
+    MeshflowError,
+    PermissionDeniedError,
+    RunNotFoundError,
+)
+from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.domain.run import PendingApproval, Principal, Run, RunOutcome, RunStatus
+from meshflow_grpc.engine.approvals import approvals_of, decided_draft
+from meshflow_grpc.engine.events import output_text
+from meshflow_grpc.engine.run_record import finished_draft
+from meshflow_grpc.governance.approvers import why_not
+from meshflow_grpc.kernel.approval import run_id_of
+from meshflow_grpc.kernel.uninterrupted import uninterrupted
+from meshflow_grpc.ports.storage import RunChange
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.engine.active_run import ActiveRun
+    from meshflow_grpc.engine.engine import Engine
+    from meshflow_grpc.engine.recorder import PublishingRecorder
+    from meshflow_grpc.engine.server_state import ServerState
+    from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.storage import Storage
+
+_log = structlog.get_logger(__name__)
+
+PAGE = 200
+ENTRY_PAGE = 1000
+# How long a decision waits for the other branches of its run.
+BUSY_WAIT_S = 10.0
+SWEEP_EVERY_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a reviewer says of an approval. ``action_digest`` is the one they saw; None when they name none."""
+
+    decision: Decision
+    reviewer: Principal
+    comment: str = ""
+    action_digest: str | None = None
+
+
+class Gates:
+    """Reads approvals from the ledger and decides them. Holds nothing of a paused run."""
+
+    def __init__(
+        self, storage: Storage, recorder: PublishingRecorder, engine: Engine, clock: Clock, state: ServerState
+    ) -> None:
+        self._storage = storage
+        self._recorder = recorder
+        self._engine = engine
+        self._clock = clock
+        self._state = state
+
+    async def of_run(self, run: Run) -> tuple[Approval, ...]:
+        """All approvals of a run."""
+        return approvals_of(run, await self._entries(run))
+
+    async def get(self, tenant_id: str, approval_id: str) -> Approval:
+        """Returns an approval; raises ApprovalNotFoundError, also for another tenant's."""
+        return (await self._find(tenant_id, approval_id))[1]
+
+    async def with_pending(self, run: Run) -> Run:
+        """A paused run with the first approval it waits for."""
+        if run.status is not RunStatus.PAUSED or run.pending_approval is not None:
+            return run
+        waiting = [a for a in await self.of_run(run) if a.status is ApprovalStatus.PENDING]
+        if not waiting:
+            return run
+        first = waiting[0]
+        pending = PendingApproval(first.approval_id, first.node_id, first.reason, first.expire_time)
+        return replace(run, pending_approval=pending)
+
+    async def decide(self, tenant_id: str, approval_id: str, review: Review) -> Approval:
+        """Returns the approval when the decision is durable; an approved step then goes on by itself.
+
+        Raises ApprovalNotFoundError, ApprovalAlreadyDecidedError, ApprovalExpiredError, ApprovalDigestMismatchError,
+        PermissionDeniedError, or ApprovalNotReadyError while other branches of the run are at work.
+        """
+        if self._state.draining:
+            raise DrainingError("the server is draining; retry on another replica", retry_after_s=1.0)
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + BUSY_WAIT_S
+        while True:
+            run, approval, _ = await self._find(tenant_id, approval_id)
+            self._check(run, approval, review)
+            if approval.status is not ApprovalStatus.PENDING:
+                return approval
+            active = self._engine.claim(run.run_id, tenant_id)
+            if active is not None:
+                return await uninterrupted(self._decide_claimed(active, approval_id, review))
+            await self._until_free(run.run_id, give_up - loop.time())
+
+    async def _until_free(self, run_id: str, left_s: float) -> None:
+        active = self._engine.active(run_id)
+        if active is None:
+            return
+        done, _ = await asyncio.wait((active.done,), timeout=max(0.0, left_s))
+        if not done:
+            raise ApprovalNotReadyError("other branches of the run are still at work; try again", retry_after_s=5.0)
+        await asyncio.sleep(0)
+
+    async def _decide_claimed(self, active: ActiveRun, approval_id: str, review: Review) -> Approval:
+        goes_on = False
+        try:
+            run, approval, entries = await self._find(active.tenant_id, approval_id)
+            self._check(run, approval, review)
+            if approval.status is not ApprovalStatus.PENDING:
+                active.succeed(run)
+                return approval
+            if run.status is not RunStatus.PAUSED:
+                raise ApprovalNotReadyError("the run is still at work; try again", retry_after_s=1.0)
+            now = self._clock.now()
+            draft = decided_draft(approval, review.decision, review.reviewer, review.comment, now)
+            if review.decision is Decision.APPROVE:
+                await self._recorder.append(run.run_id, (draft,), RunChange(status=RunStatus.RUNNING))
+                goes_on = True
+                self._engine.go_on(active)
+            else:
+                outcome = RunOutcome(RunStatus.REJECTED, _last_output(entries), None, _rejection(approval, review))
+                active.succeed(await self._end(run, (draft,), outcome, review.reviewer))
+        except BaseException as error:
+            active.fail(error)
+            raise
+        finally:
+            if not goes_on:
+                self._engine.release(active)
+        decided = replace(approval, status=review.decision.status, reviewer=review.reviewer.id, decide_time=now)
+        return replace(decided, comment=review.comment)
+
+    async def cancel(self, run: Run, principal: Principal, reason: str) -> Run | None:
+        """Ends a paused run as cancelled; None when someone else is deciding about it just now."""
+        active = self._engine.claim(run.run_id, run.tenant_id)
+        if active is None:
+            return None
+        return await uninterrupted(self._cancel_claimed(active, principal, reason))
+
+    async def _cancel_claimed(self, active: ActiveRun, principal: Principal, reason: str) -> Run:
+        try:
+            run = await self._storage.get_run(active.tenant_id, active.run_id)
+            if run.status is RunStatus.PAUSED:
+                outcome = RunOutcome(
+                    RunStatus.CANCELLED, _last_output(await self._entries(run)), None, f"cancelled by {reason}"
+                )
+                run = await self._end(run, (), outcome, principal)
+            active.succeed(run)
+        except BaseException as error:
+            active.fail(error)
+            raise
+        finally:
+            self._engine.release(active)
+        return run
+
+    async def _end(self, run: Run, before: tuple[EntryDraft, ...], outcome: RunOutcome, by: Principal) -> Run:
+        draft = finished_draft(run, outcome, run.usage, self._clock.now(), by)
+        change = RunChange(None, outcome.status, outcome.output, None, outcome.reason)
+        await self._recorder.append(run.run_id, (*before, draft), change)
+        ended = await self._storage.get_run(run.tenant_id, run.run_id)
+        self._engine.ended(ended)
+        return ended
+
+    def _check(self, run: Run, approval: Approval, review: Review) -> None:
+        metadata = {"approval_id": approval.approval_id, "status": approval.status.value}
+        if review.reviewer.method != "server":
+            refusal = why_not(run.policy, approval.requester, review.reviewer, review.decision)
+            if refusal is not None:
+                raise PermissionDeniedError(refusal, metadata=metadata)
+        if review.action_digest not in (None, approval.action_digest):
+            raise ApprovalDigestMismatchError(
+                "the action is not the one reviewed", metadata={**metadata, "action_digest": approval.action_digest}
+            )
+        if approval.status is review.decision.status:
+            return
+        expired = _expired(approval, self._clock.now())
+        server_decided = approval.decide_time is not None and approval.reviewer == SERVER
+        if review.reviewer.method != "server" and (server_decided or (_open(approval) and expired)):
+            raise ApprovalExpiredError(f"the approval expired at {approval.expire_time}", metadata=metadata)
+        if not _open(approval):
+            what = "its run went on or ended without it" if approval.decide_time is None else approval.status.value
+            raise ApprovalAlreadyDecidedError(f"the approval is not pending: {what}", metadata=metadata)
+
+    async def expire(self) -> int:
+        """Decides every approval whose time is over, as its policy says; returns how many. The ledger is the timer."""
+        count, after = 0, ""
+        while True:
+            page = await self._storage.paused_runs(after_run_id=after, limit=PAGE)
+            for run in page:
+                if _may_have_expired(run, self._clock.now()):
+                    count += await self._expire_one(run)
+            if len(page) < PAGE:
+                return count
+            after = page[-1].run_id
+            await asyncio.sleep(0)
+
+    async def _expire_one(self, run: Run) -> int:
+        late = [
+            a for a in await self.of_run(run) if a.status is ApprovalStatus.PENDING and _expired(a, self._clock.now())
+        ]
+        if not late or self._engine.active(run.run_id) is not None:
+            return 0
+        decision = Decision(cast("str", _human(run)["on_timeout"]))
+        server = Principal(SERVER, run.tenant_id, method="server")
+        review = Review(decision, server, "nobody decided in time")
+        try:
+            await self.decide(run.tenant_id, late[0].approval_id, review)
+        except ApprovalAlreadyDecidedError:
+            return 0
+        return 1
+
+    async def keep_expiring(self, every_s: float = SWEEP_EVERY_S) -> None:
+        """Runs ``expire`` again and again, whatever goes wrong in between."""
+        while True:
+            try:
+                await self.expire()
+            except MeshflowError as error:
+                _log.warning("approval_sweep_failed", error=str(error))
+            await asyncio.sleep(every_s)
+
+    async def _find(self, tenant_id: str, approval_id: str) -> tuple[Run, Approval, tuple[LedgerEntry, ...]]:
+        run_id = run_id_of(approval_id)
+        if run_id is None:
+            raise ApprovalNotFoundError(approval_id)
+        try:
+            run = await self._storage.get_run(tenant_id, run_id)
+        except RunNotFoundError as error:
+            raise ApprovalNotFoundError(approval_id) from error
+        entries = await self._entries(run)
+        for approval in approvals_of(run, entries):
+            if approval.approval_id == approval_id:
+                return run, approval, entries
+        raise ApprovalNotFoundError(approval_id)
+
+    async def _entries(self, run: Run) -> tuple[LedgerEntry, ...]:
+        entries: list[LedgerEntry] = []
+        while True:
+            page = await self._storage.entries(run.tenant_id, run.run_id, after_sequence=len(entries), limit=ENTRY_PAGE)
+            entries.extend(page)
+            if len(page) < ENTRY_PAGE:
+                return tuple(entries)
+
+
+SERVER = "meshflow"
+
+
+def _open(approval: Approval) -> bool:
+    return approval.status is ApprovalStatus.PENDING
+
+
+def _expired(approval: Approval, now: str) -> bool:
+    return datetime.fromisoformat(now) >= datetime.fromisoformat(approval.expire_time)
+
+
+def _human(run: Run) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", run.policy["human_in_loop"])
+
+
+def _may_have_expired(run: Run, now: str) -> bool:
+    """Saves reading the entries of runs that are younger than their policy's time."""
+    age = (datetime.fromisoformat(now) - datetime.fromisoformat(run.create_time)).total_seconds()
+    return age >= cast("float", _human(run)["timeout_s"])
+
+
+def _rejection(approval: Approval, review: Review) -> str:
+    by = "nobody decided in time" if review.reviewer.method == "server" else f"by {review.reviewer.id}"
+    said = f": {review.comment}" if review.comment and review.reviewer.method != "server" else ""
+    return f"step {approval.step_id!r} was rejected, {by}{said}"
+
+
+def _last_output(entries: tuple[LedgerEntry, ...]) -> str:
+    committed = [entry for entry in entries if entry.kind is EntryKind.STEP_COMMITTED]
+    return (output_text(committed[-1].output) or "") if committed else ""

@@ -1,0 +1,77 @@
+"""Where a run stands in its graph, and what a committed output changes there; live and in replay the same."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.run import RunOutcome, RunStatus
+from meshflow_grpc.domain.usage import ZERO_USAGE
+from meshflow_grpc.workflow import frontier
+from meshflow_grpc.workflow.condition import ConditionError, condition_variables
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.approval import GrantedApproval
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.run import PendingApproval
+    from meshflow_grpc.domain.usage import Usage
+    from meshflow_grpc.workflow.compiled import CompiledWorkflow
+    from meshflow_grpc.workflow.frontier import NodeRun, Progress
+
+
+@dataclass(slots=True)
+class RunProgress:
+    """What happened in a run so far; rebuilt from the ledger on resume."""
+
+    graph: Progress
+    outputs: dict[NodeRun, str] = field(default_factory=dict)
+    labels: dict[NodeRun, frozenset[str]] = field(default_factory=dict)
+    usage: Usage = ZERO_USAGE
+    steps: int = 0
+    epoch: int = 1
+    last_output: str = ""
+    waiting: dict[NodeRun, PendingApproval] = field(default_factory=dict)
+    granted: dict[NodeRun, GrantedApproval] = field(default_factory=dict)
+
+
+class RunEnded(Exception):  # noqa: N818 - control flow of the engine, not an error
+    """The run ends now with this outcome."""
+
+    def __init__(self, outcome: RunOutcome) -> None:
+        super().__init__(outcome.status.value)
+        self.outcome = outcome
+
+
+def settle(
+    workflow: CompiledWorkflow, progress: RunProgress, run: NodeRun, output: str, labels: frozenset[str]
+) -> frontier.Transition:
+    """Takes a committed output into the graph; raises RunEnded when a condition on an edge cannot be evaluated."""
+    progress.outputs[run] = progress.last_output = output
+    progress.labels[run] = labels
+    if not workflow.graph.conditional_targets(run.node_id):
+        return _forget_superseded(progress, frontier.complete(progress.graph, run))
+    variables = condition_variables(state={}, output=output, structured=_structured(output), iteration=run.iteration)
+    try:
+        truths = workflow.conditions.evaluate(run.node_id, variables)
+    except ConditionError as error:
+        raise RunEnded(RunOutcome(RunStatus.FAILED, progress.last_output, None, str(error))) from error
+    return _forget_superseded(progress, frontier.complete(progress.graph, run, truths))
+
+
+def _forget_superseded(progress: RunProgress, transition: frontier.Transition) -> frontier.Transition:
+    """A step that waits for a human in a loop's body is void once the loop goes round."""
+    for run in transition.superseded:
+        progress.waiting.pop(run, None)
+    return transition
+
+
+def _structured(output: str) -> dict[str, JsonValue] | None:
+    """The output as a JSON object, for conditions over its keys; None when it is text."""
+    if not output.lstrip().startswith("{"):
+        return None
+    try:
+        document = json.loads(output)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) else None

@@ -1,0 +1,30 @@
+"""Who may decide about a step that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from meshflow_grpc.domain.approval import Decision
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.run import Principal
+
+ROLE = "role:"
+
+
+def why_not(policy: Mapping[str, JsonValue], requester: str, reviewer: Principal, decision: Decision) -> str | None:
+    """Why the reviewer may not decide under the run's policy; None when they may.
+
+    Separation of duties: under ``sox``, or when ``approvers`` are named, nobody approves what they asked for.
+    """
+    human = cast("Mapping[str, JsonValue]", policy["human_in_loop"])
+    approvers = cast("Sequence[str]", human["approvers"])
+    named = reviewer.id in approvers or any(f"{ROLE}{role}" in approvers for role in reviewer.roles)
+    if approvers and not named:
+        return f"{reviewer.id!r} is not one of policy.human_in_loop.approvers"
+    apart = bool(approvers) or "sox" in cast("Sequence[str]", policy["compliance"])
+    if apart and decision is Decision.APPROVE and reviewer.id == requester:
+        return f"{reviewer.id!r} asked for the run and may not approve it (separation of duties)"
+    return None
