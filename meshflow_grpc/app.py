@@ -24,11 +24,13 @@ from meshflow_grpc.commands.stream_run import StreamRunCommand
 from meshflow_grpc.commands.verify_run import VerifyRunCommand
 from meshflow_grpc.commands.wait_run import WaitRunCommand
 from meshflow_grpc.commands.watch_run import WatchRunCommand
+from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.admission import Admission
 from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
+from meshflow_grpc.engine.node_checks import NodeChecks
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
@@ -48,6 +50,7 @@ from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
 from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.telemetry.logging import configure_logging
+from meshflow_grpc.tools.loading import RegistryNotFoundError, load_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.ports.tools import ToolCatalog
 
 _log = structlog.get_logger(__name__)
 
@@ -90,6 +94,7 @@ class Outside:
     ids: IdSource = field(default_factory=Uuid7Ids)
     scanner: Scanner = field(default_factory=TextScanner)
     jitter: Jitter = jitter
+    tools: ToolCatalog = field(default_factory=lambda: load_registry(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +123,10 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         jitter=outside.jitter,
         revoked_agents=options.revoked_agents,
     )
-    tools = RunTools(Kernel(ports), recorder, hub, outside.clock)
+    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools)
     check_model = _model_check(outside.provider)
-    admission = Admission(options.default_policy, allow_inline=options.allow_inline_workflows, check_model=check_model)
+    checks = NodeChecks(check_model, outside.tools)
+    admission = Admission(options.default_policy, allow_inline=options.allow_inline_workflows, checks=checks)
     resumption = Resumption(storage, tools, admission)
     parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
@@ -133,7 +139,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         wait_run=WaitRunCommand(engine, storage),
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage),
-        check_run=CheckRunCommand(engine, Preflight(ports)),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools)),
         list_entries=ListEntriesCommand(storage),
         verify_run=VerifyRunCommand(storage),
     )
@@ -156,11 +162,12 @@ async def serve(settings: Settings) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken."""
     configure_logging(settings.log_level, settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    tools = _tools(settings.app)
     storage = await open_storage(settings.ledger_db)
     try:
         provider = await asyncio.to_thread(_provider, settings)
         try:
-            return await _serve(settings, Outside(storage, provider))
+            return await _serve(settings, Outside(storage, provider, tools=tools))
         finally:
             await provider.close()
     finally:
@@ -192,6 +199,15 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     finally:
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
         heart.cancel()
+
+
+def _tools(address: str | None) -> ToolCatalog:
+    """The application's registry; raises ConfigurationError when its address leads nowhere."""
+    try:
+        return load_registry(address)
+    except RegistryNotFoundError as error:
+        fix = "name it as pkg.module:registry, importable from the working directory"
+        raise ConfigurationError((ConfigProblem("MESHFLOW_APP", str(error), fix),)) from error
 
 
 def _provider(settings: Settings) -> ModelProvider:

@@ -11,7 +11,8 @@ import structlog
 from meshflow_grpc.domain.errors import AdmissionLimitError, DrainingError, LedgerUnavailableError, MeshflowError
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.active_run import ActiveRun
-from meshflow_grpc.engine.executor import RunExecutor, RunProgress
+from meshflow_grpc.engine.executor import RunExecutor
+from meshflow_grpc.engine.run_progress import RunProgress
 from meshflow_grpc.engine.run_record import new_run, run_context, started_draft
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.workflow import frontier

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
-from meshflow_grpc.domain.usage import ZERO_USAGE
-from meshflow_grpc.engine.prompt import node_input_json, node_prompt
 from meshflow_grpc.engine.run_record import finished_draft
+from meshflow_grpc.engine.step_making import StepMaker
 from meshflow_grpc.kernel.decision import Verdict
-from meshflow_grpc.kernel.state import Step
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.workflow import frontier
@@ -26,14 +24,15 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import CancelReason, Run
-    from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.engine.event_hub import EventHub
     from meshflow_grpc.engine.recorder import PublishingRecorder
+    from meshflow_grpc.engine.run_progress import RunProgress
     from meshflow_grpc.kernel.kernel import Kernel
-    from meshflow_grpc.kernel.state import RunContext, StageDecision, StepOutcome
+    from meshflow_grpc.kernel.state import RunContext, StageDecision, Step, StepOutcome
     from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
-    from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation, NodeRun, Progress
+    from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation, NodeRun
 
 _ENDS = {
     Verdict.DENIED: RunStatus.BLOCKED,
@@ -41,19 +40,6 @@ _ENDS = {
     Verdict.FAILED: RunStatus.FAILED,
     Verdict.CANCELLED: RunStatus.CANCELLED,
 }
-
-
-@dataclass(slots=True)
-class RunProgress:
-    """What happened in a run so far; rebuilt from the ledger on resume."""
-
-    graph: Progress
-    outputs: dict[NodeRun, str] = field(default_factory=dict)
-    labels: dict[NodeRun, frozenset[str]] = field(default_factory=dict)
-    usage: Usage = ZERO_USAGE
-    steps: int = 0
-    epoch: int = 1
-    last_output: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +50,7 @@ class RunTools:
     recorder: PublishingRecorder
     hub: EventHub
     clock: Clock
+    catalog: ToolCatalog
 
 
 class _Ended(Exception):  # noqa: N818 - control flow inside this file, not an error
@@ -90,8 +77,8 @@ class RunExecutor:
         self._run = run
         self._workflow = workflow
         self._context = context
-        self._task = task
         self._progress = progress
+        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step)
         self._stop: RunOutcome | None = None
         self._finishing = False
         self._driver: asyncio.Task[Run] | None = None
@@ -160,21 +147,9 @@ class RunExecutor:
             await _cancel_all(pending)
 
     async def _govern(self, activation: NodeActivation) -> StepOutcome:
-        progress, node = self._progress, self._workflow.graph.node(activation.node_id)
-        progress.steps += 1
-        upstream = [(run.node_id, progress.outputs[run]) for run in activation.inputs]
-        labels = frozenset[str]().union(*(progress.labels[run] for run in activation.inputs))
-        step = Step(
-            run=self._context,
-            node=node,
-            step_id=f"{activation.node_id}#{activation.iteration}",
-            number=progress.steps,
-            prompt=node_prompt(self._task, upstream),
-            input_json=node_input_json(self._task, upstream),
-            labels=labels,
-            iteration=activation.iteration,
-            epoch=progress.epoch,
-        )
+        return await self._take_step(self._steps.make(self._workflow.graph.node(activation.node_id), activation))
+
+    async def _take_step(self, step: Step) -> StepOutcome:
         if self._tools.hub.wants_live(self._run.run_id):
             self._tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
             step = replace(step, live=partial(self._stage_decided, step))
@@ -189,6 +164,7 @@ class RunExecutor:
             node_id=step.node.id,
             role=step.node.role or None,
             step=step.number,
+            tool=step.action.name if step.action is not None and step.action.is_tool else None,
         )
 
     def _stage_decided(self, step: Step, decided: StageDecision) -> None:
@@ -199,7 +175,6 @@ class RunExecutor:
     async def _advance(self, activation: NodeActivation, outcome: StepOutcome) -> tuple[NodeActivation, ...]:
         """Takes in how a step ended; returns what is ready because of it."""
         progress = self._progress
-        progress.usage += outcome.usage
         if outcome.verdict is not Verdict.COMMITTED:
             status = _ENDS[outcome.verdict]
             blocked_by = outcome.blocked_by if status is RunStatus.BLOCKED else None
@@ -248,7 +223,7 @@ class RunExecutor:
     async def _finish(self, outcome: RunOutcome) -> Run:
         if outcome.status is not RunStatus.COMPLETED and not outcome.output:
             outcome = replace(outcome, output=self._progress.last_output)
-        run, usage = self._run, self._progress.usage
+        run, usage = self._run, self._context.budget.spent
         draft = finished_draft(run, outcome, usage, self._tools.clock.now(), self._context.principal)
         change = RunChange(None, outcome.status, outcome.output, outcome.blocked_by, outcome.reason)
         (entry,) = await self._tools.recorder.append(run.run_id, (draft,), change)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.engine.events import output_text
-from meshflow_grpc.engine.executor import RunProgress, settle
+from meshflow_grpc.engine.executor import settle
+from meshflow_grpc.engine.run_progress import RunProgress
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.frontier import NodeRun
 
@@ -32,12 +33,13 @@ def replay(workflow: CompiledWorkflow, entries: Sequence[LedgerEntry]) -> RunPro
     """Rebuilds progress from all entries of a run. Raises ValueError when a committed output is not readable any more."""
     progress = RunProgress(frontier.start(workflow.graph))
     for entry in entries:
+        progress.history.take(entry)
         if entry.kind is EntryKind.RUN_RESUMED:
             progress.epoch += 1
         elif entry.kind in STEP_KINDS:
             progress.usage += usage_of(entry)
             progress.steps = max(progress.steps, cast("int", entry.facts["step"]))
-            if entry.kind is EntryKind.STEP_COMMITTED:
+            if entry.kind is EntryKind.STEP_COMMITTED and "parent" not in entry.facts:
                 _replay_commit(workflow, progress, entry)
     return progress
 

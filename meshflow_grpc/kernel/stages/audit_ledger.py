@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.kernel.call_record import call_facts
 from meshflow_grpc.kernel.decision import Verdict
 from meshflow_grpc.ports.storage import RunChange
 
@@ -64,7 +65,7 @@ class AuditLedger:
             step_id=step.step_id,
             attempt=step.epoch,
             facts=_facts(end),
-            input=step.input_json if end.state.masked is None else _json({"prompt": end.state.prompt}),
+            input=step.input_json if end.state.masked is None else _masked_input(end),
             output=None if end.verdict is not Verdict.COMMITTED else _json({"output": end.state.output}),
         )
         (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(usage=end.usage))
@@ -72,6 +73,11 @@ class AuditLedger:
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _masked_input(end: StepEnd) -> str:
+    action = end.state.step.action
+    return _json({"prompt": end.state.prompt} if action is None else {"call": end.state.prompt})
 
 
 def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
@@ -97,9 +103,12 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
         "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
         "verdict": end.verdict.value,
     }
+    if step.action is not None:
+        facts |= call_facts(step)
     execution = state.execution
     if execution is not None:
         facts["attempts"] = execution.attempts
+    if execution is not None and execution.model:
         facts["model"] = execution.model
         facts["stop_reason"] = execution.stop_reason
         if execution.confidence is not None:

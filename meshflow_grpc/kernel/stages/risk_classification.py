@@ -20,7 +20,7 @@ class RiskClassification(Check):
 
     def apply(self, state: StepState) -> StepState | Deny:
         """The tier is the highest of declared and derived; it is never lowered."""
-        tier = risk_of(state.step.node)
+        tier = risk_of(state.step.node, state.step.action)
         human = state.step.run.policy.human_in_loop
         if human.enabled and tier >= human.tier_threshold:
             return Deny(
