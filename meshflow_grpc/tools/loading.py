@@ -31,7 +31,7 @@ def load_registry(address: str | None) -> Registry:
     for part in attribute.split("."):
         found = getattr(found, part, None)
     if not isinstance(found, Registry):
-        what = "nothing" if found is None else f"a {type(found).__name__}"
+        what = "nothing" if found is None else f"of type {type(found).__name__}"
         raise RegistryNotFoundError(f"{attribute!r} in module {module_name!r} is {what}, not a meshflow_grpc.Registry")
     return found.with_tools(*BUILT_IN)
 

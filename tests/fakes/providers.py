@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FakeProvider:
-    """Answers each agent from a script: text, a whole reply, an exception to raise, or a coroutine function; default is "<agent> done"."""
+    """Answers each agent from a script: text, a reply, an exception to raise, or a coroutine function; else "<agent> done"."""
 
     name = "fake"
     default_model = "fake-mini"

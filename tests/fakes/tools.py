@@ -22,6 +22,7 @@ class Application:
     failures: list[Exception] = field(default_factory=list)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     seen_cancelled: threading.Event = field(default_factory=threading.Event)
+    blocking: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
 
     def registry(self) -> Registry:
@@ -95,7 +96,7 @@ class Application:
         @tool(risk="internal", labels=())
         def block(context: ToolContext) -> str:
             """Blocks its thread until it is told that nobody waits."""
-            self.keys.append(context.step_id)
+            self.blocking.set()
             while not context.cancelled() and not self.release.wait(0.005):
                 pass
             self.seen_cancelled.set()

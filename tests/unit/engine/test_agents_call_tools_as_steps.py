@@ -115,7 +115,9 @@ async def test_rounds_are_bounded() -> None:
 async def test_each_model_call_is_reserved_before_it_starts() -> None:
     """A conversation that outgrows the budget is stopped before the call; what was used stays charged."""
     world, _ = world_of(calls(("echo", {"text": "x" * 4000})), "never")
-    run = await world.run("x", workflow_yaml=agent("echo", more=", max_output_tokens: 10"), policy={"budget_tokens": 3000})
+    run = await world.run(
+        "x", workflow_yaml=agent("echo", more=", max_output_tokens: 10"), policy={"budget_tokens": 3000}
+    )
 
     assert (run.status, run.blocked_by) == (RunStatus.BLOCKED, "execution")
     assert "budget_tokens" in (run.reason or "")
@@ -143,8 +145,7 @@ async def test_cancelling_does_not_wait_for_a_thread() -> None:
     """A plain function runs on, is told that nobody waits, and its result is dropped."""
     world, application = world_of(calls(("block", {})))
     run = await world.runtime.commands.create_run.execute(ALICE, RunRequest(task="x", workflow_yaml=agent("block")))
-    while not application.keys:
-        await asyncio.sleep(0)
+    assert await asyncio.to_thread(application.blocking.wait, 5)
     async with asyncio.timeout(1):
         ended = await world.runtime.commands.cancel_run.execute(ALICE, run.run_id, reason="enough")
 
