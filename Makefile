@@ -66,6 +66,7 @@ test: $(DEV) ## Run every check, cheapest first; options for pytest in PYTEST_AR
 .PHONY: gen
 gen: $(DEV) ## Generate meshflow_grpc/_gen and Envoy's descriptor set from proto/.
 	@$(BIN)/python tools/generate.py
+	@$(BIN)/python -m meshflow_grpc.envoy.write_sidecar envoy/envoy.yaml
 
 .PHONY: gen-check
 gen-check: $(DEV) ## Check that generated code is fresh and the protos are well-formed and compatible.

@@ -24,7 +24,6 @@ from meshflow_grpc.commands.stream_run import StreamRunCommand
 from meshflow_grpc.commands.verify_run import VerifyRunCommand
 from meshflow_grpc.commands.wait_run import WaitRunCommand
 from meshflow_grpc.commands.watch_run import WatchRunCommand
-from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.admission import Admission
 from meshflow_grpc.engine.engine import Engine, EngineParts
@@ -42,25 +41,26 @@ from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
-from meshflow_grpc.ports.provider import ProviderError
 from meshflow_grpc.providers.mock import MockProvider
+from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
+from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
-from meshflow_grpc.rpc.server import GrpcServer, ServerLimits
+from meshflow_grpc.rpc.probe_server import ProbeServer
+from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
 from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.telemetry.logging import configure_logging
-from meshflow_grpc.tools.loading import RegistryNotFoundError, load_registry
+from meshflow_grpc.tools.loading import load_registry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from meshflow_grpc.config import Settings
     from meshflow_grpc.kernel.ports import Jitter, Scanner
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
     from meshflow_grpc.ports.tools import ToolCatalog
+    from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
 _log = structlog.get_logger(__name__)
 
@@ -69,6 +69,8 @@ SWITCH_INTERVAL_S = 0.0005
 HEARTBEAT_S = 0.5
 # Calls that Envoy or clients sent before they saw that the server drains still arrive for a moment.
 LINGER_S = 0.5
+# A JSON body becomes up to this many times larger as a google.protobuf.Struct (an array of short numbers grows most).
+STRUCT_GROWTH = 8
 # Steps a second that one agent of one tenant may take, with bursts of as many.
 STEP_RATE_PER_S = 5_000
 
@@ -124,8 +126,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         revoked_agents=options.revoked_agents,
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools)
-    check_model = _model_check(outside.provider)
-    checks = NodeChecks(check_model, outside.tools)
+    checks = NodeChecks(outside.provider, outside.tools)
     admission = Admission(options.default_policy, allow_inline=options.allow_inline_workflows, checks=checks)
     resumption = Resumption(storage, tools, admission)
     parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer)
@@ -146,24 +147,17 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     return Runtime(storage, engine, hub, state, commands)
 
 
-def _model_check(provider: ModelProvider) -> Callable[[str], None]:
-    """Raises ValueError for a model without a price: its budget could not be held."""
-
-    def check(model: str) -> None:
-        try:
-            provider.price(model or provider.default_model)
-        except ProviderError as error:
-            raise ValueError(error.message) from error
-
-    return check
-
-
 async def serve(settings: Settings) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken."""
     configure_logging(settings.log_level, settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    tools = _tools(settings.app)
-    storage = await open_storage(settings.ledger_db)
+    tools = load_registry(settings.app)
+    storage = await open_storage(
+        settings.ledger_db,
+        pool_min=settings.pg_pool_min,
+        pool_max=settings.pg_pool_max,
+        statement_cache=settings.pg_statement_cache,
+    )
     try:
         provider = await asyncio.to_thread(_provider, settings)
         try:
@@ -179,35 +173,30 @@ async def _serve(settings: Settings, outside: Outside) -> int:
         allow_inline_workflows=settings.allow_inline_workflows, max_in_flight=settings.max_in_flight_runs
     )
     runtime = assemble(outside, options)
-    limits = ServerLimits(max_request_bytes=settings.max_request_bytes)
-    server = GrpcServer(runtime.commands, runtime.state, AnonymousAuthenticator(), limits)
+    limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
+    server = GrpcServer(runtime.commands, runtime.state, await asyncio.to_thread(_authenticator, settings), limits)
     stop = _stop_requested()
     heart = asyncio.create_task(_beat(runtime))
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
+    probes = ProbeServer(runtime.state, READINESS_NAMES)
     envoy = None
     try:
-        envoy = await _start_envoy(settings, grpc_port) if settings.use_envoy else None
+        envoy = await _start_envoy(settings, grpc_port, probes) if settings.use_envoy else None
         resumed = await runtime.engine.recover()
         runtime.state.ready = True
         await server.set_serving(serving=True)
+        probes.set_serving(serving=True)
         public = f"http://{settings.host}:{envoy.port}" if envoy else f"{settings.host}:{grpc_port} (gRPC only)"
         _log.info(
             "serving", address=public, grpc_port=grpc_port, ledger=_shown(settings.ledger_db), resumed_runs=resumed
         )
         return await _until_stopped(stop, envoy)
     finally:
+        probes.set_serving(serving=False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
+        probes.stop()
         heart.cancel()
-
-
-def _tools(address: str | None) -> ToolCatalog:
-    """The application's registry; raises ConfigurationError when its address leads nowhere."""
-    try:
-        return load_registry(address)
-    except RegistryNotFoundError as error:
-        fix = "name it as pkg.module:registry, importable from the working directory"
-        raise ConfigurationError((ConfigProblem("MESHFLOW_APP", str(error), fix),)) from error
 
 
 def _provider(settings: Settings) -> ModelProvider:
@@ -225,11 +214,22 @@ def _provider(settings: Settings) -> ModelProvider:
     )
 
 
-async def _start_envoy(settings: Settings, grpc_port: int) -> EnvoyProcess:
+def _authenticator(settings: Settings) -> Authenticator:
+    """Raises ValueError for a key file that cannot be used."""
+    if settings.api_keys_file is not None and settings.auth == "api_key":
+        return ApiKeyAuthenticator(parse_api_keys(settings.api_keys_file.read_text()))
+    if settings.jwt_jwks_file is not None and settings.auth == "jwt":
+        rules = JwtRules(settings.jwt_audience or "", settings.jwt_issuer or "")
+        return JwtAuthenticator(settings.jwt_jwks_file.read_text(), rules)
+    return AnonymousAuthenticator()
+
+
+async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) -> EnvoyProcess:
     config = EnvoyConfig(
         TcpAddress(settings.host, settings.port),
         TcpAddress("127.0.0.1", grpc_port),
         max_request_bytes=settings.max_request_bytes,
+        probes=TcpAddress("127.0.0.1", probes.start("127.0.0.1:0")),
     )
     try:
         options = EnvoyOptions(find_envoy(settings.envoy), drain_time_s=max(1.0, settings.shutdown_grace_s))

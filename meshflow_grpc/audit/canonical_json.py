@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any, NoReturn
 
 _MAX_INTEGER = 2**53 - 1
 _MAX_DEPTH = 64
-_MAYBE_LARGE = re.compile(r"(?:^|[-:,\[])[0-9]{16}").search
 
 
 class NotCanonicalError(ValueError):
@@ -16,6 +14,8 @@ class NotCanonicalError(ValueError):
 
 
 def _integer(text: str) -> int:
+    if len(text) < 16:
+        return int(text)
     value = int(text) if len(text) < 18 else _MAX_INTEGER + 1
     if not -_MAX_INTEGER <= value <= _MAX_INTEGER:
         message = "holds an integer of 2^53 or more"
@@ -28,8 +28,7 @@ def _refuse(text: str) -> NoReturn:
     raise NotCanonicalError(message)
 
 
-_parse_small = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse).decode
-_parse_large = json.JSONDecoder(parse_float=_refuse, parse_int=_integer, parse_constant=_refuse).decode
+_parse = json.JSONDecoder(parse_float=_refuse, parse_int=_integer, parse_constant=_refuse).decode
 _print = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
@@ -37,7 +36,7 @@ def parse(data: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
     """Returns what canonical bytes hold; raises NotCanonicalError saying what is wrong with others."""
     try:
         text = data.decode()
-        value = (_parse_large if _MAYBE_LARGE(text) else _parse_small)(text)
+        value = _parse(text)
         printed = _print(value)
     except NotCanonicalError:
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from struct import Struct
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.audit.canonical_json import NotCanonicalError, parse_object
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 FILE = "payloads.jsonl"
 
+_FRAME = b"meshflow/v1/payload\0%b%b%b%b%b%b"
+_FRAME_END = b"%b%b%b%b%b%b"
+_length = Struct(">Q").pack
 _PLACE = {"run_id": str, "sequence": int, "name": str}
 _SHAPES = {
     frozenset({*_PLACE, "salt", "payload"}): "present",
@@ -27,9 +31,16 @@ Key = tuple[str, int, str]
 
 def commitment(tenant_id: str, run_id: str, sequence: int, name: str, salt: bytes, payload: str) -> str:
     """Returns the commitment to a payload in hex; raises ValueError for text that is not valid Unicode."""
-    fields = (tenant_id.encode(), run_id.encode(), b"%d" % sequence, name.encode(), salt, payload.encode())
-    framed = b"".join(len(field).to_bytes(8, "big") + field for field in fields)
-    return sha256(b"meshflow/v1/payload\0" + framed).hexdigest()
+    tenant, run, place, label, data = (
+        tenant_id.encode(),
+        run_id.encode(),
+        b"%d" % sequence,
+        name.encode(),
+        payload.encode(),
+    )
+    head = _FRAME % (_length(len(tenant)), tenant, _length(len(run)), run, _length(len(place)), place)
+    tail = _FRAME_END % (_length(len(label)), label, _length(len(salt)), salt, _length(len(data)), data)
+    return sha256(head + tail).hexdigest()
 
 
 def opens(told: str, tenant_id: str, run_id: str, sequence: int, name: str, salt: object, payload: object) -> bool:
@@ -48,7 +59,8 @@ class PayloadAudit:
 
     def __init__(self, archive: Archive, report: Report) -> None:
         self._report = report
-        self._rows: dict[Key, dict[str, Any]] = {}
+        # Plain tuples, which cost the garbage collector nothing: salt and payload, or neither.
+        self._rows: dict[Key, tuple[object, ...]] = {}
         self._states: dict[Key, str] = {}
         for number, data in archive.lines(FILE):
             self._load(number, data)
@@ -70,9 +82,7 @@ class PayloadAudit:
                 self._find(run_id, sequence, name, "the record commits to a payload, and there is none here")
         elif told is None:
             self._find(run_id, sequence, name, "there is a payload, and the record commits to none")
-        elif "payload" in row and not opens(
-            told, record["tenant_id"], run_id, sequence, name, row["salt"], row["payload"]
-        ):
+        elif row and not opens(told, record["tenant_id"], run_id, sequence, name, *row):
             self._find(run_id, sequence, name, "salt and payload do not match the commitment in the record")
 
     def finish(self, runs: dict[str, RunState]) -> None:
@@ -105,7 +115,7 @@ class PayloadAudit:
         key = (row["run_id"], row["sequence"], row["name"])
         if key in self._rows:
             self._find(*key, "is there twice")
-        self._rows[key] = row
+        self._rows[key] = (row["salt"], row["payload"]) if state == "present" else ()
         self._states[key] = state
 
     def _find(self, run_id: str, sequence: int, name: str, message: str, check: Check = Check.PAYLOADS) -> None:

@@ -112,7 +112,7 @@ def _text_faults(row: dict[str, Any], run: RunState) -> Iterator[tuple[str, str]
         told, salt = run.told.get(field), row[f"{field}_salt"]
         name = f"run_{field}"
         if told is None:
-            if field == "header" or salt is not None or text not in ("", None):
+            if field == "header" or salt is not None or text != ("" if field == "output" else None):
                 yield field, "no record commits to it"
         elif field in withheld or (salt is None and run.erasure_of(told.sequence, name) is not None):
             if field != "header" and text not in ("", None):

@@ -136,7 +136,7 @@ async def _reading(db: str | None) -> AsyncIterator[Storage]:
     from meshflow_grpc.config import load_ledger_settings
     from meshflow_grpc.storage.factory import open_storage
 
-    storage = await open_storage(load_ledger_settings(ledger_db=db).ledger_db, read_only=True)
+    storage = await open_storage(load_ledger_settings(ledger_db=db).ledger_db, read_only=True, pool_min=1)
     try:
         yield storage
     finally:

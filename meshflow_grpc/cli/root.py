@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from meshflow_grpc import __version__
-from meshflow_grpc.cli import config, ledger, run, serve
+from meshflow_grpc.cli import config, key, ledger, run, serve
 
 app = typer.Typer(
     help="Governed runtime for AI agents: every step checked, budgeted, approved and written to a verifiable ledger.",
@@ -22,6 +22,7 @@ app.command()(serve.serve)
 app.add_typer(run.app, name="run")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(config.app, name="config")
+app.add_typer(key.app, name="key")
 
 
 @app.callback()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,8 @@ def serve(
     """Serves REST, SSE, gRPC and gRPC-Web until SIGTERM or Ctrl-C, then finishes what is in flight."""
     from meshflow_grpc.config import Settings
 
+    # Envoy is started as a program of its own; without this gRPC logs that it skipped its fork handlers.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     settings = Settings.load(host=host, port=port, grpc_port=grpc_port, app=app, use_envoy=False if no_envoy else None)
     for warning in settings.warnings():
         sys.stderr.write(f"warning: {warning}\n")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from meshflow_grpc.config.ledger import LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.config.settings import (
     CLIENT_VARIABLES,
     NOT_ENFORCED,
-    LedgerSettings,
     Settings,
     known_variables,
     load_ledger_settings,

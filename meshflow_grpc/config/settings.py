@@ -10,11 +10,11 @@ from typing import Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from meshflow_grpc.config.auth import AuthSettings
+from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 
-PREFIX = "MESHFLOW_"
 CLIENT_VARIABLES = (
     "MESHFLOW_ADDRESS",
     "MESHFLOW_TOKEN",
@@ -24,12 +24,9 @@ CLIENT_VARIABLES = (
     "MESHFLOW_TLS_KEY",
 )
 NOT_ENFORCED = (
-    "MESHFLOW_AUTH",
     "MESHFLOW_ENGINE",
     "MESHFLOW_METRICS_PORT",
     "MESHFLOW_PAYLOAD_KEY",
-    "MESHFLOW_PG_POOL_MAX",
-    "MESHFLOW_PG_POOL_MIN",
     "MESHFLOW_ZT_REGULATION",
     "MESHFLOW_ZT_TIER",
 )
@@ -38,32 +35,7 @@ S = TypeVar("S", bound="LedgerSettings")
 _SECRETS = {"ANTHROPIC_API_KEY": "anthropic_api_key"}
 
 
-class LedgerSettings(BaseSettings):
-    """Where the ledger is; all that offline commands need."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_ignore_empty=True,
-        extra="forbid",
-        frozen=True,
-        populate_by_name=True,
-        str_strip_whitespace=True,
-    )
-
-    data_dir: Path = Field(default=Path(), description="Directory of the files the server keeps.")
-    ledger_db: str = Field(
-        default_factory=lambda data: str(data.get("data_dir", Path()) / "meshflow_runs.db"),
-        description="Ledger: path of a SQLite file, or a `postgresql://` URL where the server supports it.",
-        json_schema_extra={"default": "`meshflow_runs.db` in the data directory"},
-        repr=False,
-    )
-
-    def problems(self) -> tuple[ConfigProblem, ...]:
-        """Returns what is wrong with the values taken together."""
-        return ()
-
-
-class Settings(LedgerSettings):
+class Settings(AuthSettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
@@ -136,26 +108,22 @@ class Settings(LedgerSettings):
 
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
-        found = []
+        found = [*super().problems()]
         if not self.mock and self.anthropic_api_key is None:
             found.append(
                 ConfigProblem(
                     "ANTHROPIC_API_KEY", "no model provider is configured", "set MESHFLOW_MOCK=1 or ANTHROPIC_API_KEY"
                 )
             )
-        if self.env == "production" and not self.loopback:
+        if self.env == "production" and self.auth == "none":
             found.append(
-                ConfigProblem(
-                    "MESHFLOW_HOST",
-                    f"{self.host} is reachable from outside; production demands authentication, which is missing here",
-                    "set MESHFLOW_HOST=127.0.0.1 behind an authenticating proxy, or MESHFLOW_ENV=development",
-                )
+                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key or jwt")
             )
         return tuple(found)
 
     def warnings(self) -> tuple[str, ...]:
         """Returns what is allowed but deserves to be seen at start-up."""
-        if self.loopback:
+        if self.loopback or self.auth != "none":
             return ()
         return (
             f"listening on {self.host} without authentication: everyone who reaches this port can start and read runs",

@@ -9,22 +9,24 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.domain.errors import FieldViolation
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.arguments import TASK, ancestors, references
+from meshflow_grpc.ports.provider import ProviderError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Collection, Iterator
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.workflow import Node, Workflow
+    from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.tools import ToolCatalog
 
 EXECUTABLE_KINDS = frozenset({NodeKind.AGENT, NodeKind.PYTHON, NodeKind.TOOL})
 
 
 class NodeChecks:
-    """Checks nodes one by one. ``check_model`` raises ValueError for a model whose budget could not be held."""
+    """Checks nodes one by one: a model must have a price, so that its budget can be held; tools and functions must be there."""
 
-    def __init__(self, check_model: Callable[[str], None], catalog: ToolCatalog) -> None:
-        self._check_model = check_model
+    def __init__(self, provider: ModelProvider, catalog: ToolCatalog) -> None:
+        self._provider = provider
         self._catalog = catalog
 
     def problems(self, workflow: Workflow, node: Node) -> list[FieldViolation]:
@@ -54,9 +56,9 @@ class NodeChecks:
                 yield FieldViolation(f"{field}.tools[{place}]", f"names {name!r} a second time")
         model = node.config.get("model")
         try:
-            self._check_model(model if isinstance(model, str) else "")
-        except ValueError as error:
-            yield FieldViolation(f"{field}.model", str(error))
+            self._provider.price(model if isinstance(model, str) and model else self._provider.default_model)
+        except ProviderError as error:
+            yield FieldViolation(f"{field}.model", error.message)
 
     def _tool(self, field: str, workflow: Workflow, node: Node) -> Iterator[FieldViolation]:
         name = cast("str", node.config["tool"])

@@ -59,12 +59,16 @@ async def watch_entries(
         for entry in page:
             position.take(entry)
             yield entry
-        if not page:
-            run = await storage.get_run(tenant_id, run_id)
-            if run.status.ended and run.entries <= position.sequence:
-                return
+        if not page and await _over(storage, tenant_id, run_id, position):
+            return
         if len(page) < PAGE and not position.finished():
             await subscription.wait(POLL_S)
+
+
+async def _over(storage: Storage, tenant_id: str, run_id: str, position: _Position) -> bool:
+    """Whether nothing can come after the position: a watcher may ask for what follows the last entry."""
+    run = await storage.get_run(tenant_id, run_id)
+    return run.status.ended and run.entries <= position.sequence
 
 
 async def _from_hub(subscription: Subscription, position: _Position) -> AsyncGenerator[LedgerEntry | RunEvent, None]:

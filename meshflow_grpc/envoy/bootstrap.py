@@ -12,7 +12,7 @@ from typing import Any
 from meshflow_grpc.envoy.http_filters import http_filters
 from meshflow_grpc.envoy.local_replies import local_reply_config
 from meshflow_grpc.envoy.rest_routes import api_methods
-from meshflow_grpc.envoy.route_table import CLUSTER, route_config
+from meshflow_grpc.envoy.route_table import CLUSTER, PROBE_CLUSTER, route_config
 
 LISTENER = "public"
 MIB = 2**20
@@ -71,13 +71,15 @@ class EnvoyConfig:
     allowed_origins: tuple[str, ...] = ()
     # Name asked of grpc.health.v1 to leave out upstreams that do not want traffic; None asks nothing.
     readiness_service: str | None = None
+    # Where probes are answered, when not by the upstream itself.
+    probes: Address | None = None
 
 
 def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     """Returns Envoy's bootstrap as plain data. Raises ValueError when the descriptor set describes no service."""
     return {
         "admin": {"address": _address(config.admin)},
-        "static_resources": {"listeners": [_listener(config)], "clusters": [_cluster(config)]},
+        "static_resources": {"listeners": [_listener(config)], "clusters": _clusters(config)},
         "overload_manager": {"resource_monitors": [_connection_limit(config.max_connections)]},
     }
 
@@ -110,7 +112,9 @@ def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:
         "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": LISTENER,
         "codec_type": "AUTO",
-        "route_config": route_config(methods, config.allowed_origins),
+        "route_config": route_config(
+            methods, config.allowed_origins, CLUSTER if config.probes is None else PROBE_CLUSTER
+        ),
         "http_filters": filters,
         "local_reply_config": local_reply_config(_limit_messages(config)),
         "server_name": "meshflow",
@@ -162,8 +166,15 @@ def _descriptors(config: EnvoyConfig) -> dict[str, Any]:
     return {"proto_descriptor_bin": base64.b64encode(config.descriptors).decode("ascii")}
 
 
-def _cluster(config: EnvoyConfig) -> dict[str, Any]:
-    endpoint = {"endpoint": {"address": _upstream_address(config.upstream)}}
+def _clusters(config: EnvoyConfig) -> list[dict[str, Any]]:
+    upstream = _cluster(CLUSTER, config.upstream)
+    if config.readiness_service is not None:
+        upstream |= _health(config.readiness_service)
+    return [upstream] if config.probes is None else [upstream, _cluster(PROBE_CLUSTER, config.probes)]
+
+
+def _cluster(name: str, address: Address) -> dict[str, Any]:
+    endpoint = {"endpoint": {"address": _upstream_address(address)}}
     http2 = {
         "@type": f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {}},
@@ -172,13 +183,12 @@ def _cluster(config: EnvoyConfig) -> dict[str, Any]:
     # The server limits its load itself, with better answers.
     limits = {"max_connections": 1024, "max_pending_requests": 1_000_000, "max_requests": 1_000_000, "max_retries": 64}
     return {
-        "name": CLUSTER,
-        "type": "STRICT_DNS" if _is_name(config.upstream) else "STATIC",
+        "name": name,
+        "type": "STRICT_DNS" if _is_name(address) else "STATIC",
         "connect_timeout": "2s",
-        "load_assignment": {"cluster_name": CLUSTER, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
         "typed_extension_protocol_options": {_HTTP_OPTIONS: http2},
         "circuit_breakers": {"thresholds": [limits]},
-        **({} if config.readiness_service is None else _health(config.readiness_service)),
     }
 
 

@@ -8,6 +8,7 @@ from meshflow_grpc.envoy.http_filters import CORS, HTTP, rest_route_filters
 from meshflow_grpc.envoy.rest_routes import ApiMethod, RestBinding
 
 CLUSTER = "meshflow"
+PROBE_CLUSTER = "meshflow-probes"
 PROBE_SERVICE = "SystemService"
 PROBE_TIMEOUT = "5s"
 RETRIES = 2
@@ -16,10 +17,12 @@ _ALLOWED_HEADERS = "authorization,content-type,grpc-timeout,last-event-id,x-grpc
 _EXPOSED_HEADERS = "grpc-message,grpc-status,grpc-status-details-bin,retry-after,x-request-id"
 
 
-def route_config(methods: tuple[ApiMethod, ...], allowed_origins: tuple[str, ...]) -> dict[str, Any]:
-    """Returns the route configuration of the public listener."""
+def route_config(
+    methods: tuple[ApiMethod, ...], allowed_origins: tuple[str, ...], probe_cluster: str = CLUSTER
+) -> dict[str, Any]:
+    """Returns the route configuration of the public listener; probes go to a cluster of their own where there is one."""
     rest = [_rest_route(binding) for method in methods for binding in method.bindings]
-    grpc = [_method_route(method) for method in methods]
+    grpc = [*(_method_route(method, probe_cluster) for method in methods), _health_route(probe_cluster)]
     rest_of_grpc = [_grpc_route({"prefix": prefix}) for prefix in _grpc_prefixes(methods)]
     host: dict[str, Any] = {
         "name": "meshflow",
@@ -59,11 +62,17 @@ def _rest_route(binding: RestBinding) -> dict[str, Any]:
     }
 
 
-def _method_route(method: ApiMethod) -> dict[str, Any]:
+def _health_route(probe_cluster: str) -> dict[str, Any]:
+    route = _grpc_route({"prefix": "/grpc.health.v1.Health/"})
+    route["route"]["cluster"] = probe_cluster
+    return route
+
+
+def _method_route(method: ApiMethod, probe_cluster: str) -> dict[str, Any]:
     """Timeouts and retries of an RPC, native or transcoded: only probes are limited here, runs are limited by their policy."""
     route = _grpc_route({"path": method.grpc_path})
     if method.service.endswith(f".{PROBE_SERVICE}"):
-        route["route"]["timeout"] = PROBE_TIMEOUT
+        route["route"] |= {"timeout": PROBE_TIMEOUT, "cluster": probe_cluster}
     elif method.read_only and not method.streams:
         route["route"]["retry_policy"] = {
             "retry_on": "unavailable,connect-failure,refused-stream,reset-before-request",

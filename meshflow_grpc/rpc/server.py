@@ -23,6 +23,7 @@ from meshflow_grpc._gen.meshflow.v1 import (
 )
 from meshflow_grpc.rpc.convert.run import RunMessages
 from meshflow_grpc.rpc.interceptor_chain import interceptors, wrapped_handlers
+from meshflow_grpc.rpc.probe_server import LIVENESS_NAME
 from meshflow_grpc.rpc.servicers.ledger import LedgerServicer
 from meshflow_grpc.rpc.servicers.rest import HEARTBEAT_S, RestServicer
 from meshflow_grpc.rpc.servicers.run import RunServicer
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 RUN_SERVICE = run_service_pb2.DESCRIPTOR.services_by_name["RunService"].full_name
 READINESS_NAMES = ("", RUN_SERVICE, "meshflow-readiness")
-LIVENESS_NAME = "meshflow-liveness"
 SERVICE_NAMES = (
     RUN_SERVICE,
     ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name,

@@ -12,16 +12,32 @@ from meshflow_grpc.storage.sqlite.storage import SqliteStorage
 if TYPE_CHECKING:
     from meshflow_grpc.ports.storage import Storage
 
+POOL_MIN = 2
+POOL_MAX = 10
+STATEMENT_CACHE = 100
 
-async def open_storage(url: str, *, read_only: bool = False) -> Storage:
-    """Opens a store: a file path, ``sqlite:///path`` (``sqlite:////abs/path``) or ``memory:``.
 
-    ``read_only`` opens an existing file beside the server that writes it. Raises LedgerUnavailableError, saying what to change.
+async def open_storage(
+    url: str,
+    *,
+    read_only: bool = False,
+    pool_min: int = POOL_MIN,
+    pool_max: int = POOL_MAX,
+    statement_cache: int = STATEMENT_CACHE,
+) -> Storage:
+    """Opens a store: a file path, ``sqlite:///path`` (``sqlite:////abs/path``), ``postgresql://…`` or ``memory:``.
+
+    ``read_only`` opens an existing ledger beside the server that writes it; the pool's sizes are those of PostgreSQL's readers.
+    Raises LedgerUnavailableError, saying what to change.
     """
     if url == "memory:":
         return MemoryStorage()
     if url.startswith(("postgres://", "postgresql://")):
-        raise LedgerUnavailableError("PostgreSQL ledgers are not available in this version; name a file path")
+        from meshflow_grpc.storage.postgres.connection import PoolOptions
+        from meshflow_grpc.storage.postgres.storage import PostgresStorage
+
+        options = PoolOptions(pool_min, pool_max, statement_cache)
+        return await (PostgresStorage.open_read_only if read_only else PostgresStorage.open)(url, options)
     path = _file_path(url)
     if read_only:
         return await SqliteStorage.open_read_only(path)
@@ -31,5 +47,7 @@ async def open_storage(url: str, *, read_only: bool = False) -> Storage:
 def _file_path(url: str) -> Path:
     path = url.removeprefix("sqlite:///")
     if not path or "://" in path or path.startswith("sqlite:"):
-        raise LedgerUnavailableError(f"{url!r} names no ledger; use a file path, sqlite:///path or memory:")
+        raise LedgerUnavailableError(
+            f"{url!r} names no ledger; use a file path, sqlite:///path, postgresql://host/database or memory:"
+        )
     return Path(path).expanduser()

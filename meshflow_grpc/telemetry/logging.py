@@ -7,6 +7,8 @@ import sys
 
 import structlog
 
+from meshflow_grpc.telemetry.log_writer import LogWriter
+
 
 def configure_logging(level: str, log_format: str) -> None:
     """Sets up structlog once per process; ``level`` is a standard name, ``log_format`` is json or console."""
@@ -24,6 +26,6 @@ def configure_logging(level: str, log_format: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(LogWriter()),  # type: ignore[arg-type]  # it writes and flushes
         cache_logger_on_first_use=True,
     )

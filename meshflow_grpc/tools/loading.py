@@ -13,6 +13,9 @@ from meshflow_grpc.tools.registry import Registry
 class RegistryNotFoundError(ValueError):
     """The address of a registry leads nowhere; the text says where it ends and why."""
 
+    def __init__(self, problem: str) -> None:
+        super().__init__(f"MESHFLOW_APP (--app): {problem}")
+
 
 def load_registry(address: str | None) -> Registry:
     """Imports ``pkg.module:registry``, the working directory included; without an address there are the built-in tools only.

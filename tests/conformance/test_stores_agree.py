@@ -1,4 +1,4 @@
-"""SQLite answers every sequence of commands as the memory store does: same results, same errors, same projections."""
+"""Durable stores answer every sequence of commands as the memory store does: same results, same errors, same projections."""
 
 from __future__ import annotations
 
@@ -8,23 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from meshflow_grpc.domain.errors import MeshflowError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.ports.storage import RunChange, RunQuery
+from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.storage.memory.storage import MemoryStorage
-from meshflow_grpc.storage.sqlite.storage import SqliteStorage
 from tests.conformance.drafts import finished, new_run, started, step, verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from meshflow_grpc.ports.storage import Storage
+    from tests.postgres_cluster import PostgresCluster
 
 RUN_IDS = st.sampled_from(["run_1", "run_2", "run_3", "run_4"])
 TENANTS = st.sampled_from(["a", "b"])
@@ -60,16 +62,19 @@ def plain(value: object) -> object:
 class StoresAgree(RuleBasedStateMachine):
     """Runs each command on both stores and compares the answers."""
 
+    cluster: PostgresCluster | None = None
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
         self.memory = MemoryStorage()
-        self.sqlite = self.runner.run(SqliteStorage.open(Path(self.folder.name) / "ledger.db"))
+        self.url = self.cluster.new_database() if self.cluster else str(Path(self.folder.name) / "ledger.db")
+        self.durable = self.runner.run(open_storage(self.url, pool_min=1, pool_max=2))
 
     def teardown(self) -> None:
         """Closes both stores."""
-        self.runner.run(self.sqlite.close())
+        self.runner.run(self.durable.close())
         self.runner.close()
         self.folder.cleanup()
 
@@ -83,7 +88,7 @@ class StoresAgree(RuleBasedStateMachine):
                 return error
 
         expected = plain(self.runner.run(answer(self.memory)))
-        assert plain(self.runner.run(answer(self.sqlite))) == expected
+        assert plain(self.runner.run(answer(self.durable))) == expected
 
     @rule(
         run_id=RUN_IDS,
@@ -128,9 +133,9 @@ class StoresAgree(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        """Closes and opens the file."""
-        self.runner.run(self.sqlite.close())
-        self.sqlite = self.runner.run(SqliteStorage.open(Path(self.folder.name) / "ledger.db"))
+        """Closes and opens the ledger."""
+        self.runner.run(self.durable.close())
+        self.durable = self.runner.run(open_storage(self.url, pool_min=1, pool_max=2))
 
     @invariant()
     def same_unfinished_runs(self) -> None:
@@ -143,5 +148,13 @@ async def valid(storage: Storage, run_id: str, tenant: str) -> bool:
     return bool(await verified(storage, run_id, tenant))
 
 
-TestStoresAgree = StoresAgree.TestCase
-TestStoresAgree.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+def test_sqlite_agrees_with_memory() -> None:
+    """Twenty-five random histories."""
+    run_state_machine_as_test(StoresAgree, settings=settings(max_examples=25, stateful_step_count=25, deadline=None))
+
+
+@pytest.mark.postgres
+def test_postgres_agrees_with_memory(postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fewer, since each makes a database."""
+    monkeypatch.setattr(StoresAgree, "cluster", postgres)
+    run_state_machine_as_test(StoresAgree, settings=settings(max_examples=8, stateful_step_count=25, deadline=None))

@@ -131,7 +131,7 @@ async def test_a_wrong_method_is_told_the_right_one(
     """405 with the allow header of RFC 9110."""
     answer = await http.request(method, path)
 
-    refused(answer, 405, 12)
+    refused(answer, 405, 12, "METHOD_NOT_ALLOWED")
     assert answer.headers["allow"] == allow
 
 
@@ -152,7 +152,7 @@ async def test_an_unknown_path_is_not_found(http: httpx.AsyncClient, method: str
     """Paths the contract does not name never reach the server, not even nearly right ones."""
     answer = await http.request(method, path, content=b"{}", headers=JSON)
 
-    refused(answer, 404, 5)
+    refused(answer, 404, 5, "ROUTE_NOT_FOUND")
 
 
 @pytest.mark.parametrize(

@@ -194,4 +194,6 @@ async def _refused(port: int) -> None:
                 await asyncio.get_running_loop().sock_connect(probe, ("127.0.0.1", port))
             except ConnectionRefusedError:
                 return
+            except ConnectionResetError:
+                pass  # accepted by the kernel in the moment Envoy ended
         await asyncio.sleep(0)

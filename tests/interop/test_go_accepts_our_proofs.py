@@ -21,7 +21,10 @@ PROGRAM = Path(__file__).parent / "go"
 SIZES = (1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 33, 64, 200)
 RECORDS = [b'{"entry":%d}' % number for number in range(max(SIZES))]
 ORIGIN = "log.example.org/meshflow"
-KEYS = [generate_signing_key(ORIGIN, lambda size, first=first: bytes(range(first, first + size))) for first in (0, 9)]
+KEYS = [
+    generate_signing_key(ORIGIN, lambda size: bytes(range(size))),
+    generate_signing_key(ORIGIN, lambda size: bytes(range(9, size + 9))),
+]
 
 
 def encoded(value: Any) -> Any:

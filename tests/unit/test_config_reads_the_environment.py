@@ -119,14 +119,22 @@ def test_no_provider_is_a_problem_that_names_both_ways_out(monkeypatch: pytest.M
     assert Settings.load().anthropic_api_key is not None
 
 
-def test_production_without_authentication_stays_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Production refuses an address others can reach; development allows it, loudly."""
+def test_production_demands_authentication(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On every address; development allows its absence, loudly where others can reach the port."""
     monkeypatch.setenv("MESHFLOW_ENV", "Production")
-    assert "authentication" in problems_of(host="0.0.0.0")["MESHFLOW_HOST"]
-    for host in ("127.0.0.1", "localhost", "::1", "127.8.8.8"):
-        assert Settings.load(host=host).log_format == "json"
-    assert not Settings.load().allow_inline_workflows
+    assert "authentication" in problems_of()["MESHFLOW_AUTH"]
+    monkeypatch.setenv("MESHFLOW_AUTH", "api_key")
+    assert "missing" in problems_of()["MESHFLOW_API_KEYS_FILE"]
+    keys = tmp_path / "keys.json"
+    keys.write_text("{}")
+    monkeypatch.setenv("MESHFLOW_API_KEYS_FILE", str(keys))
+    settings = Settings.load(host="0.0.0.0")
+    assert (settings.log_format, settings.allow_inline_workflows, settings.warnings()) == ("json", False, ())
 
+    monkeypatch.setenv("MESHFLOW_AUTH", "jwt")
+    assert {"MESHFLOW_JWT_JWKS_FILE", "MESHFLOW_JWT_AUDIENCE", "MESHFLOW_JWT_ISSUER"} <= set(problems_of())
+
+    monkeypatch.setenv("MESHFLOW_AUTH", "none")
     monkeypatch.setenv("MESHFLOW_ENV", "development")
     assert "without authentication" in Settings.load(host="0.0.0.0").warnings()[0]
 

@@ -1,11 +1,13 @@
-"""Who calls: established before anything of the request is looked at."""
+"""Who calls, and may they: established before anything of the request is looked at."""
 
 from __future__ import annotations
 
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Protocol
 
+from meshflow_grpc.domain.errors import PermissionDeniedError
 from meshflow_grpc.domain.run import Principal
+from meshflow_grpc.rpc.authorization import allowed_roles, is_public
 from meshflow_grpc.rpc.call import current_call
 from meshflow_grpc.rpc.interceptors.request_id import metadata
 
@@ -13,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
 
     from meshflow_grpc.rpc.handler import Context, Streaming, Unary
-
-PUBLIC_SERVICES = ("/meshflow.v1.SystemService/", "/grpc.health.", "/grpc.reflection.")
 
 
 class Authenticator(Protocol):
@@ -47,24 +47,33 @@ class Authentication:
 
     def unary(self, method: str, handler: Unary) -> Unary:
         """See handler.Interceptor."""
-        if method.startswith(PUBLIC_SERVICES):
+        if is_public(method):
             return handler
+        roles = allowed_roles(method)
 
         async def call(request: Any, context: Context) -> Any:
-            current_call().principal = await self._authenticator.authenticate(metadata(context))
+            await self._admit(context, roles)
             return await handler(request, context)
 
         return call
 
     def streaming(self, method: str, handler: Streaming) -> Streaming:
         """See handler.Interceptor."""
-        if method.startswith(PUBLIC_SERVICES):
+        if is_public(method):
             return handler
+        roles = allowed_roles(method)
 
         async def call(request: Any, context: Context) -> AsyncGenerator[Any, None]:
-            current_call().principal = await self._authenticator.authenticate(metadata(context))
+            await self._admit(context, roles)
             async with aclosing(handler(request, context)) as answers:
                 async for answer in answers:
                     yield answer
 
         return call
+
+    async def _admit(self, context: Context, roles: frozenset[str]) -> None:
+        principal = await self._authenticator.authenticate(metadata(context))
+        if not principal.roles & roles:
+            needed = " or ".join(sorted(roles))
+            raise PermissionDeniedError(f"this needs the role {needed}", metadata={"roles": needed})
+        current_call().principal = principal

@@ -11,6 +11,28 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.server_state import ServerState
 
 
+def health_of(state: ServerState) -> system_service_pb2.GetHealthResponse:
+    """That the server answers, with version and uptime."""
+    uptime = round(state.uptime_s(), 3)
+    return system_service_pb2.GetHealthResponse(ok=True, status="ok", version=state.version, uptime_s=uptime)
+
+
+def liveness_of(state: ServerState) -> system_service_pb2.GetLivenessResponse:
+    """That the event loop turns; raises NotReadyError when it stalled."""
+    if not state.alive():
+        raise NotReadyError("the event loop stalled")
+    return system_service_pb2.GetLivenessResponse(status="alive")
+
+
+def readiness_of(state: ServerState) -> system_service_pb2.GetReadinessResponse:
+    """That the server wants traffic; raises DrainingError or NotReadyError."""
+    if state.draining:
+        raise DrainingError("the server is draining", retry_after_s=1.0)
+    if not state.ready:
+        raise NotReadyError("the server is starting", retry_after_s=1.0)
+    return system_service_pb2.GetReadinessResponse(status="ready")
+
+
 class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
     """The server itself; public."""
 
@@ -21,24 +43,16 @@ class SystemServicer(system_service_pb2_grpc.SystemServiceServicer):
         self, request: system_service_pb2.GetHealthRequest, context: Any
     ) -> system_service_pb2.GetHealthResponse:
         """See system_service.proto."""
-        return system_service_pb2.GetHealthResponse(
-            ok=True, status="ok", version=self._state.version, uptime_s=round(self._state.uptime_s(), 3)
-        )
+        return health_of(self._state)
 
     async def GetLiveness(  # noqa: N802 - RPC name
         self, request: system_service_pb2.GetLivenessRequest, context: Any
     ) -> system_service_pb2.GetLivenessResponse:
         """See system_service.proto."""
-        if not self._state.alive():
-            raise NotReadyError("the event loop stalled")
-        return system_service_pb2.GetLivenessResponse(status="alive")
+        return liveness_of(self._state)
 
     async def GetReadiness(  # noqa: N802 - RPC name
         self, request: system_service_pb2.GetReadinessRequest, context: Any
     ) -> system_service_pb2.GetReadinessResponse:
         """See system_service.proto."""
-        if self._state.draining:
-            raise DrainingError("the server is draining", retry_after_s=1.0)
-        if not self._state.ready:
-            raise NotReadyError("the server is starting", retry_after_s=1.0)
-        return system_service_pb2.GetReadinessResponse(status="ready")
+        return readiness_of(self._state)

@@ -21,8 +21,9 @@ from meshflow_grpc.ledger.merkle_nodes import CompactRange
 from meshflow_grpc.ledger.note_key import generate_signing_key
 from meshflow_grpc.ledger.proof_text import ConsistencyProof, InclusionProof
 from meshflow_grpc.ports.storage import RunChange
+from meshflow_grpc.storage.batch import Append, CreateRun
 from meshflow_grpc.storage.rows import entry_row
-from meshflow_grpc.storage.sequencer import Append, CreateRun, Sequencer
+from meshflow_grpc.storage.sequencer import Sequencer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -127,7 +128,7 @@ def erase(log: SampleLog, run_id: str, last: int, names: Sequence[str], *, delet
     """Erases payloads of a run's first entries: appends the erasure entry, and deletes payloads and salts."""
     run = log.runs[run_id]
     sequence = int(str(run.entries)) + 1
-    facts = {
+    facts: dict[str, Any] = {
         "actor": {"principal": "p-dpo", "auth": "mtls"},
         "basis": "GDPR Art. 17 request 4711",
         "erased": [{"first": 1, "last": last, "names": list(names)}],

@@ -1,0 +1,48 @@
+"""Settings of authentication."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from meshflow_grpc.config.ledger import LedgerSettings
+from meshflow_grpc.config.problem import ConfigProblem
+
+
+class AuthSettings(LedgerSettings):
+    """How callers prove who they are."""
+
+    auth: Literal["none", "api_key", "jwt"] = Field(
+        default="none", description="How callers prove who they are: `none`, `api_key` or `jwt`."
+    )
+    api_keys_file: Path | None = Field(default=None, description="File of hashed API keys, for `api_key`; see auth.md.")
+    jwt_jwks_file: Path | None = Field(default=None, description="JSON Web Key Set that signs tokens, for `jwt`.")
+    jwt_audience: str | None = Field(default=None, description="Audience a token must name, for `jwt`.")
+    jwt_issuer: str | None = Field(default=None, description="Issuer a token must name, for `jwt`.")
+
+    @field_validator("api_keys_file", "jwt_jwks_file")
+    @classmethod
+    def _readable(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"no file at {value}")
+        return value
+
+    def problems(self) -> tuple[ConfigProblem, ...]:
+        """Returns also what the chosen way of authentication lacks."""
+        needs: dict[str, dict[str, object]] = {
+            "none": {},
+            "api_key": {"MESHFLOW_API_KEYS_FILE": self.api_keys_file},
+            "jwt": {
+                "MESHFLOW_JWT_JWKS_FILE": self.jwt_jwks_file,
+                "MESHFLOW_JWT_AUDIENCE": self.jwt_audience,
+                "MESHFLOW_JWT_ISSUER": self.jwt_issuer,
+            },
+        }
+        missing = (
+            ConfigProblem(name, f"missing, and MESHFLOW_AUTH is {self.auth}", "set it; docs/auth.md says how")
+            for name, value in needs[self.auth].items()
+            if value is None
+        )
+        return (*super().problems(), *missing)

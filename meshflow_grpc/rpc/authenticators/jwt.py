@@ -1,0 +1,93 @@
+"""JSON Web Tokens (RFC 7519, 8725) signed by a key of a fixed set."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+from meshflow_grpc.domain.errors import UnauthenticatedError
+from meshflow_grpc.domain.run import Principal
+from meshflow_grpc.rpc.authenticators.bearer import REFUSED, bearer_token
+from meshflow_grpc.rpc.authorization import ROLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+ALGORITHMS = ("EdDSA", "ES256", "ES384", "RS256", "PS256")
+LEEWAY_S = 60
+TENANT_CLAIM = "tenant"
+ROLES_CLAIM = "roles"
+CACHED_TOKENS = 10_000
+CACHE_S = 60.0
+_CLAIMS = ["exp", "iss", "aud", "sub", TENANT_CLAIM, ROLES_CLAIM]
+
+
+@dataclass(frozen=True, slots=True)
+class JwtRules:
+    """Whom a token must come from and be for."""
+
+    audience: str
+    issuer: str
+
+
+class JwtAuthenticator:
+    """Verifies signature, expiry, issuer and audience; a token seen within the last minute is not verified again."""
+
+    def __init__(self, jwks: str, rules: JwtRules, now: Callable[[], float] = time.time) -> None:
+        try:
+            self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_json(jwks).keys}
+        except (jwt.PyJWTError, ValueError, KeyError) as error:
+            raise ValueError(f"the JSON Web Key Set cannot be used: {error}") from error
+        self._rules = rules
+        self._now = now
+        self._seen: dict[bytes, tuple[float, Principal]] = {}
+
+    async def authenticate(self, metadata: Mapping[str, str]) -> Principal:
+        """See Authenticator."""
+        token = bearer_token(metadata)
+        digest = hashlib.sha256(token.encode()).digest()
+        seen = self._seen.get(digest)
+        if seen is not None and self._now() < seen[0]:
+            return seen[1]
+        claims = self._verified(token)
+        principal = _principal_of(claims)
+        if len(self._seen) >= CACHED_TOKENS:
+            self._seen.clear()
+        self._seen[digest] = (min(self._now() + CACHE_S, float(claims["exp"])), principal)
+        return principal
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        try:
+            key = self._keys[jwt.get_unverified_header(token).get("kid")]
+            algorithm = key.algorithm_name
+            if algorithm not in ALGORITHMS:
+                raise UnauthenticatedError(REFUSED)
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                audience=self._rules.audience,
+                issuer=self._rules.issuer,
+                leeway=LEEWAY_S,
+                options={"require": _CLAIMS},
+            )
+        except jwt.ExpiredSignatureError:
+            raise UnauthenticatedError("the token has expired") from None
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+            raise UnauthenticatedError(REFUSED) from None
+        return claims
+
+
+def _principal_of(claims: Mapping[str, Any]) -> Principal:
+    """Roles that this server does not know give no right; without any the token is refused."""
+    tenant, named = claims[TENANT_CLAIM], claims[ROLES_CLAIM]
+    roles = (
+        frozenset(named) & set(ROLES) if isinstance(named, list) and all(isinstance(r, str) for r in named) else None
+    )
+    if not isinstance(tenant, str) or not tenant or not roles or not isinstance(claims["sub"], str):
+        raise UnauthenticatedError(f"the token needs {TENANT_CLAIM}, sub and some of the roles {', '.join(ROLES)}")
+    return Principal(claims["sub"], tenant, roles, "jwt")

@@ -1,0 +1,39 @@
+"""Which role an RPC takes. An RPC that is not in the table keeps the server from starting: none can be forgotten."""
+
+from __future__ import annotations
+
+ROLES = ("viewer", "operator", "approver", "admin")
+VIEWER = frozenset(ROLES)
+OPERATOR = frozenset({"operator", "admin"})
+
+PUBLIC_SERVICES = ("/meshflow.v1.SystemService/", "/grpc.health.", "/grpc.reflection.")
+
+ALLOWED: dict[str, frozenset[str]] = {
+    "/meshflow.v1.RunService/Run": OPERATOR,
+    "/meshflow.v1.RunService/StreamRun": OPERATOR,
+    "/meshflow.v1.RunService/CreateRun": OPERATOR,
+    "/meshflow.v1.RunService/GetRun": VIEWER,
+    "/meshflow.v1.RunService/ListRuns": VIEWER,
+    "/meshflow.v1.RunService/WaitRun": VIEWER,
+    "/meshflow.v1.RunService/WatchRun": VIEWER,
+    "/meshflow.v1.RunService/CancelRun": OPERATOR,
+    "/meshflow.v1.RunService/CheckRun": VIEWER,
+    "/meshflow.v1.RestService/RunJson": OPERATOR,
+    "/meshflow.v1.RestService/StreamRunJson": OPERATOR,
+    "/meshflow.v1.RestService/CreateRunJson": OPERATOR,
+    "/meshflow.v1.RestService/CheckRunJson": VIEWER,
+    "/meshflow.v1.RestService/CancelRunJson": OPERATOR,
+    "/meshflow.v1.RestService/WatchRunEvents": VIEWER,
+    "/meshflow.v1.LedgerService/ListEntries": VIEWER,
+    "/meshflow.v1.LedgerService/VerifyRun": VIEWER,
+}
+
+
+def is_public(method: str) -> bool:
+    """Whether an RPC is answered without a credential: probes and reflection."""
+    return method.startswith(PUBLIC_SERVICES)
+
+
+def allowed_roles(method: str) -> frozenset[str]:
+    """The roles that may call an RPC; raises KeyError for one that is not in the table."""
+    return ALLOWED[method]

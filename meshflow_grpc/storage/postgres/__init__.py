@@ -1,0 +1,1 @@
+"""The PostgreSQL store: the twin of the SQLite one, file by file."""

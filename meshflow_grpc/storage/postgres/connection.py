@@ -1,0 +1,57 @@
+"""Connections: one that writes and holds the ledger's lock, and a pool that reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from meshflow_grpc.domain.errors import LedgerUnavailableError
+from meshflow_grpc.storage.postgres.errors import translated
+
+WRITER_LOCK = 0x4D46_4C47_0001
+COMMAND_TIMEOUT_S = 30.0
+_WRITER = {"application_name": "meshflow-writer", "synchronous_commit": "on"}
+_READER = {"application_name": "meshflow-reader", "default_transaction_read_only": "on"}
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOptions:
+    """Connections that read, and prepared statements a connection keeps: 0 for poolers that share connections."""
+
+    min_size: int = 2
+    max_size: int = 10
+    statement_cache_size: int = 100
+
+
+async def open_writer(url: str, options: PoolOptions) -> Any:
+    """Connects and takes the ledger's lock; raises LedgerUnavailableError when another server has it or syncs are off."""
+    with translated():
+        connection = await asyncpg.connect(url, **_arguments(options), server_settings=_WRITER)
+    try:
+        with translated():
+            if await connection.fetchval("SHOW fsync") != "on":
+                raise LedgerUnavailableError("the database runs with fsync=off; an acknowledged entry could be lost")
+            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", WRITER_LOCK):
+                raise LedgerUnavailableError("another server writes this ledger; stop it, or name another database")
+    except BaseException:
+        connection.terminate()
+        raise
+    return connection
+
+
+async def open_readers(url: str, options: PoolOptions) -> Any:
+    """Opens the pool that reads."""
+    with translated():
+        return await asyncpg.create_pool(
+            url,
+            min_size=options.min_size,
+            max_size=options.max_size,
+            server_settings=_READER,
+            **_arguments(options),
+        )
+
+
+def _arguments(options: PoolOptions) -> dict[str, Any]:
+    return {"statement_cache_size": options.statement_cache_size, "command_timeout": COMMAND_TIMEOUT_S}

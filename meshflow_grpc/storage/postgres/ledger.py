@@ -1,0 +1,50 @@
+"""SQL of ``ledger_entries``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.storage.rows import entry_row
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+
+COLUMNS = ", ".join(EntryRow._fields)
+
+_BIGINTS = frozenset({"seq", "sequence", "attempt"})
+_TYPES = ["bytea" if name == "record" else "bigint" if name in _BIGINTS else "text" for name in EntryRow._fields]
+_ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES, start=1))
+_INSERT = f"INSERT INTO ledger_entries ({COLUMNS}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608
+
+SELECT_PAGE = (
+    f"SELECT {COLUMNS} FROM ledger_entries "  # noqa: S608
+    "WHERE run_id = $1 AND tenant_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4"
+)
+SELECT_RAW = f"SELECT {COLUMNS} FROM ledger_entries WHERE run_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"  # noqa: S608
+
+
+async def insert_entries(connection: Any, entries: Sequence[LedgerEntry]) -> None:
+    """Inserts entries in one statement and remembers the highest seq."""
+    columns = zip(*map(entry_row, entries), strict=True)
+    await connection.execute(_INSERT, *map(list, columns))
+    await connection.execute("UPDATE ledger_state SET last_seq = $1", entries[-1].seq)
+
+
+async def last_seq(connection: Any) -> int:
+    """Returns the highest seq ever given, also when its row is gone."""
+    return int(await connection.fetchval("SELECT last_seq FROM ledger_state"))
+
+
+async def recorded(connection: Any, drafts: Sequence[EntryDraft]) -> EntryDraft | None:
+    """Returns the first of the drafts whose (run_id, step_id, attempt, kind) is in the ledger, or occurs twice among them."""
+    sql = "SELECT 1 FROM ledger_entries WHERE run_id = $1 AND step_id = $2 AND attempt = $3 AND kind = $4"
+    seen = set()
+    for draft in drafts:
+        key = (draft.run_id, draft.step_id, draft.attempt, draft.kind.value)
+        if key in seen or await connection.fetchval(sql, *key):
+            return draft
+        seen.add(key)
+    return None

@@ -1,0 +1,100 @@
+"""SQL of ``runs``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from meshflow_grpc.domain.stored_row import RunRow
+from meshflow_grpc.storage.batch import RunUpdate, head_of, request_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from meshflow_grpc.domain.errors import MeshflowError
+    from meshflow_grpc.ports.storage import RunQuery
+    from meshflow_grpc.storage.batch import EarlierRequest, Head, RequestKey
+
+COLUMNS = ", ".join(RunRow._fields)
+_BYTES = frozenset({"output", "reason"})
+_BIGINTS = frozenset({"input_tokens", "output_tokens", "cost_nano_usd", "carbon_ug", "steps", "entries"})
+_KEPT_WHEN_NULL = frozenset({"output", "output_salt", "blocked_by", "reason", "reason_salt"})
+
+
+def _arrays(names: Sequence[str]) -> str:
+    kinds = ("bytea" if name in _BYTES else "bigint" if name in _BIGINTS else "text" for name in names)
+    return ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(kinds, start=1))
+
+
+_INSERT = f"INSERT INTO runs ({COLUMNS}) SELECT * FROM unnest({_arrays(RunRow._fields)})"  # noqa: S608
+_ASSIGNMENTS = ", ".join(
+    f"{name} = coalesce(v.{name}, runs.{name})" if name in _KEPT_WHEN_NULL else f"{name} = v.{name}"
+    for name in RunUpdate._fields
+    if name != "run_id"
+)
+_UPDATE = (
+    f"UPDATE runs SET {_ASSIGNMENTS} FROM unnest({_arrays(RunUpdate._fields)}) "  # noqa: S608
+    f"AS v({', '.join(RunUpdate._fields)}) WHERE runs.run_id = v.run_id"
+)
+
+SELECT_ONE = f"SELECT {COLUMNS} FROM runs WHERE run_id = $1 AND tenant_id = $2"  # noqa: S608
+SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER BY run_id"  # noqa: S608
+_SELECT_HEADS = f"SELECT {COLUMNS} FROM runs WHERE run_id = ANY($1::text[])"  # noqa: S608
+_SELECT_REQUESTS = (
+    f"SELECT {COLUMNS} FROM runs WHERE (tenant_id, request_id) IN "  # noqa: S608
+    "(SELECT * FROM unnest($1::text[], $2::text[]))"
+)
+
+
+def row_of(found: Mapping[str, Any]) -> RunRow:
+    """Returns a row as the other stores have it: output and reason are text."""
+    values = dict(found)
+    for name in _BYTES:
+        if values[name] is not None:
+            values[name] = values[name].decode("utf-8", "surrogateescape")
+    return RunRow(**values)
+
+
+async def insert_runs(connection: Any, rows: Sequence[RunRow]) -> None:
+    """Inserts new runs in one statement."""
+    await connection.execute(_INSERT, *_columns(RunRow._fields, rows))
+
+
+async def update_runs(connection: Any, updates: Collection[RunUpdate]) -> None:
+    """Applies updates in one statement."""
+    if updates:
+        await connection.execute(_UPDATE, *_columns(RunUpdate._fields, list(updates)))
+
+
+def _columns(names: Sequence[str], rows: Sequence[Any]) -> list[list[Any]]:
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    for place, name in enumerate(names):
+        if name in _BYTES:
+            columns[place] = [None if text is None else text.encode() for text in columns[place]]
+    return columns
+
+
+async def select_heads(connection: Any, run_ids: Sequence[str]) -> dict[str, Head | MeshflowError]:
+    """Returns the heads of the runs that exist."""
+    rows = map(row_of, await connection.fetch(_SELECT_HEADS, list(run_ids)))
+    return {str(row.run_id): head_of(row) for row in rows}
+
+
+async def select_requests(connection: Any, keys: Sequence[RequestKey]) -> dict[RequestKey, EarlierRequest]:
+    """Returns fingerprint and run of the (tenant_id, request_id) pairs that were used before."""
+    tenants, requests = zip(*keys, strict=True)
+    rows = map(row_of, await connection.fetch(_SELECT_REQUESTS, list(tenants), list(requests)))
+    return {(str(row.tenant_id), str(row.request_id)): request_of(row) for row in rows}
+
+
+def select_page(query: RunQuery, below_run_id: str) -> tuple[str, list[object]]:
+    """Returns SQL and parameters of a page of runs, newest first, one row longer than the page."""
+    wanted = (
+        ("tenant_id =", query.tenant_id),
+        ("status =", query.status),
+        ("workflow =", query.workflow),
+        ("run_id <", below_run_id),
+    )
+    conditions = [(text, value) for text, value in wanted if value or text == "tenant_id ="]
+    where = " AND ".join(f"{text} ${place}" for place, (text, _) in enumerate(conditions, start=1))
+    sql = f"SELECT {COLUMNS} FROM runs WHERE {where} ORDER BY run_id DESC LIMIT ${len(conditions) + 1}"  # noqa: S608
+    return sql, [*(value for _, value in conditions), query.page_size + 1]

@@ -1,0 +1,166 @@
+"""The PostgreSQL store. One server writes a ledger at a time; an advisory lock keeps others off."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import asyncpg
+
+from meshflow_grpc.domain.errors import LedgerUnavailableError, RunNotFoundError
+from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
+from meshflow_grpc.storage.batch import Append, CreateRun
+from meshflow_grpc.storage.paging import checked_cursor, next_token
+from meshflow_grpc.storage.postgres import ledger, runs
+from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers
+from meshflow_grpc.storage.postgres.errors import translated
+from meshflow_grpc.storage.postgres.migrate import check_version, migrations
+from meshflow_grpc.storage.postgres.writer import Writer
+from meshflow_grpc.storage.rows import entry_of, run_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.ports.storage import RunChange, RunQuery
+
+RAW_PAGE_ROWS = 500
+
+
+class PostgresStorage:
+    """Storage in a PostgreSQL database; see ``ports.storage.Storage`` for what it promises."""
+
+    def __init__(self, readers: Any, writer: Writer | None) -> None:
+        self._readers = readers
+        self._writer = writer
+        self._closed = False
+
+    @classmethod
+    async def open(cls, url: str, options: PoolOptions = PoolOptions()) -> PostgresStorage:  # noqa: B008 - frozen
+        """Opens a ledger for reading and writing, creating its tables when they are missing.
+
+        Raises LedgerUnavailableError when another server writes it, or the database cannot be used.
+        """
+        async with AsyncExitStack() as opened:
+            writer = Writer(url, options)
+            await writer.open()
+            opened.push_async_callback(writer.close)
+            readers = await open_readers(url, options)
+            opened.pop_all()
+        return cls(readers, writer)
+
+    @classmethod
+    async def open_read_only(cls, url: str, options: PoolOptions = PoolOptions()) -> PostgresStorage:  # noqa: B008
+        """Opens an existing ledger for reading, beside a server that may be writing it; appends are refused."""
+        readers = await open_readers(url, options)
+        with translated():
+            if await check_version(readers) < migrations()[-1][0]:
+                await readers.close()
+                raise LedgerUnavailableError(
+                    "the database holds no ledger, or one with an older schema; start the server once"
+                )
+        return cls(readers, None)
+
+    async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
+        """See Storage."""
+        outcome = await self._writing().submit(CreateRun(run, draft, request_fingerprint))
+        return cast("CreatedRun", outcome)
+
+    async def append(
+        self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
+    ) -> tuple[LedgerEntry, ...]:
+        """See Storage."""
+        outcome = await self._writing().submit(Append(run_id, drafts, change))
+        return cast("tuple[LedgerEntry, ...]", outcome)
+
+    async def get_run(self, tenant_id: str, run_id: str) -> Run:
+        """See Storage."""
+        found = await self._fetch(runs.SELECT_ONE, run_id, tenant_id)
+        if not found:
+            raise RunNotFoundError(run_id)
+        return run_of(runs.row_of(found[0]))
+
+    async def list_runs(self, query: RunQuery) -> RunPage:
+        """See Storage."""
+        sql, parameters = runs.select_page(query, checked_cursor(query))
+        found = await self._fetch(sql, *parameters)
+        page = tuple(run_of(runs.row_of(row)) for row in found[: query.page_size])
+        token = next_token(query, page[-1].run_id) if len(found) > query.page_size else ""
+        return RunPage(page, token)
+
+    async def entries(
+        self, tenant_id: str, run_id: str, *, after_sequence: int = 0, limit: int = 1000
+    ) -> tuple[LedgerEntry, ...]:
+        """See Storage."""
+        found = await self._fetch(ledger.SELECT_PAGE, run_id, tenant_id, after_sequence, max(limit, 0))
+        if not found:
+            await self.get_run(tenant_id, run_id)
+        return tuple(entry_of(EntryRow(*row)) for row in found)
+
+    @asynccontextmanager
+    async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
+        """See Storage."""
+        self._check_open()
+        with translated():
+            connection = await self._readers.acquire()
+        try:
+            snapshot = connection.transaction(isolation="repeatable_read", readonly=True)
+            with translated():
+                await snapshot.start()
+                found = await connection.fetchrow(runs.SELECT_ONE, run_id, tenant_id)
+                first = await _raw_page(connection, run_id, 0)
+            try:
+                if found is None and not any(row.tenant_id == tenant_id for row in first):
+                    raise RunNotFoundError(run_id)
+                yield RawChain(None if found is None else runs.row_of(found), _pages(connection, run_id, first))
+            finally:
+                with translated():
+                    await snapshot.rollback()
+        finally:
+            await self._readers.release(connection)
+
+    async def unfinished_runs(self) -> tuple[Run, ...]:
+        """See Storage."""
+        return tuple(run_of(runs.row_of(row)) for row in await self._fetch(runs.SELECT_UNFINISHED))
+
+    async def ping(self) -> None:
+        """See Storage."""
+        await self._fetch("SELECT 1 FROM runs LIMIT 1")
+
+    async def close(self) -> None:
+        """See Storage."""
+        self._closed = True
+        if self._writer is not None:
+            await self._writer.close()
+        if not self._readers.is_closing():
+            await self._readers.close()
+
+    def _writing(self) -> Writer:
+        if self._writer is None:
+            raise LedgerUnavailableError("the ledger was opened for reading only")
+        return self._writer
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LedgerUnavailableError("the ledger is closed")
+
+    async def _fetch(self, sql: str, *parameters: object) -> list[asyncpg.Record]:
+        self._check_open()
+        with translated():
+            return cast("list[asyncpg.Record]", await self._readers.fetch(sql, *parameters))
+
+
+async def _raw_page(connection: Any, run_id: str, after: int) -> tuple[EntryRow, ...]:
+    return tuple(EntryRow(*row) for row in await connection.fetch(ledger.SELECT_RAW, run_id, after, RAW_PAGE_ROWS))
+
+
+async def _pages(connection: Any, run_id: str, first: tuple[EntryRow, ...]) -> AsyncIterator[tuple[EntryRow, ...]]:
+    page = first
+    while page:
+        yield page
+        if len(page) < RAW_PAGE_ROWS:
+            return
+        with translated():
+            page = await _raw_page(connection, run_id, int(cast("int", page[-1].sequence)))

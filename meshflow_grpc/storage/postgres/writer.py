@@ -1,0 +1,89 @@
+"""The one writer: a task that owns the writing connection and commits whole batches.
+
+A batch is everything that arrived while the last commit was under way; there is no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Final
+
+from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
+from meshflow_grpc.storage.postgres.errors import RETRY_AFTER_S
+from meshflow_grpc.storage.postgres.transaction import BatchWriter
+
+if TYPE_CHECKING:
+    from meshflow_grpc.storage.batch import Command, Outcome
+    from meshflow_grpc.storage.postgres.connection import PoolOptions
+
+MAX_WAITING_COMMANDS: Final = 8192
+MAX_BATCH_COMMANDS: Final = 512
+
+
+class Writer:
+    """Takes commands, answers each when it is durable."""
+
+    def __init__(self, url: str, options: PoolOptions) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._batches = BatchWriter(url, options, os.urandom)
+        self._waiting: list[tuple[Command, asyncio.Future[Outcome]]] = []
+        self._working: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def open(self) -> None:
+        """Connects and brings the database to the current schema; raises LedgerUnavailableError."""
+        await self._batches.open()
+
+    async def submit(self, command: Command) -> Outcome:
+        """Returns the outcome of a command once it is durable; raises its error.
+
+        Raises LedgerUnavailableError at once when too much is waiting. A cancelled caller's command is carried out all the same.
+        """
+        if self._closing:
+            raise LedgerUnavailableError("the ledger is closed")
+        if len(self._waiting) >= MAX_WAITING_COMMANDS:
+            raise LedgerUnavailableError(
+                f"the ledger is behind: {MAX_WAITING_COMMANDS} appends are waiting, the most it takes",
+                retry_after_s=RETRY_AFTER_S,
+            )
+        future: asyncio.Future[Outcome] = self._loop.create_future()
+        self._waiting.append((command, future))
+        if self._working is None or self._working.done():
+            self._working = self._loop.create_task(self._work())
+        return await future
+
+    async def drain(self) -> None:
+        """Takes nothing more, and returns when what was accepted is durable. Idempotent."""
+        self._closing = True
+        if self._working is not None:
+            await asyncio.wait((self._working,))
+
+    async def close(self) -> None:
+        """Drains and closes the connection. Idempotent."""
+        await self.drain()
+        await self._batches.close()
+
+    async def _work(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:MAX_BATCH_COMMANDS], self._waiting[MAX_BATCH_COMMANDS:]
+            outcomes = await self._outcomes([command for command, _ in batch])
+            for (_, future), outcome in zip(batch, outcomes, strict=True):
+                if future.done():
+                    continue
+                if isinstance(outcome, MeshflowError):
+                    future.set_exception(outcome)
+                else:
+                    future.set_result(outcome)
+            # The callers run first, so that what they append next shares the next commit.
+            await asyncio.sleep(0)
+
+    async def _outcomes(self, commands: list[Command]) -> list[Outcome]:
+        try:
+            return await self._batches.write(commands)
+        except Exception as error:  # noqa: BLE001
+            # The task's boundary: without an answer every caller would wait for ever.
+            self._batches.drop()
+            failure = LedgerUnavailableError("the ledger failed to write", metadata={"cause": type(error).__name__})
+            failure.__cause__ = error
+            return [failure for _ in commands]

@@ -1,0 +1,40 @@
+"""`MESHFLOW_AUTH=api_key` through every face, from `meshflow key new` on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from meshflow_grpc.client import Client, Connection, MeshflowCallError
+from tests.e2e.conftest import StartServer
+
+
+@pytest.mark.slow
+def test_rest_and_grpc_take_the_key_and_nothing_goes_without(start_server: StartServer, tmp_path: Path) -> None:
+    """The key reaches the server through Envoy; health needs none; the log holds no key."""
+    command = [sys.executable, "-m", "meshflow_grpc", "key", "new", "ci", "--tenant", "acme", "--role", "operator"]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    key = made.stderr.split(": ")[1].strip()
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [json.loads(made.stdout)]}))
+    environment = {"MESHFLOW_AUTH": "api_key", "MESHFLOW_API_KEYS_FILE": str(keys), "MESHFLOW_ENV": "production"}
+    server = start_server(tmp_path, **environment)
+
+    assert server.get("/health").status_code == 200
+    refused = server.post("/run", {"task": "x"})
+    assert (refused.status_code, refused.json()["details"][0]["reason"]) == (401, "UNAUTHENTICATED")
+    headers = {"authorization": f"Bearer {key}"}
+    run = server.post("/run", {"task": "x"}, headers=headers).json()
+    assert run["status"] == "completed"
+    assert server.rows("SELECT DISTINCT tenant_id FROM ledger_entries") == [("acme",)]
+    assert server.rows("SELECT principal_id FROM runs") == [("ci",)]
+    with Client(Connection(server.url, token=key)) as client:
+        assert client.get_run(run["run_id"]).status == "completed"
+    with Client(server.url) as client, pytest.raises(MeshflowCallError) as denied:
+        client.get_run(run["run_id"])
+    assert denied.value.reason == "UNAUTHENTICATED"
+    assert key not in json.dumps(server.log)

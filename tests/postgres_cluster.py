@@ -1,0 +1,105 @@
+"""A real PostgreSQL server for tests, in a temporary directory on a free port of the loopback interface."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+PLACES = (Path("/usr/lib/postgresql"), Path("/usr/pgsql"))
+
+
+class PostgresCluster:
+    """One cluster; ``stop`` and ``start`` play outages."""
+
+    def __init__(self, binaries: Path, directory: Path, port: int) -> None:
+        self._binaries = binaries
+        self._directory = directory
+        self.port = port
+        self._databases = 0
+
+    def new_database(self) -> str:
+        """Creates an empty database and returns its URL."""
+        self._databases += 1
+        name = f"ledger_{self._databases}"
+        self._run("psql", "-h", "127.0.0.1", "-p", str(self.port), "-d", "postgres", "-qc", f"CREATE DATABASE {name}")
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    def start(self) -> None:
+        """Starts the server and waits until it takes connections."""
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._directory} -c max_connections=50"
+        log = self._directory / "log"
+        self._run("pg_ctl", "-D", str(self._directory / "data"), "-l", str(log), "-w", "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stops the server at once, as a crash would."""
+        self._run("pg_ctl", "-D", str(self._directory / "data"), "-m", "immediate", "-w", "stop")
+
+    def initialise(self) -> None:
+        """Makes the data directory."""
+        self._run(
+            "initdb",
+            "-D",
+            str(self._directory / "data"),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-instructions",
+        )
+
+    def _run(self, program: str, *arguments: str) -> None:
+        found = self._binaries / program
+        command = [str(found if found.exists() else shutil.which(program) or program), *arguments]
+        if program == "psql":
+            command += ["-U", "postgres"]
+        elif os.geteuid() == 0:
+            # PostgreSQL refuses to run as root.
+            command = ["runuser", "-u", "postgres", "--", *command]
+        done = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd="/", timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def binaries() -> Path | None:
+    """Where initdb is: the newest of Debian's versions, or on PATH."""
+    found = [path for place in PLACES for path in sorted(place.glob("*/bin/initdb"))]
+    on_path = shutil.which("initdb")
+    if found:
+        return found[-1].parent
+    return Path(on_path).parent if on_path else None
+
+
+@contextmanager
+def postgres_cluster() -> Iterator[PostgresCluster]:
+    """A running cluster; skips where there is no PostgreSQL, except in CI, where that is a failure."""
+    where = binaries()
+    if where is None:
+        reason = "no PostgreSQL server binaries on this machine; install postgresql to run these tests"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    directory = Path(tempfile.mkdtemp(prefix="meshflow-pg-"))
+    if os.geteuid() == 0:
+        shutil.chown(directory, "postgres", "postgres")
+    cluster = PostgresCluster(where, directory, port)
+    try:
+        cluster.initialise()
+        cluster.start()
+        yield cluster
+        cluster.stop()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
