@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
@@ -10,6 +11,8 @@ from meshflow_grpc.domain.policy import RiskTier
 if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.kernel.state import Step, StepState
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def idempotency_key(step: Step) -> str:
@@ -42,6 +45,13 @@ def may_repeat(state: StepState) -> bool:
     return state.risk < RiskTier.EXTERNAL_IO or action is None or (action.tool is not None and action.tool.idempotent)
 
 
+def input_payload(state: StepState) -> str:
+    """What went into the step, as the ledger keeps it: with scrub_pii what the step was given in place of sensitive data."""
+    if state.masked is None:
+        return state.step.input_json
+    return _json({"prompt" if state.step.action is None else "call": state.prompt})
+
+
 def intent_draft(state: StepState, now: str) -> EntryDraft:
     """The step_intent entry of a step that is about to act."""
     step = state.step
@@ -64,4 +74,5 @@ def intent_draft(state: StepState, now: str) -> EntryDraft:
         step_id=step.step_id,
         attempt=step.epoch,
         facts=facts,
+        input=input_payload(state),
     )

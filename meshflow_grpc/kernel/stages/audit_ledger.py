@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.usage import Usage
-from meshflow_grpc.kernel.call_record import call_facts
+from meshflow_grpc.kernel.call_record import call_facts, input_payload
 from meshflow_grpc.kernel.decision import Verdict
 from meshflow_grpc.ports.storage import RunChange
 
@@ -65,7 +65,7 @@ class AuditLedger:
             step_id=step.step_id,
             attempt=step.epoch,
             facts=_facts(end),
-            input=step.input_json if end.state.masked is None else _masked_input(end),
+            input=input_payload(end.state),
             output=None if end.verdict is not Verdict.COMMITTED else _json({"output": end.state.output}),
         )
         (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(usage=end.usage))
@@ -73,11 +73,6 @@ class AuditLedger:
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _masked_input(end: StepEnd) -> str:
-    action = end.state.step.action
-    return _json({"prompt": end.state.prompt} if action is None else {"call": end.state.prompt})
 
 
 def _facts(end: StepEnd) -> Mapping[str, JsonValue]:

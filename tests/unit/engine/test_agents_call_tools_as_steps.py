@@ -11,9 +11,10 @@ from meshflow_grpc.domain.errors import InvalidWorkflowError
 from meshflow_grpc.domain.event import EventType
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import EventView, RunRequest, RunStatus
+from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
-from meshflow_grpc.ports.provider import ModelReply, ToolCall
-from tests.fakes.providers import FakeProvider
+from meshflow_grpc.ports.provider import ModelReply, ModelRequest, ProviderError, ProviderFault, ToolCall
+from tests.fakes.providers import FakeProvider, gate
 from tests.fakes.tools import Application
 from tests.unit.engine.conftest import ALICE, NO_WAIT, World, make_world
 
@@ -124,6 +125,34 @@ async def test_each_model_call_is_reserved_before_it_starts() -> None:
     assert len(world.provider.requests) == 1
     assert run.usage.tokens == 15
     assert run == await world.runtime.commands.get_run.execute(ALICE, run.run_id)
+
+
+@pytest.mark.parametrize("ending", ["answers", "fails", "is cancelled"])
+async def test_reservations_of_a_loop_are_released_however_it_ends(ending: str) -> None:
+    """While the second call is under way both are reserved; afterwards nothing is, and what was used is spent."""
+    line, started, release = gate()
+
+    async def second(request: ModelRequest) -> object:
+        text = await line(request)
+        if ending == "fails":
+            raise ProviderError(ProviderFault.FAILED, "broke", retryable=False)
+        return text
+
+    world, _ = world_of(calls(("echo", {"text": "x"})), second)
+    run = await world.runtime.commands.create_run.execute(ALICE, RunRequest(task="x", workflow_yaml=agent("echo")))
+    await started.wait()
+    executor = world.runtime.engine.active(run.run_id).executor  # type: ignore[union-attr]
+    budget = executor._context.budget  # type: ignore[union-attr]
+    assert budget.reserved.output_tokens == 2 * 1024
+    if ending == "is cancelled":
+        await world.runtime.commands.cancel_run.execute(ALICE, run.run_id, reason="")
+    release.set()
+    ended = await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=5)
+
+    assert budget.reserved == ZERO_USAGE
+    assert budget.spent == ended.usage
+    assert ended.usage.tokens > 1024 if ending == "fails" else ended.usage.tokens >= 15
+    assert ended == await world.runtime.commands.get_run.execute(ALICE, run.run_id)
 
 
 async def test_cancelling_in_a_tool_keeps_what_the_model_used() -> None:

@@ -136,7 +136,7 @@ async def test_the_moments_cover_the_whole_run() -> None:
 
 
 async def test_the_intent_is_durable_before_the_effect() -> None:
-    """Tier, tool and key are in it; nothing of the kind for a step that stays inside."""
+    """Tier, tool, arguments and key are in it; nothing of the kind for a step that stays inside."""
     application = Application()
     world = make(application)
     run = await world.run(workflow_yaml=PAY)
@@ -145,6 +145,7 @@ async def test_the_intent_is_durable_before_the_effect() -> None:
     assert (intent.kind, outcome.kind) == (EntryKind.STEP_INTENT, EntryKind.STEP_COMMITTED)
     assert intent.step_id == outcome.step_id == "t#1"
     assert (intent.facts["risk"], intent.facts["tool"]) == ("irreversible", "pay")
+    assert intent.input == '{"arguments":{"amount":5}}'
     assert application.keys == [intent.facts["idempotency_key"]]
 
 
