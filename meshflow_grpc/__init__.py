@@ -2,4 +2,31 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.tool import ToolContext as ToolContext
+    from meshflow_grpc.domain.tool import ToolError as ToolError
+    from meshflow_grpc.tools.registry import Registry as Registry
+    from meshflow_grpc.tools.registry import tool as tool
+
 __version__ = "0.1.0"
+
+_LAZY = {
+    "Registry": "meshflow_grpc.tools.registry",
+    "ToolContext": "meshflow_grpc.domain.tool",
+    "ToolError": "meshflow_grpc.domain.tool",
+    "tool": "meshflow_grpc.tools.registry",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Public names are imported when they are first used, so that importing the package stays quick."""
+    module = _LAZY.get(name)
+    if module is None:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value: object = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value

@@ -38,7 +38,7 @@ from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
 from meshflow_grpc.engine.gates import Gates
 from meshflow_grpc.engine.log_publisher import LogPublisher
-from meshflow_grpc.engine.model_check import model_check
+from meshflow_grpc.engine.node_checks import NodeChecks
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
@@ -64,6 +64,7 @@ from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter, stop_requested
 from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.telemetry.logging import configure_logging
+from meshflow_grpc.tools.loading import load_registry
 
 if TYPE_CHECKING:
     from meshflow_grpc.config import Settings
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
 _log = structlog.get_logger(__name__)
@@ -113,6 +115,7 @@ class Outside:
     log_keys: LogKeys = field(default_factory=passing_keys)
     anchor: HeadAnchor | None = None
     notifier: ApprovalNotifier = field(default_factory=LogNotifier)
+    tools: ToolCatalog = field(default_factory=lambda: load_registry(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +146,11 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         jitter=outside.jitter,
         revoked_agents=options.revoked_agents,
     )
-    tools = RunTools(Kernel(ports), recorder, hub, outside.clock)
-    check_model = model_check(outside.provider)
+    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools)
     admission = Admission(
         options.default_policy,
         allow_inline=options.allow_inline_workflows,
-        check_model=check_model,
+        checks=NodeChecks(outside.provider, outside.tools),
         allow_webhooks=options.allow_webhooks,
     )
     resumption = Resumption(storage, tools, admission)
@@ -165,7 +167,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage, gates),
-        check_run=CheckRunCommand(engine, Preflight(ports)),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools)),
         list_entries=ListEntriesCommand(storage),
         verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers),
         get_tree_head=GetTreeHeadCommand(log),
@@ -182,6 +184,7 @@ async def serve(settings: Settings) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken."""
     configure_logging(settings.log_level, settings.log_format)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
+    tools = load_registry(settings.app)
     storage = await open_storage(
         settings.ledger_db,
         pool_min=settings.pg_pool_min,
@@ -195,7 +198,9 @@ async def serve(settings: Settings) -> int:
             secret, in_trials = settings.webhook_secret, settings.env == "development"
             key = secret.get_secret_value() if secret else None
             async with approval_notifier(key, LogNotifier(), trust_all=in_trials) as notifier:
-                outside = Outside(storage, provider, log_keys=log_keys(settings), anchor=anchor, notifier=notifier)
+                outside = Outside(
+                    storage, provider, log_keys=log_keys(settings), anchor=anchor, notifier=notifier, tools=tools
+                )
                 return await _serve(settings, outside)
         finally:
             await provider.close()

@@ -22,6 +22,9 @@ def serve(
     grpc_port: Annotated[
         int | None, typer.Option(min=0, max=65535, help="Port of the gRPC server. Default: MESHFLOW_GRPC_PORT.")
     ] = None,
+    app: Annotated[
+        str | None, typer.Option(help="Tools and functions, as pkg.module:registry. Default: MESHFLOW_APP.")
+    ] = None,
     no_envoy: Annotated[bool, typer.Option("--no-envoy", help="Serve gRPC alone, for an Envoy of your own.")] = False,
 ) -> None:
     """Serves REST, SSE, gRPC and gRPC-Web until SIGTERM or Ctrl-C, then finishes what is in flight."""
@@ -29,7 +32,7 @@ def serve(
 
     # Envoy is started as a program of its own; without this gRPC logs that it skipped its fork handlers.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    settings = Settings.load(host=host, port=port, grpc_port=grpc_port, use_envoy=False if no_envoy else None)
+    settings = Settings.load(host=host, port=port, grpc_port=grpc_port, app=app, use_envoy=False if no_envoy else None)
     for warning in settings.warnings():
         sys.stderr.write(f"warning: {warning}\n")
     sys.stderr.flush()

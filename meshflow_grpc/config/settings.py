@@ -57,6 +57,7 @@ class Settings(AuthSettings):
         json_schema_extra={"default": "a free port; `50051` without Envoy"},
     )
     envoy: Path | None = Field(default=None, description="Path of Envoy; unset: the one of the `envoy` extra.")
+    app: str | None = Field(default=None, description="Tools and functions of an application: `pkg.module:registry`.")
     mock: bool = Field(default=False, description="`1` answers from the offline model instead of a paid one.")
     mock_latency_ms: float = Field(
         default=0.0, ge=0, le=600_000, description="Milliseconds each answer of the offline model takes."

@@ -60,3 +60,4 @@ class RunEvent:
     loop_max: int | None = None
     approval_id: str | None = None
     approval_expire_time: str | None = None
+    tool: str | None = None

@@ -18,7 +18,6 @@ from meshflow_grpc.domain.errors import (
     WorkflowNotFoundError,
 )
 from meshflow_grpc.domain.policy import Policy
-from meshflow_grpc.domain.workflow import Node, NodeKind
 from meshflow_grpc.engine.prompt import task_text
 from meshflow_grpc.governance.effective_policy import EffectivePolicy, resolve
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
@@ -28,14 +27,13 @@ from meshflow_grpc.workflow.digest import to_json
 from meshflow_grpc.workflow.yaml_codec import load_workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from meshflow_grpc.domain.run import Principal, RunRequest
-    from meshflow_grpc.domain.workflow import Workflow
+    from meshflow_grpc.domain.workflow import Node, Workflow
+    from meshflow_grpc.engine.node_checks import NodeChecks
 
 CACHED = 256
-EXECUTABLE_KINDS = frozenset({NodeKind.AGENT, NodeKind.HUMAN})
-
 _WEBHOOKS_ARE_OFF = FieldViolation(
     "policy.human_in_loop.approval_webhook",
     "this server signs no webhooks; leave it out, or set MESHFLOW_WEBHOOK_SECRET",
@@ -65,20 +63,15 @@ class AdmittedRun:
 
 
 class Admission:
-    """Resolves requests. ``check_model`` raises for a model whose budget could not be held."""
+    """Resolves requests; ``checks`` tells which nodes this server cannot execute."""
 
     def __init__(
-        self,
-        default_policy: Policy,
-        *,
-        allow_inline: bool,
-        check_model: Callable[[str], None],
-        allow_webhooks: bool = False,
+        self, default_policy: Policy, *, allow_inline: bool, checks: NodeChecks, allow_webhooks: bool = False
     ) -> None:
         self._allow_webhooks = allow_webhooks
         self._default = default_policy
         self._allow_inline = allow_inline
-        self._check_model = check_model
+        self._checks = checks
         self._workflows: OrderedDict[str, RunnableWorkflow] = OrderedDict()
         self._policies: OrderedDict[tuple[str, str], EffectivePolicy] = OrderedDict()
 
@@ -139,7 +132,7 @@ class Admission:
     def runnable(self, workflow: Workflow) -> RunnableWorkflow:
         """Compiles a definition and checks that this server can execute and price every node."""
         compiled = compile_workflow(workflow)
-        problems = [p for node in workflow.nodes for p in self._node_problems(node)]
+        problems = [p for node in workflow.nodes for p in self._checks.problems(workflow, node)]
         if problems:
             raise InvalidWorkflowError.of(*problems)
         definition = json.dumps(to_json(workflow), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
@@ -147,36 +140,6 @@ class Admission:
         return RunnableWorkflow(
             compiled, definition, parse_policy_fields(workflow.policy, path="workflow.policy"), agents
         )
-
-    def _node_problems(self, node: Node) -> list[FieldViolation]:
-        field = f"workflow.nodes.{node.id}"
-        if node.kind not in EXECUTABLE_KINDS:
-            known = ", ".join(sorted(EXECUTABLE_KINDS))
-            return [
-                FieldViolation(
-                    f"{field}.kind", f"kind {node.kind.value!r} cannot be executed by this server; known: {known}"
-                )
-            ]
-        problems = []
-        if node.config.get("tools"):
-            problems.append(FieldViolation(f"{field}.tools", "this server offers agents no tools; remove them"))
-        if node.output_schema is not None:
-            problems.append(FieldViolation(f"{field}.output_schema", "is not enforced by this server; remove it"))
-        if node.kind is NodeKind.HUMAN:
-            return [*problems, *_gate_problems(node, field)]
-        model = node.config.get("model")
-        try:
-            self._check_model(model if isinstance(model, str) else "")
-        except ValueError as error:
-            problems.append(FieldViolation(f"{field}.model", str(error)))
-        return problems
-
-
-def _gate_problems(node: Node, field: str) -> list[FieldViolation]:
-    """A gate waits as long as policy.human_in_loop.timeout_s says, and is asked once."""
-    fix = "is not enforced for a human node; set policy.human_in_loop.timeout_s"
-    unused = {"timeout_s": node.timeout_s > 0, "max_retries": node.max_retries is not None}
-    return [FieldViolation(f"{field}.{name}", fix) for name, is_set in unused.items() if is_set]
 
 
 def _node_digest(workflow: Workflow, node: Node) -> str:

@@ -47,9 +47,9 @@ def _step_ended(entry: LedgerEntry) -> RunEvent:
     tokens = cast("Mapping[str, int]", facts["tokens"])
     confidence = cast("int | None", facts.get("confidence_ppm"))
     carbon = cast("int", facts["carbon_ug"])
-    committed = entry.kind is EntryKind.STEP_COMMITTED
+    completed = entry.kind is EntryKind.STEP_COMMITTED and "parent" not in facts
     return RunEvent(
-        EventType.AGENT_COMPLETED if committed else EventType.NODE_COMPLETED,
+        EventType.AGENT_COMPLETED if completed else EventType.NODE_COMPLETED,
         entry.run_id,
         entry.sequence,
         entry.time,
@@ -64,6 +64,7 @@ def _step_ended(entry: LedgerEntry) -> RunEvent:
         output=output_text(entry.output),
         reason=cast("str | None", facts.get("message")),
         status=cast("str", facts["verdict"]),
+        tool=cast("str | None", facts.get("tool")),
     )
 
 
@@ -80,6 +81,7 @@ def _step_denied(entry: LedgerEntry) -> RunEvent:
         step=cast("int", facts["step"]),
         blocked_by=cast("str", facts["blocked_by"]),
         reason=cast("str", facts["message"]),
+        tool=cast("str | None", facts.get("tool")),
     )
 
 

@@ -12,11 +12,10 @@ from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
 from meshflow_grpc.engine.approvals import paused_draft, pending_of
-from meshflow_grpc.engine.prompt import node_input_json, node_prompt
 from meshflow_grpc.engine.run_progress import RunEnded, settle
 from meshflow_grpc.engine.run_record import finished_draft
+from meshflow_grpc.engine.step_making import StepMaker
 from meshflow_grpc.kernel.decision import Verdict
-from meshflow_grpc.kernel.state import Step
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.workflow import frontier
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.recorder import PublishingRecorder
     from meshflow_grpc.engine.run_progress import RunProgress
     from meshflow_grpc.kernel.kernel import Kernel
-    from meshflow_grpc.kernel.state import RunContext, StageDecision, StepOutcome
+    from meshflow_grpc.kernel.state import RunContext, StageDecision, Step, StepOutcome
     from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
     from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation
 
@@ -50,6 +50,7 @@ class RunTools:
     recorder: PublishingRecorder
     hub: EventHub
     clock: Clock
+    catalog: ToolCatalog
 
 
 class RunExecutor:
@@ -68,8 +69,8 @@ class RunExecutor:
         self._run = run
         self._workflow = workflow
         self._context = context
-        self._task = task
         self._progress = progress
+        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step)
         self._stop: RunOutcome | None = None
         self._finishing = False
         self._driver: asyncio.Task[Run] | None = None
@@ -140,22 +141,9 @@ class RunExecutor:
             await _cancel_all(pending)
 
     async def _govern(self, activation: NodeActivation) -> StepOutcome:
-        progress, node = self._progress, self._workflow.graph.node(activation.node_id)
-        progress.steps += 1
-        upstream = [(run.node_id, progress.outputs[run]) for run in activation.inputs]
-        labels = frozenset[str]().union(*(progress.labels[run] for run in activation.inputs))
-        step = Step(
-            run=self._context,
-            node=node,
-            step_id=f"{activation.node_id}#{activation.iteration}",
-            number=progress.steps,
-            prompt=node_prompt(self._task, upstream),
-            input_json=node_input_json(self._task, upstream),
-            labels=labels,
-            iteration=activation.iteration,
-            epoch=progress.epoch,
-            granted=progress.granted.get(activation.run),
-        )
+        return await self._take_step(self._steps.make(self._workflow.graph.node(activation.node_id), activation))
+
+    async def _take_step(self, step: Step) -> StepOutcome:
         if self._tools.hub.wants_live(self._run.run_id):
             self._tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
             step = replace(step, live=partial(self._stage_decided, step))
@@ -170,6 +158,7 @@ class RunExecutor:
             node_id=step.node.id,
             role=step.node.role or None,
             step=step.number,
+            tool=step.action.name if step.action is not None and step.action.is_tool else None,
         )
 
     def _stage_decided(self, step: Step, decided: StageDecision) -> None:
@@ -180,7 +169,6 @@ class RunExecutor:
     async def _advance(self, activation: NodeActivation, outcome: StepOutcome) -> tuple[NodeActivation, ...]:
         """Takes in how a step ended; returns what is ready because of it."""
         progress = self._progress
-        progress.usage += outcome.usage
         if outcome.verdict is Verdict.PAUSED:
             progress.waiting[activation.run] = pending_of(outcome.entry)
             return ()
@@ -241,7 +229,7 @@ class RunExecutor:
         return replace(
             run,
             status=RunStatus.PAUSED,
-            usage=progress.usage,
+            usage=self._context.budget.spent,
             entries=entry.sequence,
             head_hash=entry.hash,
             update_time=entry.time,
@@ -251,7 +239,7 @@ class RunExecutor:
     async def _finish(self, outcome: RunOutcome) -> Run:
         if outcome.status is not RunStatus.COMPLETED and not outcome.output:
             outcome = replace(outcome, output=self._progress.last_output)
-        run, usage = self._run, self._progress.usage
+        run, usage = self._run, self._context.budget.spent
         draft = finished_draft(run, outcome, usage, self._tools.clock.now(), self._context.principal)
         change = RunChange(None, outcome.status, outcome.output, outcome.blocked_by, outcome.reason)
         (entry,) = await self._tools.recorder.append(run.run_id, (draft,), change)

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.domain.check import PolicyViolation
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 from meshflow_grpc.domain.workflow import NodeKind
+from meshflow_grpc.engine.agent_tools import offered_tools, specs_of
 from meshflow_grpc.governance.budget import Budget, BudgetLimits
 from meshflow_grpc.governance.risk import risk_of
+from meshflow_grpc.governance.tool_permission import tool_refusal
+from meshflow_grpc.kernel.agent_call import max_tool_rounds
 from meshflow_grpc.kernel.model_call import max_output_tokens, worst_case
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.engine.admission import AdmittedRun
     from meshflow_grpc.kernel.ports import KernelPorts
+    from meshflow_grpc.ports.tools import ToolCatalog
 
 # Most bytes of text per output token, to bound what one node's output adds to the next node's input.
 TOKEN_BYTES = 4
@@ -34,14 +38,16 @@ def approval_nodes(admitted: AdmittedRun) -> tuple[str, ...]:
 class Preflight:
     """Estimates the worst case and looks for what a run could not pass."""
 
-    def __init__(self, ports: KernelPorts) -> None:
+    def __init__(self, ports: KernelPorts, catalog: ToolCatalog) -> None:
         self._ports = ports
+        self._catalog = catalog
 
     def check(self, admitted: AdmittedRun) -> tuple[tuple[PolicyViolation, ...], Usage]:
         """Returns the violations and the worst-case usage of one pass through every node."""
         worst = [self._node(admitted, node) for node in admitted.workflow.compiled.workflow.nodes]
         estimate = sum(worst, ZERO_USAGE)
-        return (*self._guardian(admitted), *self._budget(admitted, estimate)), estimate
+        found = (*self._guardian(admitted), *self._tools(admitted), *self._budget(admitted, estimate))
+        return found, estimate
 
     def _node(self, admitted: AdmittedRun, node: Node) -> Usage:
         if node.kind is not NodeKind.AGENT:
@@ -50,7 +56,25 @@ class Preflight:
         sources = {edge.source for edge in workflow.edges if edge.target == node.id}
         upstream = sum(max_output_tokens(n) for n in workflow.nodes if n.id in sources)
         prompt = admitted.task + "x" * (upstream * TOKEN_BYTES)
-        return worst_case(node, prompt, admitted.policy.policy, self._ports)
+        policy = admitted.policy.policy
+        specs = specs_of(offered_tools(node, policy, self._catalog))
+        once = worst_case(node, prompt, policy, self._ports, specs)
+        # Each round is one more model call, and at least one tool call that is a step of its own.
+        return sum([once] * max_tool_rounds(node), once) if specs else once
+
+    def _tools(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
+        """Tool nodes the policy does not permit; an agent goes on without such tools."""
+        policy = admitted.policy.policy
+        found = []
+        for node in admitted.workflow.compiled.workflow.nodes:
+            name = node.config.get("tool") if node.kind is NodeKind.TOOL else None
+            why = tool_refusal(policy, name) if isinstance(name, str) else None
+            if why is not None:
+                message = f"node {node.id!r} uses tool {name!r}: {why}"
+                found.append(
+                    PolicyViolation(f"workflow.nodes.{node.id}.tool", "tool_permission", message, "permit the tool")
+                )
+        return tuple(found)
 
     def _guardian(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
         if not admitted.policy.policy.enable_guardian:

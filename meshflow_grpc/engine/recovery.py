@@ -37,12 +37,13 @@ def replay(workflow: CompiledWorkflow, entries: Sequence[LedgerEntry]) -> RunPro
     """Rebuilds progress from all entries of a run. Raises ValueError when a committed output is not readable any more."""
     progress = RunProgress(frontier.start(workflow.graph))
     for entry in entries:
+        progress.history.take(entry)
         if entry.kind is EntryKind.RUN_RESUMED:
             progress.epoch += 1
         elif entry.kind in STEP_KINDS:
             progress.usage += usage_of(entry)
             progress.steps = max(progress.steps, cast("int", entry.facts["step"]))
-            if entry.kind is EntryKind.STEP_COMMITTED:
+            if entry.kind is EntryKind.STEP_COMMITTED and "parent" not in entry.facts:
                 _replay_commit(workflow, progress, entry)
             elif entry.kind is EntryKind.STEP_PAUSED:
                 run = NodeRun(entry.node_id, cast("int", entry.facts["iteration"]))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE
+from meshflow_grpc.engine.call_history import CallHistory
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.condition import ConditionError, condition_variables
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RunProgress:
-    """What happened in a run so far; rebuilt from the ledger on resume."""
+    """Outputs and labels by node run; ``usage`` is that of the lives of the run before this one."""
 
     graph: Progress
     outputs: dict[NodeRun, str] = field(default_factory=dict)
@@ -33,6 +34,11 @@ class RunProgress:
     last_output: str = ""
     waiting: dict[NodeRun, PendingApproval] = field(default_factory=dict)
     granted: dict[NodeRun, GrantedApproval] = field(default_factory=dict)
+    history: CallHistory = field(default_factory=CallHistory)
+
+    def latest(self, node_id: str) -> NodeRun | None:
+        """The last committed run of a node."""
+        return next((run for run in reversed(self.outputs) if run.node_id == node_id), None)
 
 
 class RunEnded(Exception):  # noqa: N818 - control flow of the engine, not an error

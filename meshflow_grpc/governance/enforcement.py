@@ -23,6 +23,8 @@ ENFORCED_BY: dict[str, str] = {
     "enable_environmental": "budget_check",
     "carbon_budget_g": "budget_check",
     "circuit_breaker": "execution",
+    "allowed_tools": "tool_permission",
+    "denied_tools": "tool_permission",
     "scrub_pii": "sensitive_data_scan",
     "max_output_chars": "output_guardrails",
     "human_in_loop": "risk_classification",

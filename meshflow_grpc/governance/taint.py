@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from meshflow_grpc.domain.policy import RiskTier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 UNTRUSTED = "untrusted"
 EXTERNAL = "external"
@@ -10,14 +15,21 @@ PII = "pii"
 PHI = "phi"
 SECRET = "secret"
 
-# The lowest tier that data with a label may not reach: a secret never leaves the system.
-CEILING: dict[str, RiskTier] = {SECRET: RiskTier.EXTERNAL_IO}
+# The lowest tier that data with a label may not reach. A secret never leaves the system; what a stranger wrote never
+# causes what cannot be taken back.
+CEILING: dict[str, RiskTier] = {SECRET: RiskTier.EXTERNAL_IO, UNTRUSTED: RiskTier.IRREVERSIBLE}
+
+# What a compliance profile forbids on top.
+PROFILE_CEILING: dict[str, dict[str, RiskTier]] = {
+    "gdpr": {PII: RiskTier.IRREVERSIBLE},
+    "hipaa": {PHI: RiskTier.EXTERNAL_IO},
+}
 
 
-def forbidden(labels: frozenset[str], tier: RiskTier) -> str | None:
-    """The label that may not reach an action of this tier, or None."""
+def forbidden(labels: frozenset[str], tier: RiskTier, profiles: Iterable[str] = ()) -> str | None:
+    """The label that may not reach an action of this tier under these compliance profiles, or None."""
+    ceilings = [CEILING, *(PROFILE_CEILING.get(profile, {}) for profile in profiles)]
     for label in sorted(labels):
-        ceiling = CEILING.get(label)
-        if ceiling is not None and tier >= ceiling:
+        if any(label in ceiling and tier >= ceiling[label] for ceiling in ceilings):
             return label
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,11 +21,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The step may not go on: a machine-readable reason, a sentence for people, and how to get past it."""
+    """The step may not go on: a machine-readable reason, a sentence for people, and how to get past it.
+
+    ``usage`` and ``prepaid`` are set when it was refused in the midst of execution, as in Fail.
+    """
 
     reason: str
     message: str
     remedy: str = ""
+    usage: Usage = ZERO_USAGE
+    prepaid: Usage = ZERO_USAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,15 @@ class Fail:
     message: str
     usage: Usage = ZERO_USAGE
     prepaid: Usage = ZERO_USAGE
+
+
+class Interrupted(asyncio.CancelledError):
+    """Execution was cancelled after it had used something; fields as in Fail."""
+
+    def __init__(self, usage: Usage, prepaid: Usage) -> None:
+        super().__init__()
+        self.usage = usage
+        self.prepaid = prepaid
 
 
 Refusal = Deny | Pause | Fail

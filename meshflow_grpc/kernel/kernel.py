@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from meshflow_grpc.domain.errors import LedgerUnavailableError
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.governance.budget import minus
 from meshflow_grpc.kernel.approval import approval_facts
-from meshflow_grpc.kernel.decision import Deny, Fail, Pause, Verdict
+from meshflow_grpc.kernel.decision import Deny, Fail, Interrupted, Pause, Verdict
 from meshflow_grpc.kernel.pipeline import FIFTEEN_STAGES, STAGE_NAMES
 from meshflow_grpc.kernel.stage import Check, Noted
 from meshflow_grpc.kernel.stages.audit_ledger import AuditLedger, StepEnd
@@ -71,8 +73,13 @@ class Kernel:
         """Stages 12 and 13. Returns False when the step was cancelled."""
         try:
             result = await self._execution.apply(passage.state)
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
+            if isinstance(error, Interrupted):
+                passage.interrupted = replace(error.usage, steps=0)
+                passage.prepaid = error.prepaid
             return False
+        except LedgerUnavailableError:
+            raise
         except Exception:  # noqa: BLE001 - fail closed: whatever execution raises fails the step
             _log.exception("stage_failed", stage=STAGE_NAMES[_EXECUTION], step=passage.state.step.step_id)
             result = Fail("STAGE_FAILED", "stage execution failed; nothing was released")
@@ -108,7 +115,7 @@ class Kernel:
                 state,
                 Verdict.CANCELLED,
                 stages,
-                ZERO_USAGE,
+                passage.interrupted,
                 latency,
                 sla,
                 "execution",
@@ -130,14 +137,14 @@ class Kernel:
 class _Passage:
     """One step on its way: the current state and what each stage decided."""
 
-    __slots__ = ("_decided", "prepaid", "refusal", "refused_by", "state")
+    __slots__ = ("_decided", "interrupted", "prepaid", "refusal", "refused_by", "state")
 
     def __init__(self, state: StepState) -> None:
         self.state = state
         self._decided: list[JsonValue] = []
         self.refusal: Refusal | None = None
         self.refused_by: str | None = None
-        self.prepaid = ZERO_USAGE
+        self.prepaid = self.interrupted = ZERO_USAGE
 
     def take(self, index: int, result: StepState | Noted | Refusal) -> bool:
         """Notes a stage's answer; returns whether the step goes on."""
@@ -154,7 +161,7 @@ class _Passage:
             return True
         self.refusal, self.refused_by = result, STAGE_NAMES[index]
         self._note(index, _WORDS[type(result)], result.reason)
-        if isinstance(result, Fail):
+        if isinstance(result, Fail) or (isinstance(result, Deny) and self.state.execution is None):
             self.prepaid = result.prepaid
         return False
 
@@ -170,9 +177,9 @@ class _Passage:
     @property
     def usage(self) -> Usage:
         """What a refused step used: what its attempts may have cost."""
-        if isinstance(self.refusal, Fail):
-            return self.refusal.usage
-        return self.state.execution.usage if self.state.execution else ZERO_USAGE
+        if self.state.execution is not None:
+            return self.state.execution.usage
+        return self.refusal.usage if isinstance(self.refusal, Fail | Deny) else ZERO_USAGE
 
     def stages(self, *, cancelled: bool) -> list[JsonValue]:
         """All fifteen decisions, in order."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.usage import Usage
@@ -12,11 +13,14 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
-    from meshflow_grpc.ports.provider import ModelReply
+    from meshflow_grpc.ports.provider import ModelReply, ToolSpec, Turn
 
 DEFAULT_MAX_OUTPUT_TOKENS = 1024
 # A placeholder of redaction can be longer than the text it stands for.
 REDACTION_GROWTH = 2
+# What providers put around tools, turns and calls on their own; more than any documented figure.
+TOOL_USE_TOKENS = 1000
+CALL_TOKENS = 32
 
 
 def _text(node: Node, key: str) -> str:
@@ -30,7 +34,7 @@ def max_output_tokens(node: Node) -> int:
     return value if isinstance(value, int) else DEFAULT_MAX_OUTPUT_TOKENS
 
 
-def model_request(state: StepState, attempt: int, default_model: str) -> ModelRequest:
+def model_request(state: StepState, attempt: int, default_model: str, turns: tuple[Turn, ...] = ()) -> ModelRequest:
     """The request of one attempt; the prompt is the one that passed the input stages."""
     node, run = state.step.node, state.step.run
     return ModelRequest(
@@ -43,21 +47,46 @@ def model_request(state: StepState, attempt: int, default_model: str) -> ModelRe
         max_output_tokens=max_output_tokens(node),
         attempt=attempt,
         iteration=state.step.iteration,
+        tools=state.step.tools.specs if state.step.tools else (),
+        turns=turns,
         config=node.config,
     )
 
 
-def worst_case(node: Node, prompt: str, policy: Policy, ports: KernelPorts) -> Usage:
-    """Most that one attempt of the node can use."""
+def worst_case(
+    node: Node,
+    prompt: str,
+    policy: Policy,
+    ports: KernelPorts,
+    tools: tuple[ToolSpec, ...] = (),
+    turns: tuple[Turn, ...] = (),
+) -> Usage:
+    """Most that one attempt of the node can use, with the tools it is offered and what happened in its loop so far."""
     provider = ports.provider
     model = _text(node, "model") or provider.default_model
     growth = REDACTION_GROWTH if policy.scrub_pii else 1
     tokens_in = provider.max_input_tokens(_text(node, "system")) + growth * provider.max_input_tokens(prompt)
+    if tools or turns:
+        tokens_in += _loop_tokens(tools, turns, ports)
     tokens_out = max_output_tokens(node)
     price = provider.price(model)
     cost = tokens_in * price.input_nano_usd + tokens_out * price.output_nano_usd
     carbon = ports.carbon.micrograms(model, tokens_in, tokens_out) if policy.enable_environmental else 0
     return Usage(tokens_in, tokens_out, cost, carbon, steps=1)
+
+
+def _loop_tokens(tools: tuple[ToolSpec, ...], turns: tuple[Turn, ...], ports: KernelPorts) -> int:
+    """An upper bound of what tools and turns add to the input; opaque blocks may repeat text and calls."""
+    bound = ports.provider.max_input_tokens
+    total = TOOL_USE_TOKENS
+    for tool in tools:
+        total += CALL_TOKENS + bound(tool.name) + bound(tool.description) + bound(json.dumps(tool.parameters))
+    for turn in turns:
+        said = bound(turn.text) + sum(bound(c.name) + bound(json.dumps(c.arguments)) for c in turn.calls)
+        opaque = bound(json.dumps(turn.opaque)) if turn.opaque else 0
+        results = sum(bound(result.content) for result in turn.results)
+        total += said + opaque + results + CALL_TOKENS * (1 + 2 * len(turn.calls))
+    return total
 
 
 def call_usage(reply: ModelReply, state: StepState, ports: KernelPorts) -> Usage:

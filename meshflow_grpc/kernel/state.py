@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 
@@ -14,10 +14,12 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.policy import Policy, RiskTier
     from meshflow_grpc.domain.run import Principal
+    from meshflow_grpc.domain.tool import Action
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.governance.budget import Budget
     from meshflow_grpc.governance.detection.finding import ScanResult
     from meshflow_grpc.kernel.decision import Verdict
+    from meshflow_grpc.ports.provider import ToolCall, ToolSpec
 
 
 @dataclass(slots=True)
@@ -35,11 +37,35 @@ class RunContext:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolAnswer:
+    """What a call inside an agent's loop gave. ``in_doubt`` is set when the run may not go on by itself."""
+
+    content: str
+    is_error: bool = False
+    labels: frozenset[str] = frozenset()
+    in_doubt: str | None = None
+
+
+class Toolbox(Protocol):
+    """The tools that one agent's step is offered. Each call is a step of its own, through the same kernel."""
+
+    @property
+    def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model is told of them."""
+        ...
+
+    async def call(self, call: ToolCall, labels: frozenset[str]) -> ToolAnswer:
+        """Takes the step; ``labels`` are those of everything the agent has seen. Raises LedgerUnavailableError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step to govern: a node, the place in the run, and its input.
 
     ``epoch`` grows each time the run is resumed. ``granted`` is the approval the step got.
-    ``live`` is told of each stage's decision as it falls, while someone watches.
+    ``live`` is told of each stage's decision as it falls, while someone watches. ``action`` is what tool and python steps call;
+    ``tools`` what an agent may. ``in_doubt`` says that the step may have acted before.
     """
 
     run: RunContext
@@ -53,6 +79,9 @@ class Step:
     epoch: int = 1
     live: Callable[[StageDecision], None] | None = None
     granted: GrantedApproval | None = None
+    action: Action | None = None
+    tools: Toolbox | None = None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,12 @@ KIND_FIELDS: Mapping[NodeKind, Mapping[str, Schema]] = {
             "items": _text(200, "A tool's name.", least=1),
             "description": "Tools the agent may call.",
         },
+        "max_tool_rounds": {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100,
+            "description": "How often the agent may answer with tool calls.",
+        },
         "mock": {"type": "object", "description": "What the mock provider answers."},
     },
     NodeKind.PYTHON: {"ref": _text(200, "Name of the function in the application's registry.", least=1)},

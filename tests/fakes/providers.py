@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class FakeProvider:
-    """Answers each agent from a script: text, an exception to raise, or a coroutine function; default is "<agent> done"."""
+    """Answers each agent from a script: text, a reply, an exception to raise, or a coroutine function; else "<agent> done"."""
 
     name = "fake"
     default_model = "fake-mini"
@@ -39,6 +39,8 @@ class FakeProvider:
         if isinstance(line, BaseException):
             raise line
         text = await line(request) if callable(line) else line
+        if isinstance(text, ModelReply):
+            return text
         assert isinstance(text, str)
         return ModelReply(
             text, request.model, input_tokens=len(request.prompt), output_tokens=len(text), confidence=0.9

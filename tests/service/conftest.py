@@ -19,6 +19,7 @@ from meshflow_grpc._gen.meshflow.v1.rest_service_pb2_grpc import RestServiceStub
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc._gen.meshflow.v1.system_service_pb2_grpc import SystemServiceStub
 from meshflow_grpc.app import RuntimeOptions
+from meshflow_grpc.ports.tools import ToolCatalog
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from meshflow_grpc.rpc.server import GrpcServer, ServerLimits
 from tests.fakes.providers import FakeProvider
@@ -106,8 +107,9 @@ async def make_service() -> AsyncIterator[MakeService]:
             options: RuntimeOptions | None = None,
             limits: ServerLimits | None = None,
             heartbeat_s: float = 15.0,
+            tools: ToolCatalog | None = None,
         ) -> Service:
-            world = make_world(provider, options=options)
+            world = make_world(provider, options=options, tools=tools)
             runtime = world.runtime
             server = GrpcServer(
                 runtime.commands,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.kernel.call_record import call_facts, input_payload
 from meshflow_grpc.kernel.decision import Verdict
 from meshflow_grpc.ports.storage import RunChange
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.kernel.ports import KernelPorts
-    from meshflow_grpc.kernel.state import StepState
+    from meshflow_grpc.kernel.state import Execution, StepState
 
 KINDS = {
     Verdict.COMMITTED: EntryKind.STEP_COMMITTED,
@@ -65,7 +66,7 @@ class AuditLedger:
             step_id=step.step_id,
             attempt=step.epoch,
             facts=_facts(end),
-            input=step.input_json if end.state.masked is None else _json({"prompt": end.state.prompt}),
+            input=input_payload(end.state),
             output=None if end.verdict is not Verdict.COMMITTED else _json({"output": end.state.output}),
         )
         (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(usage=end.usage))
@@ -73,6 +74,16 @@ class AuditLedger:
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _execution_facts(execution: Execution) -> dict[str, JsonValue]:
+    facts: dict[str, JsonValue] = {"attempts": execution.attempts}
+    if execution.model:
+        facts["model"] = execution.model
+        facts["stop_reason"] = execution.stop_reason
+        if execution.confidence is not None:
+            facts["confidence_ppm"] = round(execution.confidence * 1_000_000)
+    return facts
 
 
 def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
@@ -98,13 +109,10 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
         "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
         "verdict": end.verdict.value,
     }
-    execution = state.execution
-    if execution is not None:
-        facts["attempts"] = execution.attempts
-        facts["model"] = execution.model
-        facts["stop_reason"] = execution.stop_reason
-        if execution.confidence is not None:
-            facts["confidence_ppm"] = round(execution.confidence * 1_000_000)
+    if step.action is not None:
+        facts |= call_facts(step)
+    if state.execution is not None:
+        facts |= _execution_facts(state.execution)
     if state.masked:
         facts["masked"] = dict(state.masked)
     if end.reason is not None:

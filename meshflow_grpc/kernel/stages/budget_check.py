@@ -31,7 +31,10 @@ class BudgetCheck(Check):
                 f"the run used its timeout_s={run.policy.timeout_s:g}",
                 "raise policy.timeout_s",
             )
-        need = worst_case(node, state.prompt, run.policy, self._ports) if node.kind is NodeKind.AGENT else _ONE_STEP
+        need = _ONE_STEP
+        if node.kind is NodeKind.AGENT and state.step.action is None:
+            tools = state.step.tools
+            need = worst_case(node, state.prompt, run.policy, self._ports, tools.specs if tools else ())
         short = run.budget.reserve(need)
         if short is None:
             return dataclasses.replace(state, reserved=need)

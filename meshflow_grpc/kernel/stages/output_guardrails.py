@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.governance.detection.redaction import redact
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
+from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class OutputGuardrails(Check):
                 f"the output has {len(text)} characters, more than max_output_chars={policy.max_output_chars}",
                 "raise policy.max_output_chars or ask for less",
             )
+        if state.step.action is not None and policy.enable_guardian and (refusal := self._attack_in(text)):
+            return refusal
         scan = self._ports.scanner.scan_output(text)
         if not scan.findings:
             return dataclasses.replace(state, output=text)
@@ -52,3 +55,11 @@ class OutputGuardrails(Check):
         if not policy.scrub_pii:
             return Noted(dataclasses.replace(state, output=text, labels=labels), "label", listed)
         return Noted(dataclasses.replace(state, output=redact(text, found), labels=labels), "redact", listed)
+
+    def _attack_in(self, text: str) -> Deny | None:
+        """What a tool or function gave is input for whoever reads it next."""
+        attacks = self._ports.scanner.scan_input(text).of(*ATTACKS)
+        if not attacks:
+            return None
+        kinds = ", ".join(sorted({f"{a.category}/{a.kind}" for a in attacks}))
+        return Deny("OUTPUT_REJECTED", f"the guardian found {kinds} in the result", "use another source")

@@ -20,12 +20,7 @@ class PolicyEvaluation(Check):
     def apply(self, state: StepState) -> StepState | Deny:
         """A resumed run may carry a policy made by a server that enforces more; it is refused, not weakened."""
         policy = state.step.run.policy
-        if (
-            policy.mode in ENFORCED_MODES
-            and not policy.rules
-            and policy.allowed_tools is None
-            and not policy.denied_tools
-        ):
+        if policy.mode in ENFORCED_MODES and not policy.rules:
             return state
         return Deny(
             "POLICY_NOT_ENFORCEABLE",

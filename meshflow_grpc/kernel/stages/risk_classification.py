@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.kernel.approval import approved_or
-from meshflow_grpc.kernel.decision import Pause
+from meshflow_grpc.kernel.decision import Deny, Pause
 from meshflow_grpc.kernel.stage import Check
 
 if TYPE_CHECKING:
-    from meshflow_grpc.kernel.decision import Deny
     from meshflow_grpc.kernel.stage import Noted
     from meshflow_grpc.kernel.state import StepState
 
@@ -24,8 +23,8 @@ class RiskClassification(Check):
 
     def apply(self, state: StepState) -> StepState | Noted | Deny | Pause:
         """The tier is the highest of declared and derived; it is never lowered."""
-        node = state.step.node
-        tier = risk_of(node)
+        node, action = state.step.node, state.step.action
+        tier = risk_of(node, action)
         if tier is not state.risk:
             state = dataclasses.replace(state, risk=tier)
         human = state.step.run.policy.human_in_loop
@@ -34,6 +33,12 @@ class RiskClassification(Check):
             message = question if isinstance(question, str) and question else f"node {node.id!r} asks for a decision"
             return approved_or(state, Pause("APPROVAL_REQUIRED", message))
         if human.enabled and tier >= human.tier_threshold:
+            if action is not None and action.parent is not None:
+                return Deny(
+                    "APPROVAL_UNAVAILABLE",
+                    f"a {tier.label} call of {action.name!r} needs a human's approval, and an agent's loop cannot wait",
+                    "call the tool in a node of its own",
+                )
             return approved_or(
                 state, Pause("APPROVAL_REQUIRED", f"a {tier.label} step of {node.id!r} needs a human's approval")
             )

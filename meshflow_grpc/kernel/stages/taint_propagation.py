@@ -21,11 +21,11 @@ class TaintPropagation(Check):
         """Compares the labels with the tier of the action."""
         if not state.labels:
             return state
-        label = forbidden(state.labels, state.risk)
+        label = forbidden(state.labels, state.risk, state.step.run.policy.compliance)
         if label is None:
             return state
         return Deny(
             "TAINT_FORBIDDEN",
             f"data labelled {label!r} may not reach a {state.risk.label} action",
-            "remove the data from the step's input or set policy.scrub_pii",
+            "keep such data out of the step's input, or leave the action to a human",
         )

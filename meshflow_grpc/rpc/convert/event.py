@@ -34,6 +34,7 @@ def event_to_proto(event: RunEvent) -> event_pb2.RunEvent:
         blocked_by=event.blocked_by,
         reason=event.reason,
         status=event.status,
+        tool=event.tool,
     )
     if event.loop_edge is not None:
         message.loop.edge = event.loop_edge

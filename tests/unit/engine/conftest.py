@@ -12,6 +12,7 @@ from meshflow_grpc.domain.run import Principal, RunRequest
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.storage.memory.storage import MemoryStorage
 from meshflow_grpc.system import SystemClock
+from meshflow_grpc.tools.loading import load_registry
 from tests.fakes.ids import SequentialIds
 from tests.fakes.providers import FakeProvider
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.kernel.ports import Scanner
     from meshflow_grpc.ports.clock import IdSource
+    from meshflow_grpc.ports.tools import ToolCatalog
 
 ALICE = Principal("alice", "acme", method="test")
 NO_WAIT = {"circuit_breaker": {"max_retries": 0}}
@@ -51,10 +53,12 @@ def make_world(
     options: RuntimeOptions | None = None,
     scanner: Scanner = SCANNER,
     ids: IdSource | None = None,
+    tools: ToolCatalog | None = None,
 ) -> World:
     """A new runtime; give it another one's storage and ids to play a restart."""
     provider, storage = provider or FakeProvider(), storage or MemoryStorage()
-    outside = Outside(storage, provider, SystemClock(), ids or SequentialIds(), scanner, lambda: 0.0)
+    catalog = load_registry(None) if tools is None else tools
+    outside = Outside(storage, provider, SystemClock(), ids or SequentialIds(), scanner, lambda: 0.0, tools=catalog)
     return World(assemble(outside, options or RuntimeOptions()), provider, storage)
 
 

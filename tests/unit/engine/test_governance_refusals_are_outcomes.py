@@ -7,7 +7,7 @@ import pytest
 from meshflow_grpc.app import RuntimeOptions
 from meshflow_grpc.domain.errors import InvalidRequestError, PolicyFieldNotEnforcedError
 from meshflow_grpc.domain.ledger_entry import EntryKind
-from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.domain.policy import Policy, PolicyRule, RuleEffect
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.governance.enforcement import ENFORCED_BY, POLICY_FIELDS
 from tests.fakes.providers import FakeProvider
@@ -130,5 +130,6 @@ async def test_a_policy_this_server_cannot_hold_denies_every_step() -> None:
     """A default set by another version is refused by its stage, not weakened."""
     world = make_world(options=RuntimeOptions(default_policy=Policy(compliance=("sox",))))
     assert (await world.run()).blocked_by == "compliance_profile"
-    world = make_world(options=RuntimeOptions(default_policy=Policy(denied_tools=("shell",))))
+    rule = PolicyRule("none", RuleEffect.DENY, "true")
+    world = make_world(options=RuntimeOptions(default_policy=Policy(rules=(rule,))))
     assert (await world.run()).blocked_by == "policy_evaluation"

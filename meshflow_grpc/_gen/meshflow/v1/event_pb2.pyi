@@ -43,6 +43,7 @@ class RunEvent(_message.Message):
     LOOP_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     STAGE_FIELD_NUMBER: _builtins.int
+    TOOL_FIELD_NUMBER: _builtins.int
     event_type: _builtins.str
     """run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
     node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
@@ -77,6 +78,8 @@ class RunEvent(_message.Message):
     """Status of the run (run_completed), of the step (agent_completed, node_completed), or what a stage decided (stage_decided)."""
     stage: _builtins.str
     """Kernel stage that decided (stage_decided)."""
+    tool: _builtins.str
+    """Tool that was called: by a tool node, or inside an agent's loop (node_completed and policy_violation of such a call)."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -111,10 +114,11 @@ class RunEvent(_message.Message):
         loop: Global___LoopProgress | None = ...,
         status: _builtins.str | None = ...,
         stage: _builtins.str | None = ...,
+        tool: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "uncertainty", b"uncertainty"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_tool", b"_tool", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "tool", b"tool", "uncertainty", b"uncertainty"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "event_type", b"event_type", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "run_id", b"run_id", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "uncertainty", b"uncertainty"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_tool", b"_tool", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "event_type", b"event_type", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "run_id", b"run_id", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "tool", b"tool", "uncertainty", b"uncertainty"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__agent_id: _TypeAlias = _typing.Literal["agent_id"]  # noqa: Y015
     _WhichOneofArgType__agent_id: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id"]  # noqa: Y015
@@ -148,6 +152,8 @@ class RunEvent(_message.Message):
     _WhichOneofArgType__time: _TypeAlias = _typing.Literal["_time", b"_time"]  # noqa: Y015
     _WhichOneofReturnType__tokens: _TypeAlias = _typing.Literal["tokens"]  # noqa: Y015
     _WhichOneofArgType__tokens: _TypeAlias = _typing.Literal["_tokens", b"_tokens"]  # noqa: Y015
+    _WhichOneofReturnType__tool: _TypeAlias = _typing.Literal["tool"]  # noqa: Y015
+    _WhichOneofArgType__tool: _TypeAlias = _typing.Literal["_tool", b"_tool"]  # noqa: Y015
     _WhichOneofReturnType__uncertainty: _TypeAlias = _typing.Literal["uncertainty"]  # noqa: Y015
     _WhichOneofArgType__uncertainty: _TypeAlias = _typing.Literal["_uncertainty", b"_uncertainty"]  # noqa: Y015
     @_typing.overload
@@ -182,6 +188,8 @@ class RunEvent(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__time) -> _WhichOneofReturnType__time | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__tokens) -> _WhichOneofReturnType__tokens | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__tool) -> _WhichOneofReturnType__tool | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__uncertainty) -> _WhichOneofReturnType__uncertainty | None: ...
 

@@ -1,0 +1,93 @@
+"""What this server can execute: found when a workflow is admitted, not in the middle of a run."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+
+from meshflow_grpc.domain.errors import FieldViolation
+from meshflow_grpc.domain.workflow import NodeKind
+from meshflow_grpc.engine.arguments import TASK, ancestors, references
+from meshflow_grpc.ports.provider import ProviderError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.workflow import Node, Workflow
+    from meshflow_grpc.ports.provider import ModelProvider
+    from meshflow_grpc.ports.tools import ToolCatalog
+
+EXECUTABLE_KINDS = frozenset({NodeKind.AGENT, NodeKind.HUMAN, NodeKind.PYTHON, NodeKind.TOOL})
+
+
+class NodeChecks:
+    """Checks nodes one by one: a model must have a price, so that its budget can be held; tools and functions must be there."""
+
+    def __init__(self, provider: ModelProvider, catalog: ToolCatalog) -> None:
+        self._provider = provider
+        self._catalog = catalog
+
+    def problems(self, workflow: Workflow, node: Node) -> list[FieldViolation]:
+        """Everything that keeps this server from executing a node."""
+        field = f"workflow.nodes.{node.id}"
+        if node.kind not in EXECUTABLE_KINDS:
+            known = ", ".join(sorted(EXECUTABLE_KINDS))
+            message = f"kind {node.kind.value!r} cannot be executed by this server; known: {known}"
+            return [FieldViolation(f"{field}.kind", message)]
+        found = []
+        if node.output_schema is not None:
+            found.append(FieldViolation(f"{field}.output_schema", "is not enforced by this server; remove it"))
+        if node.kind is NodeKind.HUMAN:
+            found.extend(_gate_problems(node, field))
+        elif node.kind is NodeKind.AGENT:
+            found.extend(self._agent(field, node))
+        elif node.kind is NodeKind.TOOL:
+            found.extend(self._tool(field, workflow, node))
+        elif (ref := cast("str", node.config["ref"])) not in self._catalog.function_names:
+            found.append(FieldViolation(f"{field}.ref", _unknown("function", ref, self._catalog.function_names)))
+        return found
+
+    def _agent(self, field: str, node: Node) -> Iterator[FieldViolation]:
+        tools = cast("Sequence[str]", node.config.get("tools") or ())
+        for place, name in enumerate(tools):
+            if name not in self._catalog.tool_names:
+                yield FieldViolation(f"{field}.tools[{place}]", _unknown("tool", name, self._catalog.tool_names))
+            elif name in tools[:place]:
+                yield FieldViolation(f"{field}.tools[{place}]", f"names {name!r} a second time")
+        model = node.config.get("model")
+        try:
+            self._provider.price(model if isinstance(model, str) and model else self._provider.default_model)
+        except ProviderError as error:
+            yield FieldViolation(f"{field}.model", error.message)
+
+    def _tool(self, field: str, workflow: Workflow, node: Node) -> Iterator[FieldViolation]:
+        name = cast("str", node.config["tool"])
+        tool = self._catalog.tool(name)
+        if tool is None:
+            yield FieldViolation(f"{field}.tool", _unknown("tool", name, self._catalog.tool_names))
+        arguments = cast("Mapping[str, JsonValue]", node.config.get("arguments") or {})
+        named = set(references(arguments))
+        earlier = ancestors(workflow, node.id) | {TASK} if named else frozenset((TASK,))
+        for reference in sorted(named - earlier):
+            rule = "task, or a node from which edges lead here"
+            yield FieldViolation(
+                f"{field}.arguments", f"${{{reference}}} must name {rule}; write $${{ for a literal ${{"
+            )
+        problem = tool.check(arguments) if tool is not None and not named else None
+        if problem is not None:
+            yield FieldViolation(f"{field}.arguments", problem)
+
+
+def _gate_problems(node: Node, field: str) -> list[FieldViolation]:
+    """A gate waits as long as policy.human_in_loop.timeout_s says, and is asked once."""
+    fix = "is not enforced for a human node; set policy.human_in_loop.timeout_s"
+    unused = {"timeout_s": node.timeout_s > 0, "max_retries": node.max_retries is not None}
+    return [FieldViolation(f"{field}.{name}", fix) for name, is_set in unused.items() if is_set]
+
+
+def _unknown(what: str, name: str, known: Collection[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
+    return f"there is no {what} {name!r}; {hint} (meshflow serve --app pkg.module:registry)"

@@ -1,0 +1,111 @@
+"""From a node that is ready to the step that the kernel governs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from meshflow_grpc.domain.tool import Action
+from meshflow_grpc.domain.workflow import NodeKind
+from meshflow_grpc.engine.agent_tools import AgentTools, offered_tools
+from meshflow_grpc.engine.arguments import TASK, ArgumentError, references, rendered
+from meshflow_grpc.engine.prompt import node_input_json, node_prompt
+from meshflow_grpc.kernel.state import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.workflow import Node
+    from meshflow_grpc.engine.run_progress import RunProgress
+    from meshflow_grpc.kernel.state import RunContext, StepOutcome
+    from meshflow_grpc.ports.tools import ToolCatalog
+    from meshflow_grpc.workflow.frontier import NodeActivation, NodeRun
+
+_NO_LABELS: frozenset[str] = frozenset()
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class StepMaker:
+    """Makes the steps of one run. ``govern`` takes a step through the kernel, for calls inside an agent's loop."""
+
+    def __init__(
+        self,
+        context: RunContext,
+        task: str,
+        progress: RunProgress,
+        catalog: ToolCatalog,
+        govern: Callable[[Step], Awaitable[StepOutcome]],
+    ) -> None:
+        self._context = context
+        self._task = task
+        self._progress = progress
+        self._catalog = catalog
+        self._govern = govern
+
+    def make(self, node: Node, activation: NodeActivation) -> Step:
+        """Numbers the step and gathers its input; an agent gets its tools, a tool or python node its call."""
+        progress = self._progress
+        progress.steps += 1
+        upstream = [(run.node_id, progress.outputs[run]) for run in activation.inputs]
+        step_id = f"{activation.node_id}#{activation.iteration}"
+        step = Step(
+            run=self._context,
+            node=node,
+            step_id=step_id,
+            number=progress.steps,
+            prompt=node_prompt(self._task, upstream),
+            input_json=node_input_json(self._task, upstream),
+            labels=self._labels(activation.inputs),
+            iteration=activation.iteration,
+            epoch=progress.epoch,
+            granted=progress.granted.get(activation.run),
+            in_doubt=progress.history.doubtful(step_id, None),
+        )
+        if node.kind is NodeKind.TOOL:
+            return self._tool_step(step, activation.inputs)
+        if node.kind is NodeKind.PYTHON:
+            return self._python_step(step, upstream)
+        return step if not node.config.get("tools") else self._with_tools(step)
+
+    def _labels(self, runs: Sequence[NodeRun]) -> frozenset[str]:
+        labels = self._progress.labels
+        return _NO_LABELS.union(*(labels[run] for run in runs)) if runs else _NO_LABELS
+
+    def _with_tools(self, step: Step) -> Step:
+        offered = offered_tools(step.node, self._context.policy, self._catalog)
+        return replace(step, tools=AgentTools(step, offered, self._catalog, self._progress, self._govern))
+
+    def _tool_step(self, step: Step, inputs: Sequence[NodeRun]) -> Step:
+        name = cast("str", step.node.config["tool"])
+        template = cast("Mapping[str, JsonValue]", step.node.config.get("arguments") or {})
+        used = [run for ref in references(template) if (run := self._progress.latest(ref)) is not None]
+        problem, arguments = None, template
+        try:
+            arguments = cast("Mapping[str, JsonValue]", rendered(dict(template), self._look_up))
+        except ArgumentError as error:
+            problem = str(error)
+        action = Action(name, self._catalog.tool(name), arguments, problem=problem)
+        text = _json(arguments)
+        return replace(
+            step,
+            prompt=text,
+            input_json=f'{{"arguments":{text}}}',
+            labels=self._labels([*inputs, *used]),
+            action=action,
+        )
+
+    def _look_up(self, name: str) -> str:
+        if name == TASK:
+            return self._task
+        run = self._progress.latest(name)
+        if run is None:
+            raise ArgumentError(f"${{{name}}}: node {name!r} gave no output in this run")
+        return self._progress.outputs[run]
+
+    def _python_step(self, step: Step, upstream: Sequence[tuple[str, str]]) -> Step:
+        ref = cast("str", step.node.config["ref"])
+        data: dict[str, JsonValue] = {"task": self._task, "upstream": dict(upstream)}
+        action = Action(ref, self._catalog.function_of(ref), data, is_tool=False)
+        return replace(step, prompt=_json(data), action=action)

@@ -1,0 +1,129 @@
+"""An agent's step: the model, the tools it calls, the model again, until it answers. Each model call is reserved before it starts."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
+from meshflow_grpc.governance.budget import minus
+from meshflow_grpc.kernel.decision import Deny, Fail, Interrupted
+from meshflow_grpc.kernel.model_attempts import ModelAttempts, Spending
+from meshflow_grpc.kernel.model_call import call_usage, worst_case
+from meshflow_grpc.kernel.state import Execution
+from meshflow_grpc.ports.provider import ToolResult, Turn
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.workflow import Node
+    from meshflow_grpc.kernel.ports import KernelPorts
+    from meshflow_grpc.kernel.state import StepState, Toolbox
+    from meshflow_grpc.ports.provider import ModelReply
+
+MAX_TOOL_ROUNDS = 8
+_ONE_STEP = Usage(steps=1)
+
+
+def max_tool_rounds(node: Node) -> int:
+    """How often an agent may answer with tool calls."""
+    value = node.config.get("max_tool_rounds")
+    return value if isinstance(value, int) else MAX_TOOL_ROUNDS
+
+
+class AgentCall:
+    """One agent's step in execution."""
+
+    def __init__(self, ports: KernelPorts, state: StepState) -> None:
+        self._ports = ports
+        self._state = state
+        self._spending = Spending()
+        self._labels = state.labels
+        self._turns: tuple[Turn, ...] = ()
+
+    async def run(self) -> StepState | Deny | Fail:
+        """Returns the state with its execution, or why there is none. Raises Interrupted when cancelled after spending."""
+        started = self._ports.clock.monotonic()
+        try:
+            reply = await self._rounds()
+        except asyncio.CancelledError:
+            if self._spending.charged != ZERO_USAGE:
+                raise Interrupted(self._spending.charged, self._spending.prepaid) from None
+            raise
+        if isinstance(reply, Deny | Fail):
+            return reply
+        spending = self._spending
+        latency = round((self._ports.clock.monotonic() - started) * 1000)
+        execution = Execution(
+            reply.text,
+            reply.model,
+            spending.charged + _ONE_STEP,
+            spending.prepaid,
+            spending.attempts,
+            latency,
+            reply.stop_reason,
+            reply.confidence,
+        )
+        return dataclasses.replace(self._state, execution=execution, labels=self._labels)
+
+    async def _rounds(self) -> ModelReply | Deny | Fail:
+        state, spending = self._state, self._spending
+        first = dataclasses.replace(state.reserved, steps=0)
+        reply = await ModelAttempts(self._ports, state, spending, first, ()).run()
+        if isinstance(reply, Fail):
+            return reply
+        spending.charged += self._used(reply)
+        rounds = max_tool_rounds(state.step.node)
+        while reply.calls:
+            if len(self._turns) >= rounds:
+                message = f"{state.step.node.id!r} still called tools after max_tool_rounds={rounds} rounds"
+                return spending.fail("TOOL_ROUNDS_EXHAUSTED", message)
+            failure = await self._take_turn(reply)
+            if failure is not None:
+                return failure
+            further = await self._further()
+            if isinstance(further, Deny | Fail):
+                return further
+            reply = further
+        return reply
+
+    async def _take_turn(self, reply: ModelReply) -> Fail | None:
+        """Calls the tools, one after another, and keeps what they gave for the model's next call."""
+        tools: Toolbox | None = self._state.step.tools
+        if tools is None:
+            named = ", ".join(sorted({call.name for call in reply.calls}))
+            message = f"{self._state.step.node.id!r} called {named}, but is offered no tools"
+            return self._spending.fail("TOOL_NOT_OFFERED", message)
+        results = []
+        for call in reply.calls:
+            answer = await tools.call(call, self._labels)
+            if answer.in_doubt is not None:
+                return self._spending.fail("IN_DOUBT", answer.in_doubt)
+            self._labels |= answer.labels
+            results.append(ToolResult(call.call_id, answer.content, answer.is_error))
+        self._turns = (*self._turns, Turn(reply.text, reply.calls, tuple(results), reply.opaque))
+        return None
+
+    async def _further(self) -> ModelReply | Deny | Fail:
+        """The next call, reserved on its own, since the conversation has grown."""
+        state, spending = self._state, self._spending
+        run, tools = state.step.run, state.step.tools
+        specs = tools.specs if tools else ()
+        worst = worst_case(state.step.node, state.prompt, run.policy, self._ports, specs, self._turns)
+        need = dataclasses.replace(worst, steps=0)
+        short = run.budget.reserve(need)
+        if short is not None:
+            message = f"step {state.step.step_id!r}, model call {len(self._turns) + 1}, {short}"
+            return Deny("BUDGET_EXHAUSTED", message, f"raise policy.{short.field}", spending.charged, spending.prepaid)
+        charged, prepaid = spending.charged, spending.prepaid
+        try:
+            reply = await ModelAttempts(self._ports, state, spending, need, self._turns).run()
+            if not isinstance(reply, Fail):
+                spending.charged += self._used(reply)
+        finally:
+            used = minus(minus(spending.charged, charged), minus(spending.prepaid, prepaid))
+            run.budget.settle(need, used)
+            spending.prepaid += used
+        return dataclasses.replace(reply, prepaid=spending.prepaid) if isinstance(reply, Fail) else reply
+
+    def _used(self, reply: ModelReply) -> Usage:
+        return dataclasses.replace(call_usage(reply, self._state, self._ports), steps=0)
