@@ -11,6 +11,7 @@ import pytest
 
 from meshflow_grpc.client import Client, Connection, MeshflowCallError
 from tests.e2e.conftest import StartServer
+from tests.fakes.log_keys import KEY
 
 
 @pytest.mark.slow
@@ -21,7 +22,12 @@ def test_rest_and_grpc_take_the_key_and_nothing_goes_without(start_server: Start
     key = made.stderr.split(": ")[1].strip()
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [json.loads(made.stdout)]}))
-    environment = {"MESHFLOW_AUTH": "api_key", "MESHFLOW_API_KEYS_FILE": str(keys), "MESHFLOW_ENV": "production"}
+    environment = {
+        "MESHFLOW_AUTH": "api_key",
+        "MESHFLOW_API_KEYS_FILE": str(keys),
+        "MESHFLOW_ENV": "production",
+        "MESHFLOW_SIGNING_KEY": KEY.skey(),
+    }
     server = start_server(tmp_path, **environment)
 
     assert server.get("/health").status_code == 200
