@@ -14,10 +14,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from generate import PROTO, ROOT, common_protos, differences
-from generate import sources as all_sources
+from tools.generate import PROTO, ROOT, common_protos, differences
+from tools.generate import sources as all_sources
 
 GO = Path("clients/go")
 GO_GENERATED = GO / "gen"
