@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.domain.errors import DeadlineExceededError
 from meshflow_grpc.domain.run import CancelReason, OnDisconnect
 
 if TYPE_CHECKING:
@@ -26,9 +27,15 @@ class RunCommand:
         admitted = self._engine.admit(principal, request)
         loop = asyncio.get_running_loop()
         deadline = None if deadline_s is None else loop.time() + deadline_s
-        active = self._engine.start(admitted, self._engine.new_run_id())
+        run_id = self._engine.new_run_id()
+        active = self._engine.start(admitted, run_id)
         try:
-            return await asyncio.shield(active.done)
+            async with asyncio.timeout(None if deadline_s is None else answer_within(deadline_s)):
+                return await asyncio.shield(active.done)
+        except TimeoutError:
+            if request.on_disconnect is OnDisconnect.CANCEL:
+                active.cancel(CancelReason.DEADLINE)
+            raise DeadlineExceededError("the deadline of the call passed", metadata={"run_id": run_id}) from None
         except asyncio.CancelledError:
             if request.on_disconnect is OnDisconnect.CANCEL:
                 active.cancel(gone_because(deadline, loop.time()))
@@ -37,6 +44,11 @@ class RunCommand:
 
 # A caller whose deadline is this close when the call is cancelled ran out of time; the two cannot be told apart more exactly.
 DEADLINE_SLACK_S = 0.05
+
+
+def answer_within(deadline_s: float) -> float:
+    """How long to work on an answer: a little less than the deadline, so that a typed refusal still reaches the caller."""
+    return deadline_s - min(DEADLINE_SLACK_S, deadline_s / 10)
 
 
 def gone_because(deadline: float | None, now: float) -> CancelReason:

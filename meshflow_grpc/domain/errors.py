@@ -171,6 +171,12 @@ class LedgerUnavailableError(MeshflowError):
     reason = ErrorReason.LEDGER_UNAVAILABLE
 
 
+class DeadlineExceededError(MeshflowError):
+    """The caller's deadline passed before there was an answer."""
+
+    reason = ErrorReason.DEADLINE_EXCEEDED
+
+
 class EntryAlreadyRecordedError(MeshflowError):
     """An entry with the same (run_id, step_id, attempt, kind) exists; appends are idempotent, never replacements."""
 

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
+from meshflow_grpc.domain.errors import DeadlineExceededError
 from meshflow_grpc.domain.event import EventType
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import EventView, OnDisconnect, RunRequest, RunStatus
@@ -45,16 +46,14 @@ async def test_a_caller_who_goes_away_cancels_its_run() -> None:
 
 
 async def test_a_caller_out_of_time_is_told_apart_from_one_who_left() -> None:
-    """The deadline of the call decides."""
-    line, started, _ = gate()
+    """The deadline of the call decides; the caller is told with the id of the run."""
+    line, _, _ = gate()
     world = make_world(FakeProvider({"researcher": [line]}))
-    request = RunRequest(task="x")
-    call = asyncio.create_task(world.runtime.commands.run.execute(ALICE, request, deadline_s=0.0))
-    await started.wait()
-    call.cancel()
-    await asyncio.wait([call])
+    with pytest.raises(DeadlineExceededError) as late:
+        await world.runtime.commands.run.execute(ALICE, RunRequest(task="x"), deadline_s=0.02)
 
     run_id = await the_run(world)
+    assert late.value.metadata == {"run_id": run_id}
     await ended(world, run_id)
     assert (await world.entries(run_id))[-1].facts["reason"] == "cancelled by deadline"
 
