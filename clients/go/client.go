@@ -1,0 +1,172 @@
+package meshflow
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"iter"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	meshflowv1 "meshflow.dev/go/meshflow/gen/meshflow/v1"
+)
+
+// Client calls a meshflow server; safe for concurrent use. Requests that start a run get a fresh RequestId unless the
+// caller names one, so that a retry after a broken connection never runs a task twice.
+type Client struct {
+	settings   *settings
+	connection *grpc.ClientConn
+	runs       meshflowv1.RunServiceClient
+	ledger     meshflowv1.LedgerServiceClient
+	system     meshflowv1.SystemServiceClient
+}
+
+// Dial makes a client for host:port, http://host:port or https://host. It connects on the first call, and again after
+// every break; the error tells of a bad address or an unreadable PEM file.
+func Dial(address string, options ...Option) (*Client, error) {
+	settings, target, err := newSettings(address, options)
+	if err != nil {
+		return nil, err
+	}
+	connection, err := grpc.NewClient(target, settings.dialOptions()...)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		settings:   settings,
+		connection: connection,
+		runs:       meshflowv1.NewRunServiceClient(connection),
+		ledger:     meshflowv1.NewLedgerServiceClient(connection),
+		system:     meshflowv1.NewSystemServiceClient(connection),
+	}, nil
+}
+
+// Close closes the connection; calls in flight end as cancelled.
+func (c *Client) Close() error { return c.connection.Close() }
+
+// Run executes a run and waits until it ends or pauses; the outcome is in Status. The context bounds the wait, and by
+// default its end cancels the run.
+func (c *Client) Run(ctx context.Context, request *RunRequest) (*Run, error) {
+	run, err := c.runs.Run(ctx, withRequestID(request))
+	return run, callError(err)
+}
+
+// StreamRun executes a run and yields its events; leaving the loop early is a disconnect, which by default cancels it.
+func (c *Client) StreamRun(ctx context.Context, request *RunRequest) iter.Seq2[*RunEvent, error] {
+	named := withRequestID(request)
+	return func(yield func(*RunEvent, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		stream, err := c.runs.StreamRun(ctx, named)
+		if err == nil {
+			err = forward(stream, func(event *RunEvent) bool { return yield(event, nil) })
+		}
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(nil, callError(err))
+		}
+	}
+}
+
+// CreateRun starts a run that goes on without the caller, and returns it as it stands.
+func (c *Client) CreateRun(ctx context.Context, request *RunRequest) (*Run, error) {
+	return bounded(ctx, c, 0, c.runs.CreateRun, withRequestID(request))
+}
+
+// GetRun returns a run as it stands.
+func (c *Client) GetRun(ctx context.Context, runID string) (*Run, error) {
+	return bounded(ctx, c, 0, c.runs.GetRun, &meshflowv1.GetRunRequest{RunId: runID})
+}
+
+// ListRuns returns a page of runs, newest first; nil selects all.
+func (c *Client) ListRuns(ctx context.Context, request *ListRunsRequest) (*RunPage, error) {
+	if request == nil {
+		request = &ListRunsRequest{}
+	}
+	return bounded(ctx, c, 0, c.runs.ListRuns, request)
+}
+
+// WaitRun waits until a run ends, pauses or the time passes, and returns it as it stands then; 0 means 60 seconds.
+func (c *Client) WaitRun(ctx context.Context, runID string, timeout time.Duration) (*Run, error) {
+	if timeout == 0 {
+		timeout = time.Minute
+	}
+	request := &meshflowv1.WaitRunRequest{RunId: runID, TimeoutS: timeout.Seconds()}
+	return bounded(ctx, c, timeout, c.runs.WaitRun, request)
+}
+
+// CancelRun cancels a run and returns when it has ended; one that had ended before is returned unchanged.
+func (c *Client) CancelRun(ctx context.Context, runID, reason string) (*Run, error) {
+	return bounded(ctx, c, 0, c.runs.CancelRun, &meshflowv1.CancelRunRequest{RunId: runID, Reason: reason})
+}
+
+// CheckRun says what a request would be held to and which rules it violates; nothing is executed.
+func (c *Client) CheckRun(ctx context.Context, request *RunRequest) (*RunCheck, error) {
+	return bounded(ctx, c, 0, c.runs.CheckRun, request)
+}
+
+// ListEntries returns a page of a run's ledger entries in the order of the chain.
+func (c *Client) ListEntries(ctx context.Context, request *ListEntriesRequest) (*EntryPage, error) {
+	return bounded(ctx, c, 0, c.ledger.ListEntries, request)
+}
+
+// VerifyRun has the server verify a run's chain; Valid and Faults tell.
+func (c *Client) VerifyRun(ctx context.Context, runID string) (*Verification, error) {
+	return bounded(ctx, c, 0, c.ledger.VerifyRun, &meshflowv1.VerifyRunRequest{RunId: runID})
+}
+
+// Health returns the server's health, version and uptime.
+func (c *Client) Health(ctx context.Context) (*ServerHealth, error) {
+	return bounded(ctx, c, 0, c.system.GetHealth, &meshflowv1.GetHealthRequest{})
+}
+
+// bounded makes a call under the client's timeout when the caller's context has no deadline.
+func bounded[Request, Response any](
+	ctx context.Context,
+	c *Client,
+	extra time.Duration,
+	method func(context.Context, Request, ...grpc.CallOption) (Response, error),
+	request Request,
+) (Response, error) {
+	if _, has := ctx.Deadline(); !has && c.settings.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.settings.timeout+extra)
+		defer cancel()
+	}
+	response, err := method(ctx, request)
+	return response, callError(err)
+}
+
+// withRequestID returns the request, or a copy with a fresh id; the caller's message stays as it was.
+func withRequestID(request *RunRequest) *RunRequest {
+	if request.GetRequestId() != "" {
+		return request
+	}
+	named := &RunRequest{}
+	if request != nil {
+		named = proto.CloneOf(request)
+	}
+	named.RequestId = new(rand.Text())
+	return named
+}
+
+// errStopped says that the reader wants no more events.
+var errStopped = errors.New("stopped by the reader")
+
+// forward hands on each event until the stream ends (nil), fails, or the reader stops (errStopped).
+func forward(stream grpc.ServerStreamingClient[RunEvent], accept func(*RunEvent) bool) error {
+	for {
+		event, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !accept(event) {
+			return errStopped
+		}
+	}
+}

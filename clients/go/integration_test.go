@@ -1,0 +1,140 @@
+package meshflow_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"meshflow.dev/go/meshflow"
+)
+
+// realServer connects to the server named by MESHFLOW_TEST_ADDRESS, or skips.
+func realServer(t *testing.T) *meshflow.Client {
+	t.Helper()
+	address := os.Getenv("MESHFLOW_TEST_ADDRESS")
+	if address == "" {
+		t.Skip("MESHFLOW_TEST_ADDRESS names no server")
+	}
+	return dial(t, address)
+}
+
+// A run completes, is found again and its chain verifies.
+func TestRealRun(t *testing.T) {
+	client, ctx := realServer(t), t.Context()
+	run, err := client.Run(ctx, meshflow.Task("Grüße, 世界 🌍"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.GetStatus() != "completed" || run.GetTotalTokens() == 0 || !strings.Contains(run.GetOutput(), "Grüße, 世界 🌍") {
+		t.Errorf("run: %v", run)
+	}
+	again, err := client.GetRun(ctx, run.GetRunId())
+	if err != nil || again.GetOutput() != run.GetOutput() {
+		t.Errorf("found again: %v, %v", again, err)
+	}
+	verification, err := client.VerifyRun(ctx, run.GetRunId())
+	if err != nil || !verification.GetValid() || verification.GetEntriesChecked() != run.GetLedgerEntries() {
+		t.Errorf("verification: %v, %v", verification, err)
+	}
+	entries, err := client.ListEntries(ctx, &meshflow.ListEntriesRequest{RunId: run.GetRunId()})
+	if err != nil || len(entries.GetEntries()) != int(run.GetLedgerEntries()) {
+		t.Errorf("entries: %v, %v", entries, err)
+	}
+	page, err := client.ListRuns(ctx, &meshflow.ListRunsRequest{PageSize: 1})
+	if err != nil || len(page.GetRuns()) != 1 {
+		t.Errorf("runs: %v, %v", page, err)
+	}
+	health, err := client.Health(ctx)
+	if err != nil || !health.GetOk() {
+		t.Errorf("health: %v, %v", health, err)
+	}
+}
+
+// The same request id is the same run, and another request under it is refused with a typed reason.
+func TestRealRequestIDs(t *testing.T) {
+	client, ctx := realServer(t), t.Context()
+	request := meshflow.Task("once")
+	request.RequestId = new("go-once-" + time.Now().Format("150405.000000"))
+	first, err := client.CreateRun(ctx, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := client.CreateRun(ctx, request); err != nil || second.GetRunId() != first.GetRunId() {
+		t.Errorf("second: %v, %v", second, err)
+	}
+	request.Task = new("another")
+	_, err = client.CreateRun(ctx, request)
+	failure, ok := errors.AsType[*meshflow.Error](err)
+	if !ok || failure.Reason != meshflow.ReasonRequestIDReused || failure.Code != codes.AlreadyExists {
+		t.Errorf("got %v", err)
+	}
+	if done, err := client.WaitRun(ctx, first.GetRunId(), 20*time.Second); err != nil || done.GetStatus() != "completed" {
+		t.Errorf("waited: %v, %v", done, err)
+	}
+}
+
+// A stream and a watch show the same replayable events.
+func TestRealEvents(t *testing.T) {
+	client, ctx := realServer(t), t.Context()
+	var streamed, watched []int32
+	var runID, last string
+	for event, err := range client.StreamRun(ctx, meshflow.Task("x")) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		streamed, runID, last = append(streamed, event.GetSequence()), event.GetRunId(), event.GetEventType()
+	}
+	for event, err := range client.Watch(ctx, runID, meshflow.WatchOptions{AfterSequence: 1}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		watched = append(watched, event.GetSequence())
+	}
+	if last != "run_completed" || len(streamed) < 3 || !slices.Equal(streamed[1:], watched) {
+		t.Errorf("streamed %v, watched %v, last %q", streamed, watched, last)
+	}
+}
+
+// A refusal by governance is an outcome; a request that cannot be is an error naming the field.
+func TestRealRefusals(t *testing.T) {
+	client, ctx := realServer(t), t.Context()
+	request := meshflow.Task("x")
+	request.Policy = &meshflow.Policy{BudgetUsd: new(0.0000001)}
+	run, err := client.Run(ctx, request)
+	if err != nil || run.GetStatus() != "blocked" || run.GetBlockedBy() != "budget_check" {
+		t.Errorf("run: %v, %v", run, err)
+	}
+	if check, err := client.CheckRun(ctx, request); err != nil || check.GetAdmissible() {
+		t.Errorf("check: %v, %v", check, err)
+	}
+	request.Policy.BudgetUsd = new(-1.0)
+	_, err = client.Run(ctx, request)
+	failure, ok := errors.AsType[*meshflow.Error](err)
+	if !ok || failure.Reason != meshflow.ReasonInvalidRequest || len(failure.Violations) != 1 || failure.Violations[0].Field != "policy.budget_usd" {
+		t.Errorf("got %v", err)
+	}
+	_, err = client.GetRun(ctx, "run_00000000-0000-7000-8000-000000000000")
+	if meshflow.ReasonOf(err) != meshflow.ReasonRunNotFound {
+		t.Errorf("got %v", err)
+	}
+	cancelled, err := client.CancelRun(ctx, run.GetRunId(), "enough")
+	if err != nil || cancelled.GetStatus() != "blocked" {
+		t.Errorf("an ended run was changed: %v, %v", cancelled, err)
+	}
+}
+
+// A deadline ends the call with context.DeadlineExceeded.
+func TestRealDeadline(t *testing.T) {
+	client := realServer(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+	defer cancel()
+	if _, err := client.Run(ctx, meshflow.Task("x")); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,44 @@
+package meshflow
+
+import (
+	meshflowv1 "meshflow.dev/go/meshflow/gen/meshflow/v1"
+)
+
+// Messages of the wire contract, under this package's name. Optional fields are pointers: new("text") makes one.
+type (
+	// RunRequest says what to run and under which policy.
+	RunRequest = meshflowv1.RunRequest
+	// Run is a run as it stands.
+	Run = meshflowv1.RunResponse
+	// RunEvent is something that happened in a run.
+	RunEvent = meshflowv1.RunEvent
+	// Policy is the governance asked for; absent fields come from the workflow, then from the server.
+	Policy = meshflowv1.Policy
+	// CircuitBreaker bounds retries.
+	CircuitBreaker = meshflowv1.CircuitBreaker
+	// HumanInLoop says when a human must approve a step.
+	HumanInLoop = meshflowv1.HumanInLoop
+	// ToolList is a list of tools; an empty one differs from none.
+	ToolList = meshflowv1.ToolList
+	// ListRunsRequest selects runs.
+	ListRunsRequest = meshflowv1.ListRunsRequest
+	// RunPage is one page of runs.
+	RunPage = meshflowv1.ListRunsResponse
+	// RunCheck says what a run would be held to.
+	RunCheck = meshflowv1.CheckRunResponse
+	// LedgerEntry is one entry of the append-only ledger.
+	LedgerEntry = meshflowv1.LedgerEntry
+	// ListEntriesRequest selects entries of a run.
+	ListEntriesRequest = meshflowv1.ListEntriesRequest
+	// EntryPage is one page of entries.
+	EntryPage = meshflowv1.ListEntriesResponse
+	// Verification is the result of verifying a run's chain.
+	Verification = meshflowv1.VerifyRunResponse
+	// ServerHealth is the health, version and uptime of the server.
+	ServerHealth = meshflowv1.GetHealthResponse
+)
+
+// Task returns a request that runs a task in words on the default workflow.
+func Task(task string) *RunRequest {
+	return &RunRequest{Task: &task}
+}

@@ -1,0 +1,195 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type CallOptions, type Client, type Transport, createClient } from "@connectrpc/connect";
+
+import { callError, type MeshflowError, type Reason } from "./errors.js";
+import type { RunEvent } from "./gen/meshflow/v1/event_pb.js";
+import {
+  type ListEntriesRequestSchema,
+  type ListEntriesResponse,
+  LedgerService,
+  type VerifyRunResponse,
+} from "./gen/meshflow/v1/ledger_service_pb.js";
+import { RunRequestSchema, type RunResponse } from "./gen/meshflow/v1/run_pb.js";
+import {
+  type CheckRunResponse,
+  type ListRunsRequestSchema,
+  type ListRunsResponse,
+  RunService,
+} from "./gen/meshflow/v1/run_service_pb.js";
+import { type GetHealthResponse, SystemService } from "./gen/meshflow/v1/system_service_pb.js";
+import { pause } from "./pause.js";
+
+/** What to run and under which policy, as a plain object; every field is optional but task or input. */
+export type RunRequestInit = MessageInitShape<typeof RunRequestSchema>;
+
+/** How calls behave. */
+export interface ClientOptions {
+  /** Bounds every call that does not wait for a run, in milliseconds. Default: 30000. */
+  timeoutMs?: number;
+  /** How often in a row a broken watch is taken up again. Default: 8. */
+  reconnects?: number;
+  /** First pause before that, in milliseconds; it doubles up to 5000. Default: 200. */
+  reconnectDelayMs?: number;
+}
+
+/** Ends a call early: with the signal, or after so many milliseconds. */
+export type Limits = Pick<CallOptions, "signal" | "timeoutMs">;
+
+const ATTEMPTS = 4;
+const MAX_RECONNECT_DELAY_MS = 5000;
+const BROKEN = new Set(["Unavailable", "Unknown", "Internal", "Canceled", "Aborted"]);
+const PASSING = new Set<Reason>(["", "DRAINING", "NOT_READY", "LEDGER_UNAVAILABLE"]);
+
+/**
+ * Calls a meshflow server over any transport; connectNode and connectBrowser make one. Every method rejects with a
+ * MeshflowError when the call fails. Requests that start a run carry a fresh requestId unless the caller names one, so
+ * that a retry after UNAVAILABLE never runs a task twice.
+ */
+export class MeshflowClient {
+  readonly #runs: Client<typeof RunService>;
+  readonly #ledger: Client<typeof LedgerService>;
+  readonly #system: Client<typeof SystemService>;
+  readonly #options: Required<ClientOptions>;
+
+  constructor(transport: Transport, options: ClientOptions = {}) {
+    this.#runs = createClient(RunService, transport);
+    this.#ledger = createClient(LedgerService, transport);
+    this.#system = createClient(SystemService, transport);
+    this.#options = { timeoutMs: 30_000, reconnects: 8, reconnectDelayMs: 200, ...options };
+  }
+
+  /** Executes a run and waits until it ends or pauses; the outcome is in status. */
+  run(request: RunRequestInit, limits: Limits = {}): Promise<RunResponse> {
+    const named = withRequestId(request);
+    return retried(limits, () => this.#runs.run(named, whole(limits)));
+  }
+
+  /** Executes a run and yields its events; leaving the loop early is a disconnect. */
+  async *streamRun(request: RunRequestInit, limits: Limits = {}): AsyncGenerator<RunEvent, void> {
+    const left = new AbortController();
+    try {
+      yield* this.#runs.streamRun(withRequestId(request), { ...whole(limits), signal: either(limits.signal, left) });
+    } catch (failure) {
+      throw callError(failure);
+    } finally {
+      left.abort();
+    }
+  }
+
+  /** Starts a run that goes on without the caller, and returns it as it stands. */
+  createRun(request: RunRequestInit, limits: Limits = {}): Promise<RunResponse> {
+    const named = withRequestId(request);
+    return retried(limits, () => this.#runs.createRun(named, this.#bounded(limits)));
+  }
+
+  /** Returns a run as it stands. */
+  getRun(runId: string, limits: Limits = {}): Promise<RunResponse> {
+    return retried(limits, () => this.#runs.getRun({ runId }, this.#bounded(limits)));
+  }
+
+  /** Returns a page of runs, newest first. */
+  listRuns(request: MessageInitShape<typeof ListRunsRequestSchema> = {}, limits: Limits = {}): Promise<ListRunsResponse> {
+    return retried(limits, () => this.#runs.listRuns(request, this.#bounded(limits)));
+  }
+
+  /** Waits until a run ends, pauses or the time passes, and returns it as it stands then. */
+  waitRun(runId: string, timeoutS = 60, limits: Limits = {}): Promise<RunResponse> {
+    return retried(limits, () => this.#runs.waitRun({ runId, timeoutS }, this.#bounded(limits, timeoutS * 1000)));
+  }
+
+  /** Yields a run's events until it has ended, across broken connections: none lost, none twice. */
+  async *watch(
+    runId: string,
+    { afterSequence = 0, eventView = "", signal }: { afterSequence?: number; eventView?: string; signal?: AbortSignal } = {},
+  ): AsyncGenerator<RunEvent, void> {
+    let broken = 0;
+    for (;;) {
+      const left = new AbortController();
+      try {
+        const options = { signal: either(signal, left) };
+        for await (const event of this.#runs.watchRun({ runId, afterSequence, eventView }, options)) {
+          if (event.sequence !== undefined && event.sequence <= afterSequence) continue;
+          afterSequence = event.sequence ?? afterSequence;
+          broken = 0;
+          yield event;
+          if (event.eventType === "run_completed") return;
+        }
+        if (await this.#nothingAfter(runId, afterSequence, signal)) return;
+      } catch (failure) {
+        const error = callError(failure);
+        if (signal?.aborted || broken >= this.#options.reconnects || !isBreak(error)) throw error;
+      } finally {
+        left.abort();
+      }
+      await pause(Math.min(this.#options.reconnectDelayMs * 2 ** broken, MAX_RECONNECT_DELAY_MS), signal);
+      broken += 1;
+    }
+  }
+
+  /** Cancels a run and returns when it has ended; one that had ended before is returned unchanged. */
+  cancelRun(runId: string, reason = "", limits: Limits = {}): Promise<RunResponse> {
+    return retried(limits, () => this.#runs.cancelRun({ runId, reason }, this.#bounded(limits)));
+  }
+
+  /** Says what a request would be held to and which rules it violates; nothing is executed. */
+  checkRun(request: RunRequestInit, limits: Limits = {}): Promise<CheckRunResponse> {
+    return retried(limits, () => this.#runs.checkRun(request, this.#bounded(limits)));
+  }
+
+  /** Returns a page of a run's ledger entries in the order of the chain. */
+  listEntries(request: MessageInitShape<typeof ListEntriesRequestSchema>, limits: Limits = {}): Promise<ListEntriesResponse> {
+    return retried(limits, () => this.#ledger.listEntries(request, this.#bounded(limits)));
+  }
+
+  /** Has the server verify a run's chain; valid and faults tell. */
+  verifyRun(runId: string, limits: Limits = {}): Promise<VerifyRunResponse> {
+    return retried(limits, () => this.#ledger.verifyRun({ runId }, this.#bounded(limits)));
+  }
+
+  /** Returns the server's health, version and uptime. */
+  health(limits: Limits = {}): Promise<GetHealthResponse> {
+    return retried(limits, () => this.#system.getHealth({}, this.#bounded(limits)));
+  }
+
+  #bounded(limits: Limits, extraMs = 0): Limits {
+    return whole({ timeoutMs: this.#options.timeoutMs + extraMs, ...limits });
+  }
+
+  /** Whether a stream that ended without run_completed had nothing more to say. */
+  async #nothingAfter(runId: string, sequence: number, signal?: AbortSignal): Promise<boolean> {
+    const run = await this.getRun(runId, signal ? { signal } : {});
+    return run.status !== "running" && run.status !== "paused" && (run.ledgerHead?.sequence ?? 0) <= sequence;
+  }
+}
+
+function withRequestId(request: RunRequestInit) {
+  const named = create(RunRequestSchema, request);
+  return named.requestId ? named : { ...named, requestId: crypto.randomUUID() };
+}
+
+/** gRPC's timeout header takes whole numbers of at most eight digits; anything else breaks the connection. */
+function whole(limits: Limits): Limits {
+  if (limits.timeoutMs === undefined) return limits;
+  return { ...limits, timeoutMs: Math.min(Math.max(1, Math.ceil(limits.timeoutMs)), 99_999_999) };
+}
+
+function isBreak(error: MeshflowError): boolean {
+  return BROKEN.has(error.code) && PASSING.has(error.reason);
+}
+
+/** Repeats a call that met UNAVAILABLE; every request that starts a run has an id by then. */
+async function retried<T>({ signal }: Limits, call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await call();
+    } catch (failure) {
+      const error = callError(failure);
+      if (error.code !== "Unavailable" || attempt === ATTEMPTS || signal?.aborted) throw error;
+    }
+    await pause(Math.min(100 * 2 ** (attempt - 1), 1000), signal);
+  }
+}
+
+function either(signal: AbortSignal | undefined, own: AbortController): AbortSignal {
+  return signal ? AbortSignal.any([signal, own.signal]) : own.signal;
+}
