@@ -30,5 +30,5 @@ class CheckRunCommand:
             policy_digest=admitted.policy.digest,
             violations=violations,
             estimate=estimate,
-            approval_nodes=(),
+            approval_nodes=self._preflight.approval_nodes(admitted),
         )

@@ -23,6 +23,7 @@ ENFORCED_BY: dict[str, str] = {
     "enable_environmental": "budget_check",
     "carbon_budget_g": "budget_check",
     "circuit_breaker": "execution",
+    "rules": "policy_evaluation",
     "scrub_pii": "sensitive_data_scan",
     "max_output_chars": "output_guardrails",
 }
