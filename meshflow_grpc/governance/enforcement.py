@@ -20,6 +20,7 @@ ENFORCED_BY: dict[str, str] = {
     "timeout_s": "budget_check",
     "step_timeout_s": "execution",
     "enable_guardian": "input_guardrails",
+    "enable_uncertainty": "output_guardrails",
     "enable_environmental": "budget_check",
     "carbon_budget_g": "budget_check",
     "circuit_breaker": "execution",

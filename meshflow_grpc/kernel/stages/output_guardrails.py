@@ -14,11 +14,12 @@ from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE
 if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
 
+CONFIDENCE_FLOOR = 0.5
 LEAKS = ("exfiltration", "prompt_leak")
 
 
 class OutputGuardrails(Check):
-    """Denies outputs that leak or are too long; labels or masks sensitive data in them."""
+    """Denies outputs that leak, are too long or that the agent itself doubts; labels or masks sensitive data in them."""
 
     name = "output_guardrails"
 
@@ -33,6 +34,13 @@ class OutputGuardrails(Check):
                 "OUTPUT_TOO_LONG",
                 f"the output has {len(text)} characters, more than max_output_chars={policy.max_output_chars}",
                 "raise policy.max_output_chars or ask for less",
+            )
+        confidence = execution.confidence
+        if policy.enable_uncertainty and confidence is not None and confidence < CONFIDENCE_FLOOR:
+            return Deny(
+                "CONFIDENCE_TOO_LOW",
+                f"the agent stated a confidence of {confidence:g}, less than {CONFIDENCE_FLOOR:g}",
+                "give the agent what it lacks, use another model, or set policy.enable_uncertainty to false",
             )
         scan = self._ports.scanner.scan_output(text)
         if not scan.findings:
