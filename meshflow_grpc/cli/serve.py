@@ -36,7 +36,7 @@ def serve(
     for warning in settings.warnings():
         sys.stderr.write(f"warning: {warning}\n")
     sys.stderr.flush()
-    from meshflow_grpc.app import serve as run_server
+    from meshflow_grpc.app.server import serve as run_server
 
     raise typer.Exit(_event_loop()(run_server(settings)))
 

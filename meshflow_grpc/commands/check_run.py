@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.check import RunCheck
-from meshflow_grpc.engine.preflight import approval_nodes
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, RunRequest
@@ -31,5 +30,5 @@ class CheckRunCommand:
             policy_digest=admitted.policy.digest,
             violations=violations,
             estimate=estimate,
-            approval_nodes=approval_nodes(admitted),
+            approval_nodes=self._preflight.approval_nodes(admitted),
         )

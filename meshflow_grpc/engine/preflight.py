@@ -5,17 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.check import PolicyViolation
+from meshflow_grpc.domain.policy import RuleEffect
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.agent_tools import offered_tools, specs_of
 from meshflow_grpc.governance.budget import Budget, BudgetLimits
+from meshflow_grpc.governance.policy_rules import decide
 from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.governance.tool_permission import tool_refusal
 from meshflow_grpc.kernel.agent_call import max_tool_rounds
 from meshflow_grpc.kernel.model_call import max_output_tokens, worst_case
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
+from meshflow_grpc.kernel.stages.policy_evaluation import rule_variables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.engine.admission import AdmittedRun
     from meshflow_grpc.kernel.ports import KernelPorts
@@ -23,16 +28,6 @@ if TYPE_CHECKING:
 
 # Most bytes of text per output token, to bound what one node's output adds to the next node's input.
 TOKEN_BYTES = 4
-
-
-def approval_nodes(admitted: AdmittedRun) -> tuple[str, ...]:
-    """Nodes whose steps would wait for a human."""
-    human = admitted.policy.policy.human_in_loop
-    return tuple(
-        node.id
-        for node in admitted.workflow.compiled.workflow.nodes
-        if node.kind is NodeKind.HUMAN or (human.enabled and risk_of(node) >= human.tier_threshold)
-    )
 
 
 class Preflight:
@@ -46,8 +41,36 @@ class Preflight:
         """Returns the violations and the worst-case usage of one pass through every node."""
         worst = [self._node(admitted, node) for node in admitted.workflow.compiled.workflow.nodes]
         estimate = sum(worst, ZERO_USAGE)
-        found = (*self._guardian(admitted), *self._tools(admitted), *self._budget(admitted, estimate))
+        rules = (violation for violation, _ in self._rules(admitted) if violation is not None)
+        found = (*rules, *self._guardian(admitted), *self._tools(admitted), *self._budget(admitted, estimate))
         return found, estimate
+
+    def approval_nodes(self, admitted: AdmittedRun) -> tuple[str, ...]:
+        """Ids of the nodes whose steps would wait for a human on the first pass, in the workflow's order."""
+        human = admitted.policy.policy.human_in_loop
+        ruled = {node for _, node in self._rules(admitted) if node}
+        return tuple(
+            node.id
+            for node in admitted.workflow.compiled.workflow.nodes
+            if node.id in ruled
+            or node.kind is NodeKind.HUMAN
+            or (human.enabled and risk_of(node) >= human.tier_threshold)
+        )
+
+    def _rules(self, admitted: AdmittedRun) -> Iterator[tuple[PolicyViolation | None, str]]:
+        """Per node that a rule would stop on the first pass: the violation, or the node's id when a human may let it pass."""
+        rules, tenant = admitted.policy.policy.rules, admitted.principal.tenant_id
+        for node in admitted.workflow.compiled.workflow.nodes if rules else ():
+            verdict = decide(rules, rule_variables(node, admitted.workflow.agents, tenant, ZERO_USAGE))
+            if verdict is None or verdict.effect is RuleEffect.ALLOW:
+                continue
+            if verdict.effect is RuleEffect.PAUSE and not verdict.error:
+                yield None, node.id
+                continue
+            why = f": {verdict.error}" if verdict.error else ""
+            message = f"rule {verdict.rule.name!r} denies node {node.id!r}{why}"
+            field = f"policy.rules[{rules.index(verdict.rule)}]"
+            yield PolicyViolation(field, "policy_evaluation", message, "change the rule, or the workflow"), ""
 
     def _node(self, admitted: AdmittedRun, node: Node) -> Usage:
         if node.kind is not NodeKind.AGENT:

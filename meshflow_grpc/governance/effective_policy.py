@@ -20,6 +20,7 @@ from meshflow_grpc.domain.policy import (
     TimeoutAction,
 )
 from meshflow_grpc.governance.enforcement import require_enforced
+from meshflow_grpc.governance.policy_rules import check_rules
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
@@ -41,10 +42,13 @@ def resolve(
 ) -> EffectivePolicy:
     """Merges the layers; a mode brings its own defaults, which explicit fields override.
 
-    Raises InvalidRequestError for unknown fields and PolicyFieldNotEnforcedError for fields this server does not enforce.
+    Raises InvalidRequestError for unknown fields and rules that are not CEL, and PolicyFieldNotEnforcedError for fields this
+    server does not enforce.
     """
     require_enforced(workflow_fields, path="workflow.policy")
     require_enforced(request_fields)
+    check_rules(workflow_fields, path="workflow.policy")
+    check_rules(request_fields)
     explicit = {**workflow_fields, **request_fields}
     mode = explicit.get("mode", default.mode)
     merged = {**MODE_DEFAULTS.get(cast("PolicyMode", mode), {}), **explicit}

@@ -7,14 +7,19 @@ dynamic and checked when evaluated.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cel_expr_python import cel
 
 from meshflow_grpc.domain.errors import ErrorReason, MeshflowError
+from meshflow_grpc.expression import (
+    EvaluationError,
+    Expression,
+    ExpressionSyntaxError,
+    compile_expression,
+    evaluate_expression,
+)
 from meshflow_grpc.workflow.problem import did_you_mean
 
 if TYPE_CHECKING:
@@ -32,13 +37,10 @@ _SCHEMA_TYPES: Mapping[str, Any] = {
     "array": cel.Type.List(cel.Type.DYN),
     "object": cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
 }
-_UNDECLARED = re.compile(r"undeclared reference to '\.?([A-Za-z_][A-Za-z0-9_]*)")
-_PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _NO_TRUTHS: Mapping[str, bool] = {}
 
 
-class ConditionSyntaxError(ValueError):
-    """An expression is not CEL, or its types do not fit; the message gives line and column in the expression."""
+ConditionSyntaxError = ExpressionSyntaxError
 
 
 class ConditionError(MeshflowError):
@@ -58,31 +60,12 @@ class ConditionError(MeshflowError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A compiled expression and the variables it reads."""
-
-    expression: str
-    variables: tuple[str, ...]
-    program: Any
+Condition = Expression
 
 
 def compile_condition(expression: str, output_schema: Mapping[str, JsonValue] | None = None) -> Condition:
     """Compiles an expression; raises ConditionSyntaxError when it is not CEL, its types do not fit or it is no bool."""
-    variables: dict[str, Any] = {}
-    while True:
-        try:
-            program = cel.NewEnv(variables=variables).compile(expression)
-            break
-        except RuntimeError as error:
-            unknown = [name for name in dict.fromkeys(_UNDECLARED.findall(str(error))) if name not in variables]
-            if not unknown:
-                raise ConditionSyntaxError(_explain(str(error))) from error
-        variables.update({name: _declare(name, output_schema) for name in unknown})
-    result = program.return_type()
-    if result not in (cel.Type.BOOL, cel.Type.DYN):
-        raise ConditionSyntaxError(f"gives {result.name().lower()}, a condition must give bool")
-    return Condition(expression, tuple(variables), program)
+    return compile_expression(expression, lambda name: _declare(name, output_schema), noun="condition")
 
 
 def _declare(name: str, schema: Mapping[str, JsonValue] | None) -> Any:  # noqa: ANN401 - the library's types are untyped
@@ -98,13 +81,6 @@ def _declare(name: str, schema: Mapping[str, JsonValue] | None) -> Any:  # noqa:
     declared = properties.get(name)
     kind = declared.get("type") if isinstance(declared, dict) else None
     return _SCHEMA_TYPES.get(kind, cel.Type.DYN) if isinstance(kind, str) else cel.Type.DYN
-
-
-def _explain(message: str) -> str:
-    found = _PLACE.findall(message)
-    if not found:
-        return message.split(" [", 1)[0].partition(": ")[2] or message
-    return "; ".join(f"{text} (at {line}:{column} of the condition)" for line, column, text in found)
 
 
 class EdgeConditions:
@@ -144,24 +120,10 @@ def evaluate_condition(edge: Edge, condition: Condition, variables: Mapping[str,
         if name not in variables:
             raise ConditionError(edge, f"{name!r} is not in the output of node {edge.source!r}", name)
         data[name] = variables[name]
-    value = condition.program.eval(data=data)
-    if value.type() == cel.Type.ERROR and "Non-CEL value" in str(value.value()):
-        value = condition.program.eval(data={name: _plain(item) for name, item in data.items()})
-    if value.type() == cel.Type.ERROR:
-        raise ConditionError(edge, str(value.value()).partition(": ")[2] or "cannot be evaluated")
-    result = value.plain_value()
-    if not isinstance(result, bool):
-        raise ConditionError(edge, f"gives {value.type().name().lower()}, a condition must give bool")
-    return result
-
-
-def _plain(value: JsonValue) -> Any:  # noqa: ANN401 - JSON
-    """The library takes dict and list alone; other mappings and sequences are copied into them."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
-    return value
+    try:
+        return evaluate_expression(condition, data, noun="condition")
+    except EvaluationError as error:
+        raise ConditionError(edge, str(error)) from error
 
 
 def condition_variables(

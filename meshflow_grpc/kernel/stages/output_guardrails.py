@@ -13,13 +13,15 @@ from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE
 
 if TYPE_CHECKING:
-    from meshflow_grpc.kernel.state import StepState
+    from meshflow_grpc.domain.policy import Policy
+    from meshflow_grpc.kernel.state import Execution, StepState
 
+CONFIDENCE_FLOOR = 0.5
 LEAKS = ("exfiltration", "prompt_leak")
 
 
 class OutputGuardrails(Check):
-    """Denies outputs that leak or are too long; labels or masks sensitive data in them."""
+    """Denies outputs that leak, are too long or that the agent itself doubts; labels or masks sensitive data in them."""
 
     name = "output_guardrails"
 
@@ -29,12 +31,8 @@ class OutputGuardrails(Check):
         if execution is None:
             return Deny("OUTPUT_MISSING", "the step has no output to guard", "report this as a defect")
         text = execution.output
-        if policy.max_output_chars and len(text) > policy.max_output_chars:
-            return Deny(
-                "OUTPUT_TOO_LONG",
-                f"the output has {len(text)} characters, more than max_output_chars={policy.max_output_chars}",
-                "raise policy.max_output_chars or ask for less",
-            )
+        if refusal := _too_long(text, policy) or _doubted(execution, policy):
+            return refusal
         if state.step.action is not None and policy.enable_guardian and (refusal := self._attack_in(text)):
             return refusal
         scan = self._ports.scanner.scan_output(text)
@@ -63,3 +61,24 @@ class OutputGuardrails(Check):
             return None
         kinds = ", ".join(sorted({f"{a.category}/{a.kind}" for a in attacks}))
         return Deny("OUTPUT_REJECTED", f"the guardian found {kinds} in the result", "use another source")
+
+
+def _too_long(text: str, policy: Policy) -> Deny | None:
+    if not policy.max_output_chars or len(text) <= policy.max_output_chars:
+        return None
+    return Deny(
+        "OUTPUT_TOO_LONG",
+        f"the output has {len(text)} characters, more than max_output_chars={policy.max_output_chars}",
+        "raise policy.max_output_chars or ask for less",
+    )
+
+
+def _doubted(execution: Execution, policy: Policy) -> Deny | None:
+    confidence = execution.confidence
+    if not policy.enable_uncertainty or confidence is None or confidence >= CONFIDENCE_FLOOR:
+        return None
+    return Deny(
+        "CONFIDENCE_TOO_LOW",
+        f"the agent stated a confidence of {confidence:g}, less than {CONFIDENCE_FLOOR:g}",
+        "give the agent what it lacks, use another model, or set policy.enable_uncertainty to false",
+    )

@@ -1,0 +1,150 @@
+"""Puts the runtime together from its parts, without any transport."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from meshflow_grpc import __version__
+from meshflow_grpc.commands.cancel_run import CancelRunCommand
+from meshflow_grpc.commands.catalog import Commands
+from meshflow_grpc.commands.check_run import CheckRunCommand
+from meshflow_grpc.commands.create_run import CreateRunCommand
+from meshflow_grpc.commands.decide_approval import DecideApprovalCommand
+from meshflow_grpc.commands.get_approval import GetApprovalCommand
+from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofCommand
+from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
+from meshflow_grpc.commands.get_run import GetRunCommand
+from meshflow_grpc.commands.get_tree_head import GetTreeHeadCommand
+from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
+from meshflow_grpc.commands.list_entries import ListEntriesCommand
+from meshflow_grpc.commands.list_runs import ListRunsCommand
+from meshflow_grpc.commands.run import RunCommand
+from meshflow_grpc.commands.stream_run import StreamRunCommand
+from meshflow_grpc.commands.verify_run import VerifyRunCommand
+from meshflow_grpc.commands.wait_run import WaitRunCommand
+from meshflow_grpc.commands.watch_run import WatchRunCommand
+from meshflow_grpc.config.signing import passing_keys
+from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.engine.admission import Admission
+from meshflow_grpc.engine.engine import Engine, EngineParts
+from meshflow_grpc.engine.event_hub import EventHub
+from meshflow_grpc.engine.executor import RunTools
+from meshflow_grpc.engine.gates import Gates
+from meshflow_grpc.engine.log_publisher import LogPublisher
+from meshflow_grpc.engine.node_checks import NodeChecks
+from meshflow_grpc.engine.preflight import Preflight
+from meshflow_grpc.engine.recorder import PublishingRecorder
+from meshflow_grpc.engine.resumption import Resumption
+from meshflow_grpc.engine.server_state import ServerState
+from meshflow_grpc.governance.detection.scanner import TextScanner
+from meshflow_grpc.governance.rate_limit import RateLimiter
+from meshflow_grpc.kernel.kernel import Kernel
+from meshflow_grpc.kernel.ports import KernelPorts
+from meshflow_grpc.ledger.log_keys import LogKeys
+from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
+from meshflow_grpc.telemetry.log_notifier import LogNotifier
+from meshflow_grpc.telemetry.log_observer import LogObserver
+from meshflow_grpc.tools.loading import load_registry
+
+if TYPE_CHECKING:
+    from meshflow_grpc.kernel.ports import Jitter, Scanner
+    from meshflow_grpc.ports.anchor import HeadAnchor
+    from meshflow_grpc.ports.clock import Clock, IdSource
+    from meshflow_grpc.ports.notifier import ApprovalNotifier
+    from meshflow_grpc.ports.provider import ModelProvider
+    from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.ports.tools import ToolCatalog
+
+# Steps a second that one agent of one tenant may take, with bursts of as many.
+STEP_RATE_PER_S = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeOptions:
+    """What an operator may set about the runtime itself."""
+
+    default_policy: Policy = field(default_factory=Policy)
+    allow_inline_workflows: bool = True
+    max_in_flight: int = 1024
+    step_rate_per_s: float = STEP_RATE_PER_S
+    revoked_agents: frozenset[str] = frozenset()
+    allow_webhooks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """The outside world as the runtime sees it; tests put fakes here."""
+
+    storage: Storage
+    provider: ModelProvider
+    clock: Clock = field(default_factory=SystemClock)
+    ids: IdSource = field(default_factory=Uuid7Ids)
+    scanner: Scanner = field(default_factory=TextScanner)
+    jitter: Jitter = jitter
+    log_keys: LogKeys = field(default_factory=passing_keys)
+    anchor: HeadAnchor | None = None
+    notifier: ApprovalNotifier = field(default_factory=LogNotifier)
+    tools: ToolCatalog = field(default_factory=lambda: load_registry(None))
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The governed runtime without any transport."""
+
+    storage: Storage
+    engine: Engine
+    hub: EventHub
+    state: ServerState
+    commands: Commands
+    log: LogPublisher
+    gates: Gates
+
+
+def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
+    """Puts the runtime together; nothing runs yet."""
+    storage, observer = outside.storage, LogObserver()
+    state, hub = ServerState(__version__, outside.clock), EventHub()
+    recorder = PublishingRecorder(storage, hub)
+    ports = KernelPorts(
+        recorder=recorder,
+        provider=outside.provider,
+        scanner=outside.scanner,
+        limiter=RateLimiter(options.step_rate_per_s, int(options.step_rate_per_s)),
+        clock=outside.clock,
+        observer=observer,
+        jitter=outside.jitter,
+        revoked_agents=options.revoked_agents,
+    )
+    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools)
+    admission = Admission(
+        options.default_policy,
+        allow_inline=options.allow_inline_workflows,
+        checks=NodeChecks(outside.provider, outside.tools),
+        allow_webhooks=options.allow_webhooks,
+    )
+    resumption = Resumption(storage, tools, admission)
+    parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer, outside.notifier)
+    engine = Engine(parts, max_in_flight=options.max_in_flight)
+    log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
+    gates = Gates(storage, recorder, engine, outside.clock, state)
+    commands = Commands(
+        run=RunCommand(engine, gates),
+        stream_run=StreamRunCommand(engine, hub, storage),
+        create_run=CreateRunCommand(engine, gates),
+        get_run=GetRunCommand(storage, gates),
+        list_runs=ListRunsCommand(storage),
+        wait_run=WaitRunCommand(engine, storage, gates),
+        watch_run=WatchRunCommand(storage, hub),
+        cancel_run=CancelRunCommand(engine, storage, gates),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools)),
+        list_entries=ListEntriesCommand(storage),
+        verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers),
+        get_tree_head=GetTreeHeadCommand(log),
+        get_inclusion_proof=GetInclusionProofCommand(storage, log),
+        get_consistency_proof=GetConsistencyProofCommand(storage, log),
+        list_approvals=ListApprovalsCommand(storage, gates),
+        get_approval=GetApprovalCommand(gates),
+        decide_approval=DecideApprovalCommand(gates),
+    )
+    return Runtime(storage, engine, hub, state, commands, log, gates)
