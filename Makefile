@@ -68,6 +68,10 @@ gen: $(DEV) ## Generate meshflow_grpc/_gen and Envoy's descriptor set from proto
 	@$(BIN)/python tools/generate.py
 	@$(BIN)/python -m meshflow_grpc.envoy.write_sidecar envoy/envoy.yaml
 
+.PHONY: gen-clients
+gen-clients: $(DEV) ## Generate what the clients derive from proto/; needs Go and Node.
+	@$(BIN)/python tools/generate_clients.py
+
 .PHONY: gen-check
 gen-check: $(DEV) ## Check that generated code is fresh and the protos are well-formed and compatible.
 	@$(BIN)/python tools/generate.py --check

@@ -44,4 +44,14 @@ const (
 	ReasonRouteNotFound Reason = "ROUTE_NOT_FOUND"
 	// ReasonMethodNotAllowed: REST: the path takes other methods; see the allow header. UNIMPLEMENTED (405).
 	ReasonMethodNotAllowed Reason = "METHOD_NOT_ALLOWED"
+	// ReasonApprovalNotFound: No such approval in the tenant. NOT_FOUND.
+	ReasonApprovalNotFound Reason = "APPROVAL_NOT_FOUND"
+	// ReasonApprovalAlreadyDecided: The approval was decided otherwise, or its run ended. FAILED_PRECONDITION.
+	ReasonApprovalAlreadyDecided Reason = "APPROVAL_ALREADY_DECIDED"
+	// ReasonApprovalExpired: Nobody decided in time. FAILED_PRECONDITION.
+	ReasonApprovalExpired Reason = "APPROVAL_EXPIRED"
+	// ReasonApprovalDigestMismatch: The action has another digest than the one reviewed. FAILED_PRECONDITION.
+	ReasonApprovalDigestMismatch Reason = "APPROVAL_DIGEST_MISMATCH"
+	// ReasonApprovalNotReady: Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION.
+	ReasonApprovalNotReady Reason = "APPROVAL_NOT_READY"
 )

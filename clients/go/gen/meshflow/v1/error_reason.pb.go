@@ -67,6 +67,16 @@ const (
 	ErrorReason_ERROR_REASON_ROUTE_NOT_FOUND ErrorReason = 19
 	// REST: the path takes other methods; see the allow header. UNIMPLEMENTED (405).
 	ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED ErrorReason = 20
+	// No such approval in the tenant. NOT_FOUND.
+	ErrorReason_ERROR_REASON_APPROVAL_NOT_FOUND ErrorReason = 21
+	// The approval was decided otherwise, or its run ended. FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_APPROVAL_ALREADY_DECIDED ErrorReason = 22
+	// Nobody decided in time. FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_APPROVAL_EXPIRED ErrorReason = 23
+	// The action has another digest than the one reviewed. FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_APPROVAL_DIGEST_MISMATCH ErrorReason = 24
+	// Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_APPROVAL_NOT_READY ErrorReason = 25
 )
 
 // Enum value maps for ErrorReason.
@@ -93,6 +103,11 @@ var (
 		18: "ERROR_REASON_INTERNAL",
 		19: "ERROR_REASON_ROUTE_NOT_FOUND",
 		20: "ERROR_REASON_METHOD_NOT_ALLOWED",
+		21: "ERROR_REASON_APPROVAL_NOT_FOUND",
+		22: "ERROR_REASON_APPROVAL_ALREADY_DECIDED",
+		23: "ERROR_REASON_APPROVAL_EXPIRED",
+		24: "ERROR_REASON_APPROVAL_DIGEST_MISMATCH",
+		25: "ERROR_REASON_APPROVAL_NOT_READY",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -116,6 +131,11 @@ var (
 		"ERROR_REASON_INTERNAL":                  18,
 		"ERROR_REASON_ROUTE_NOT_FOUND":           19,
 		"ERROR_REASON_METHOD_NOT_ALLOWED":        20,
+		"ERROR_REASON_APPROVAL_NOT_FOUND":        21,
+		"ERROR_REASON_APPROVAL_ALREADY_DECIDED":  22,
+		"ERROR_REASON_APPROVAL_EXPIRED":          23,
+		"ERROR_REASON_APPROVAL_DIGEST_MISMATCH":  24,
+		"ERROR_REASON_APPROVAL_NOT_READY":        25,
 	}
 )
 
@@ -150,7 +170,7 @@ var File_meshflow_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\xe3\x05\n" +
+	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\xa6\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12*\n" +
@@ -173,7 +193,12 @@ const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"\x1eERROR_REASON_DEADLINE_EXCEEDED\x10\x11\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x12\x12 \n" +
 	"\x1cERROR_REASON_ROUTE_NOT_FOUND\x10\x13\x12#\n" +
-	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10\x14b\x06proto3"
+	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10\x14\x12#\n" +
+	"\x1fERROR_REASON_APPROVAL_NOT_FOUND\x10\x15\x12)\n" +
+	"%ERROR_REASON_APPROVAL_ALREADY_DECIDED\x10\x16\x12!\n" +
+	"\x1dERROR_REASON_APPROVAL_EXPIRED\x10\x17\x12)\n" +
+	"%ERROR_REASON_APPROVAL_DIGEST_MISMATCH\x10\x18\x12#\n" +
+	"\x1fERROR_REASON_APPROVAL_NOT_READY\x10\x19b\x06proto3"
 
 var (
 	file_meshflow_v1_error_reason_proto_rawDescOnce sync.Once

@@ -63,7 +63,9 @@ type RunEvent struct {
 	// Status of the run (run_completed), of the step (agent_completed, node_completed), or what a stage decided (stage_decided).
 	Status *string `protobuf:"bytes,18,opt,name=status,proto3,oneof" json:"status,omitempty"`
 	// Kernel stage that decided (stage_decided).
-	Stage         *string `protobuf:"bytes,19,opt,name=stage,proto3,oneof" json:"stage,omitempty"`
+	Stage *string `protobuf:"bytes,19,opt,name=stage,proto3,oneof" json:"stage,omitempty"`
+	// Tool that was called: by a tool node, or inside an agent's loop (node_completed and policy_violation of such a call).
+	Tool          *string `protobuf:"bytes,20,opt,name=tool,proto3,oneof" json:"tool,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -231,6 +233,13 @@ func (x *RunEvent) GetStage() string {
 	return ""
 }
 
+func (x *RunEvent) GetTool() string {
+	if x != nil && x.Tool != nil {
+		return *x.Tool
+	}
+	return ""
+}
+
 // Where a bounded loop stands.
 type LoopProgress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -299,7 +308,7 @@ var File_meshflow_v1_event_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x17meshflow/v1/event.proto\x12\vmeshflow.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15meshflow/v1/run.proto\"\xd9\x06\n" +
+	"\x17meshflow/v1/event.proto\x12\vmeshflow.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15meshflow/v1/run.proto\"\xfb\x06\n" +
 	"\bRunEvent\x12\x1d\n" +
 	"\n" +
 	"event_type\x18\x01 \x01(\tR\teventType\x12\x15\n" +
@@ -323,7 +332,8 @@ const file_meshflow_v1_event_proto_rawDesc = "" +
 	"\bapproval\x18\x10 \x01(\v2\x1c.meshflow.v1.PendingApprovalH\rR\bapproval\x88\x01\x01\x122\n" +
 	"\x04loop\x18\x11 \x01(\v2\x19.meshflow.v1.LoopProgressH\x0eR\x04loop\x88\x01\x01\x12\x1b\n" +
 	"\x06status\x18\x12 \x01(\tH\x0fR\x06status\x88\x01\x01\x12\x19\n" +
-	"\x05stage\x18\x13 \x01(\tH\x10R\x05stage\x88\x01\x01B\v\n" +
+	"\x05stage\x18\x13 \x01(\tH\x10R\x05stage\x88\x01\x01\x12\x17\n" +
+	"\x04tool\x18\x14 \x01(\tH\x11R\x04tool\x88\x01\x01B\v\n" +
 	"\t_sequenceB\a\n" +
 	"\x05_timeB\v\n" +
 	"\t_agent_idB\n" +
@@ -341,7 +351,8 @@ const file_meshflow_v1_event_proto_rawDesc = "" +
 	"\t_approvalB\a\n" +
 	"\x05_loopB\t\n" +
 	"\a_statusB\b\n" +
-	"\x06_stage\"R\n" +
+	"\x06_stageB\a\n" +
+	"\x05_tool\"R\n" +
 	"\fLoopProgress\x12\x12\n" +
 	"\x04edge\x18\x01 \x01(\tR\x04edge\x12\x1c\n" +
 	"\titeration\x18\x02 \x01(\x05R\titeration\x12\x10\n" +

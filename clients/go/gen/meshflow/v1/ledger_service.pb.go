@@ -204,8 +204,12 @@ type VerifyRunResponse struct {
 	PayloadsChecked int32 `protobuf:"varint,6,opt,name=payloads_checked,json=payloadsChecked,proto3" json:"payloads_checked,omitempty"`
 	// Payloads that were erased and therefore could not be checked.
 	PayloadsErased int32 `protobuf:"varint,7,opt,name=payloads_erased,json=payloadsErased,proto3" json:"payloads_erased,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Entries of the run that the newest signed head of the log covers.
+	EntriesInLog int32 `protobuf:"varint,8,opt,name=entries_in_log,json=entriesInLog,proto3" json:"entries_in_log,omitempty"`
+	// Entries of the log under that head; 0 when none was signed yet.
+	LogSize       int64 `protobuf:"varint,9,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyRunResponse) Reset() {
@@ -287,6 +291,314 @@ func (x *VerifyRunResponse) GetPayloadsErased() int32 {
 	return 0
 }
 
+func (x *VerifyRunResponse) GetEntriesInLog() int32 {
+	if x != nil {
+		return x.EntriesInLog
+	}
+	return 0
+}
+
+func (x *VerifyRunResponse) GetLogSize() int64 {
+	if x != nil {
+		return x.LogSize
+	}
+	return 0
+}
+
+// Asks for the newest head.
+type GetTreeHeadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTreeHeadRequest) Reset() {
+	*x = GetTreeHeadRequest{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTreeHeadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTreeHeadRequest) ProtoMessage() {}
+
+func (x *GetTreeHeadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTreeHeadRequest.ProtoReflect.Descriptor instead.
+func (*GetTreeHeadRequest) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{4}
+}
+
+// The newest head.
+type GetTreeHeadResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The head.
+	Head          *TreeHead `protobuf:"bytes,1,opt,name=head,proto3" json:"head,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTreeHeadResponse) Reset() {
+	*x = GetTreeHeadResponse{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTreeHeadResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTreeHeadResponse) ProtoMessage() {}
+
+func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTreeHeadResponse.ProtoReflect.Descriptor instead.
+func (*GetTreeHeadResponse) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetTreeHeadResponse) GetHead() *TreeHead {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+// Names an entry, by run and sequence or by seq.
+type GetInclusionProofRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run; with `sequence`.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// Place of the entry in the run's chain, from 1.
+	Sequence int64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Place of the entry in the whole ledger, from 1; without `run_id`.
+	Seq           int64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetInclusionProofRequest) Reset() {
+	*x = GetInclusionProofRequest{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetInclusionProofRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetInclusionProofRequest) ProtoMessage() {}
+
+func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetInclusionProofRequest.ProtoReflect.Descriptor instead.
+func (*GetInclusionProofRequest) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetInclusionProofRequest) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *GetInclusionProofRequest) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *GetInclusionProofRequest) GetSeq() int64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+// A proof under a signed head.
+type GetInclusionProofResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The proof.
+	Proof         *InclusionProof `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetInclusionProofResponse) Reset() {
+	*x = GetInclusionProofResponse{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetInclusionProofResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetInclusionProofResponse) ProtoMessage() {}
+
+func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetInclusionProofResponse.ProtoReflect.Descriptor instead.
+func (*GetInclusionProofResponse) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *GetInclusionProofResponse) GetProof() *InclusionProof {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
+// Names two sizes of the log.
+type GetConsistencyProofRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The earlier size: that of a head you kept.
+	First int64 `protobuf:"varint,1,opt,name=first,proto3" json:"first,omitempty"`
+	// The later size. Default: that of the newest head.
+	Second        int64 `protobuf:"varint,2,opt,name=second,proto3" json:"second,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConsistencyProofRequest) Reset() {
+	*x = GetConsistencyProofRequest{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConsistencyProofRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConsistencyProofRequest) ProtoMessage() {}
+
+func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConsistencyProofRequest.ProtoReflect.Descriptor instead.
+func (*GetConsistencyProofRequest) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GetConsistencyProofRequest) GetFirst() int64 {
+	if x != nil {
+		return x.First
+	}
+	return 0
+}
+
+func (x *GetConsistencyProofRequest) GetSecond() int64 {
+	if x != nil {
+		return x.Second
+	}
+	return 0
+}
+
+// A proof between two sizes.
+type GetConsistencyProofResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The proof.
+	Proof         *ConsistencyProof `protobuf:"bytes,1,opt,name=proof,proto3" json:"proof,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetConsistencyProofResponse) Reset() {
+	*x = GetConsistencyProofResponse{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetConsistencyProofResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetConsistencyProofResponse) ProtoMessage() {}
+
+func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetConsistencyProofResponse.ProtoReflect.Descriptor instead.
+func (*GetConsistencyProofResponse) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetConsistencyProofResponse) GetProof() *ConsistencyProof {
+	if x != nil {
+		return x.Proof
+	}
+	return nil
+}
+
 // One thing wrong with a chain.
 type ChainFault struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -304,7 +616,7 @@ type ChainFault struct {
 
 func (x *ChainFault) Reset() {
 	*x = ChainFault{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -316,7 +628,7 @@ func (x *ChainFault) String() string {
 func (*ChainFault) ProtoMessage() {}
 
 func (x *ChainFault) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -329,7 +641,7 @@ func (x *ChainFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChainFault.ProtoReflect.Descriptor instead.
 func (*ChainFault) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{4}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ChainFault) GetSequence() int32 {
@@ -364,7 +676,7 @@ var File_meshflow_v1_ledger_service_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\n" +
-	" meshflow/v1/ledger_service.proto\x12\vmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x18meshflow/v1/ledger.proto\x1a\x15meshflow/v1/run.proto\"g\n" +
+	" meshflow/v1/ledger_service.proto\x12\vmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x18meshflow/v1/ledger.proto\x1a\x15meshflow/v1/log.proto\x1a\x15meshflow/v1/run.proto\"g\n" +
 	"\x12ListEntriesRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -374,7 +686,7 @@ const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\aentries\x18\x01 \x03(\v2\x18.meshflow.v1.LedgerEntryR\aentries\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\")\n" +
 	"\x10VerifyRunRequest\x12\x15\n" +
-	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\xa8\x02\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\xe9\x02\n" +
 	"\x11VerifyRunResponse\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x14\n" +
 	"\x05valid\x18\x02 \x01(\bR\x05valid\x12'\n" +
@@ -383,16 +695,35 @@ const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\vledger_head\x18\x05 \x01(\v2\x17.meshflow.v1.LedgerHeadR\n" +
 	"ledgerHead\x12)\n" +
 	"\x10payloads_checked\x18\x06 \x01(\x05R\x0fpayloadsChecked\x12'\n" +
-	"\x0fpayloads_erased\x18\a \x01(\x05R\x0epayloadsErased\"u\n" +
+	"\x0fpayloads_erased\x18\a \x01(\x05R\x0epayloadsErased\x12$\n" +
+	"\x0eentries_in_log\x18\b \x01(\x05R\fentriesInLog\x12\x19\n" +
+	"\blog_size\x18\t \x01(\x03R\alogSize\"\x14\n" +
+	"\x12GetTreeHeadRequest\"@\n" +
+	"\x13GetTreeHeadResponse\x12)\n" +
+	"\x04head\x18\x01 \x01(\v2\x15.meshflow.v1.TreeHeadR\x04head\"_\n" +
+	"\x18GetInclusionProofRequest\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x03R\x03seq\"N\n" +
+	"\x19GetInclusionProofResponse\x121\n" +
+	"\x05proof\x18\x01 \x01(\v2\x1b.meshflow.v1.InclusionProofR\x05proof\"J\n" +
+	"\x1aGetConsistencyProofRequest\x12\x14\n" +
+	"\x05first\x18\x01 \x01(\x03R\x05first\x12\x16\n" +
+	"\x06second\x18\x02 \x01(\x03R\x06second\"R\n" +
+	"\x1bGetConsistencyProofResponse\x123\n" +
+	"\x05proof\x18\x01 \x01(\v2\x1d.meshflow.v1.ConsistencyProofR\x05proof\"u\n" +
 	"\n" +
 	"ChainFault\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x05R\bsequence\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x03R\x03seq\x12\x17\n" +
 	"\anode_id\x18\x03 \x01(\tR\x06nodeId\x12 \n" +
-	"\vdescription\x18\x04 \x01(\tR\vdescription2\xf8\x01\n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription2\xf1\x04\n" +
 	"\rLedgerService\x12v\n" +
 	"\vListEntries\x12\x1f.meshflow.v1.ListEntriesRequest\x1a .meshflow.v1.ListEntriesResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/runs/{run_id}/entries\x90\x02\x01\x12o\n" +
-	"\tVerifyRun\x12\x1d.meshflow.v1.VerifyRunRequest\x1a\x1e.meshflow.v1.VerifyRunResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}:verify\x90\x02\x01b\x06proto3"
+	"\tVerifyRun\x12\x1d.meshflow.v1.VerifyRunRequest\x1a\x1e.meshflow.v1.VerifyRunResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}:verify\x90\x02\x01\x12i\n" +
+	"\vGetTreeHead\x12\x1f.meshflow.v1.GetTreeHeadRequest\x1a .meshflow.v1.GetTreeHeadResponse\"\x17\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/log/head\x90\x02\x01\x12\x80\x01\n" +
+	"\x11GetInclusionProof\x12%.meshflow.v1.GetInclusionProofRequest\x1a&.meshflow.v1.GetInclusionProofResponse\"\x1c\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/log/inclusion\x90\x02\x01\x12\x88\x01\n" +
+	"\x13GetConsistencyProof\x12'.meshflow.v1.GetConsistencyProofRequest\x1a(.meshflow.v1.GetConsistencyProofResponse\"\x1e\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/log/consistency\x90\x02\x01b\x06proto3"
 
 var (
 	file_meshflow_v1_ledger_service_proto_rawDescOnce sync.Once
@@ -406,29 +737,47 @@ func file_meshflow_v1_ledger_service_proto_rawDescGZIP() []byte {
 	return file_meshflow_v1_ledger_service_proto_rawDescData
 }
 
-var file_meshflow_v1_ledger_service_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_meshflow_v1_ledger_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_meshflow_v1_ledger_service_proto_goTypes = []any{
-	(*ListEntriesRequest)(nil),  // 0: meshflow.v1.ListEntriesRequest
-	(*ListEntriesResponse)(nil), // 1: meshflow.v1.ListEntriesResponse
-	(*VerifyRunRequest)(nil),    // 2: meshflow.v1.VerifyRunRequest
-	(*VerifyRunResponse)(nil),   // 3: meshflow.v1.VerifyRunResponse
-	(*ChainFault)(nil),          // 4: meshflow.v1.ChainFault
-	(*LedgerEntry)(nil),         // 5: meshflow.v1.LedgerEntry
-	(*LedgerHead)(nil),          // 6: meshflow.v1.LedgerHead
+	(*ListEntriesRequest)(nil),          // 0: meshflow.v1.ListEntriesRequest
+	(*ListEntriesResponse)(nil),         // 1: meshflow.v1.ListEntriesResponse
+	(*VerifyRunRequest)(nil),            // 2: meshflow.v1.VerifyRunRequest
+	(*VerifyRunResponse)(nil),           // 3: meshflow.v1.VerifyRunResponse
+	(*GetTreeHeadRequest)(nil),          // 4: meshflow.v1.GetTreeHeadRequest
+	(*GetTreeHeadResponse)(nil),         // 5: meshflow.v1.GetTreeHeadResponse
+	(*GetInclusionProofRequest)(nil),    // 6: meshflow.v1.GetInclusionProofRequest
+	(*GetInclusionProofResponse)(nil),   // 7: meshflow.v1.GetInclusionProofResponse
+	(*GetConsistencyProofRequest)(nil),  // 8: meshflow.v1.GetConsistencyProofRequest
+	(*GetConsistencyProofResponse)(nil), // 9: meshflow.v1.GetConsistencyProofResponse
+	(*ChainFault)(nil),                  // 10: meshflow.v1.ChainFault
+	(*LedgerEntry)(nil),                 // 11: meshflow.v1.LedgerEntry
+	(*LedgerHead)(nil),                  // 12: meshflow.v1.LedgerHead
+	(*TreeHead)(nil),                    // 13: meshflow.v1.TreeHead
+	(*InclusionProof)(nil),              // 14: meshflow.v1.InclusionProof
+	(*ConsistencyProof)(nil),            // 15: meshflow.v1.ConsistencyProof
 }
 var file_meshflow_v1_ledger_service_proto_depIdxs = []int32{
-	5, // 0: meshflow.v1.ListEntriesResponse.entries:type_name -> meshflow.v1.LedgerEntry
-	4, // 1: meshflow.v1.VerifyRunResponse.faults:type_name -> meshflow.v1.ChainFault
-	6, // 2: meshflow.v1.VerifyRunResponse.ledger_head:type_name -> meshflow.v1.LedgerHead
-	0, // 3: meshflow.v1.LedgerService.ListEntries:input_type -> meshflow.v1.ListEntriesRequest
-	2, // 4: meshflow.v1.LedgerService.VerifyRun:input_type -> meshflow.v1.VerifyRunRequest
-	1, // 5: meshflow.v1.LedgerService.ListEntries:output_type -> meshflow.v1.ListEntriesResponse
-	3, // 6: meshflow.v1.LedgerService.VerifyRun:output_type -> meshflow.v1.VerifyRunResponse
-	5, // [5:7] is the sub-list for method output_type
-	3, // [3:5] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	11, // 0: meshflow.v1.ListEntriesResponse.entries:type_name -> meshflow.v1.LedgerEntry
+	10, // 1: meshflow.v1.VerifyRunResponse.faults:type_name -> meshflow.v1.ChainFault
+	12, // 2: meshflow.v1.VerifyRunResponse.ledger_head:type_name -> meshflow.v1.LedgerHead
+	13, // 3: meshflow.v1.GetTreeHeadResponse.head:type_name -> meshflow.v1.TreeHead
+	14, // 4: meshflow.v1.GetInclusionProofResponse.proof:type_name -> meshflow.v1.InclusionProof
+	15, // 5: meshflow.v1.GetConsistencyProofResponse.proof:type_name -> meshflow.v1.ConsistencyProof
+	0,  // 6: meshflow.v1.LedgerService.ListEntries:input_type -> meshflow.v1.ListEntriesRequest
+	2,  // 7: meshflow.v1.LedgerService.VerifyRun:input_type -> meshflow.v1.VerifyRunRequest
+	4,  // 8: meshflow.v1.LedgerService.GetTreeHead:input_type -> meshflow.v1.GetTreeHeadRequest
+	6,  // 9: meshflow.v1.LedgerService.GetInclusionProof:input_type -> meshflow.v1.GetInclusionProofRequest
+	8,  // 10: meshflow.v1.LedgerService.GetConsistencyProof:input_type -> meshflow.v1.GetConsistencyProofRequest
+	1,  // 11: meshflow.v1.LedgerService.ListEntries:output_type -> meshflow.v1.ListEntriesResponse
+	3,  // 12: meshflow.v1.LedgerService.VerifyRun:output_type -> meshflow.v1.VerifyRunResponse
+	5,  // 13: meshflow.v1.LedgerService.GetTreeHead:output_type -> meshflow.v1.GetTreeHeadResponse
+	7,  // 14: meshflow.v1.LedgerService.GetInclusionProof:output_type -> meshflow.v1.GetInclusionProofResponse
+	9,  // 15: meshflow.v1.LedgerService.GetConsistencyProof:output_type -> meshflow.v1.GetConsistencyProofResponse
+	11, // [11:16] is the sub-list for method output_type
+	6,  // [6:11] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_meshflow_v1_ledger_service_proto_init() }
@@ -437,6 +786,7 @@ func file_meshflow_v1_ledger_service_proto_init() {
 		return
 	}
 	file_meshflow_v1_ledger_proto_init()
+	file_meshflow_v1_log_proto_init()
 	file_meshflow_v1_run_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -444,7 +794,7 @@ func file_meshflow_v1_ledger_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meshflow_v1_ledger_service_proto_rawDesc), len(file_meshflow_v1_ledger_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

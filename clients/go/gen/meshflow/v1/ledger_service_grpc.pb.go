@@ -19,8 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	LedgerService_ListEntries_FullMethodName = "/meshflow.v1.LedgerService/ListEntries"
-	LedgerService_VerifyRun_FullMethodName   = "/meshflow.v1.LedgerService/VerifyRun"
+	LedgerService_ListEntries_FullMethodName         = "/meshflow.v1.LedgerService/ListEntries"
+	LedgerService_VerifyRun_FullMethodName           = "/meshflow.v1.LedgerService/VerifyRun"
+	LedgerService_GetTreeHead_FullMethodName         = "/meshflow.v1.LedgerService/GetTreeHead"
+	LedgerService_GetInclusionProof_FullMethodName   = "/meshflow.v1.LedgerService/GetInclusionProof"
+	LedgerService_GetConsistencyProof_FullMethodName = "/meshflow.v1.LedgerService/GetConsistencyProof"
 )
 
 // LedgerServiceClient is the client API for LedgerService service.
@@ -31,8 +34,14 @@ const (
 type LedgerServiceClient interface {
 	// Lists the entries of a run in order.
 	ListEntries(ctx context.Context, in *ListEntriesRequest, opts ...grpc.CallOption) (*ListEntriesResponse, error)
-	// Verifies a run's chain: every hash, link, payload commitment and index column.
+	// Verifies a run's chain: every hash, link, payload commitment and index column, and that its entries are in the signed log.
 	VerifyRun(ctx context.Context, in *VerifyRunRequest, opts ...grpc.CallOption) (*VerifyRunResponse, error)
+	// Returns the newest signed head of the log; it covers every entry that was recorded before the call.
+	GetTreeHead(ctx context.Context, in *GetTreeHeadRequest, opts ...grpc.CallOption) (*GetTreeHeadResponse, error)
+	// Proves that an entry is in the log.
+	GetInclusionProof(ctx context.Context, in *GetInclusionProofRequest, opts ...grpc.CallOption) (*GetInclusionProofResponse, error)
+	// Proves that the log at one size is a prefix of the log at a later one.
+	GetConsistencyProof(ctx context.Context, in *GetConsistencyProofRequest, opts ...grpc.CallOption) (*GetConsistencyProofResponse, error)
 }
 
 type ledgerServiceClient struct {
@@ -63,6 +72,36 @@ func (c *ledgerServiceClient) VerifyRun(ctx context.Context, in *VerifyRunReques
 	return out, nil
 }
 
+func (c *ledgerServiceClient) GetTreeHead(ctx context.Context, in *GetTreeHeadRequest, opts ...grpc.CallOption) (*GetTreeHeadResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetTreeHeadResponse)
+	err := c.cc.Invoke(ctx, LedgerService_GetTreeHead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerServiceClient) GetInclusionProof(ctx context.Context, in *GetInclusionProofRequest, opts ...grpc.CallOption) (*GetInclusionProofResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetInclusionProofResponse)
+	err := c.cc.Invoke(ctx, LedgerService_GetInclusionProof_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *ledgerServiceClient) GetConsistencyProof(ctx context.Context, in *GetConsistencyProofRequest, opts ...grpc.CallOption) (*GetConsistencyProofResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetConsistencyProofResponse)
+	err := c.cc.Invoke(ctx, LedgerService_GetConsistencyProof_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LedgerServiceServer is the server API for LedgerService service.
 // All implementations must embed UnimplementedLedgerServiceServer
 // for forward compatibility.
@@ -71,8 +110,14 @@ func (c *ledgerServiceClient) VerifyRun(ctx context.Context, in *VerifyRunReques
 type LedgerServiceServer interface {
 	// Lists the entries of a run in order.
 	ListEntries(context.Context, *ListEntriesRequest) (*ListEntriesResponse, error)
-	// Verifies a run's chain: every hash, link, payload commitment and index column.
+	// Verifies a run's chain: every hash, link, payload commitment and index column, and that its entries are in the signed log.
 	VerifyRun(context.Context, *VerifyRunRequest) (*VerifyRunResponse, error)
+	// Returns the newest signed head of the log; it covers every entry that was recorded before the call.
+	GetTreeHead(context.Context, *GetTreeHeadRequest) (*GetTreeHeadResponse, error)
+	// Proves that an entry is in the log.
+	GetInclusionProof(context.Context, *GetInclusionProofRequest) (*GetInclusionProofResponse, error)
+	// Proves that the log at one size is a prefix of the log at a later one.
+	GetConsistencyProof(context.Context, *GetConsistencyProofRequest) (*GetConsistencyProofResponse, error)
 	mustEmbedUnimplementedLedgerServiceServer()
 }
 
@@ -88,6 +133,15 @@ func (UnimplementedLedgerServiceServer) ListEntries(context.Context, *ListEntrie
 }
 func (UnimplementedLedgerServiceServer) VerifyRun(context.Context, *VerifyRunRequest) (*VerifyRunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VerifyRun not implemented")
+}
+func (UnimplementedLedgerServiceServer) GetTreeHead(context.Context, *GetTreeHeadRequest) (*GetTreeHeadResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTreeHead not implemented")
+}
+func (UnimplementedLedgerServiceServer) GetInclusionProof(context.Context, *GetInclusionProofRequest) (*GetInclusionProofResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetInclusionProof not implemented")
+}
+func (UnimplementedLedgerServiceServer) GetConsistencyProof(context.Context, *GetConsistencyProofRequest) (*GetConsistencyProofResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetConsistencyProof not implemented")
 }
 func (UnimplementedLedgerServiceServer) mustEmbedUnimplementedLedgerServiceServer() {}
 func (UnimplementedLedgerServiceServer) testEmbeddedByValue()                       {}
@@ -146,6 +200,60 @@ func _LedgerService_VerifyRun_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LedgerService_GetTreeHead_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTreeHeadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServiceServer).GetTreeHead(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LedgerService_GetTreeHead_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServiceServer).GetTreeHead(ctx, req.(*GetTreeHeadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LedgerService_GetInclusionProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetInclusionProofRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServiceServer).GetInclusionProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LedgerService_GetInclusionProof_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServiceServer).GetInclusionProof(ctx, req.(*GetInclusionProofRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LedgerService_GetConsistencyProof_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetConsistencyProofRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServiceServer).GetConsistencyProof(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LedgerService_GetConsistencyProof_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServiceServer).GetConsistencyProof(ctx, req.(*GetConsistencyProofRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // LedgerService_ServiceDesc is the grpc.ServiceDesc for LedgerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -160,6 +268,18 @@ var LedgerService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "VerifyRun",
 			Handler:    _LedgerService_VerifyRun_Handler,
+		},
+		{
+			MethodName: "GetTreeHead",
+			Handler:    _LedgerService_GetTreeHead_Handler,
+		},
+		{
+			MethodName: "GetInclusionProof",
+			Handler:    _LedgerService_GetInclusionProof_Handler,
+		},
+		{
+			MethodName: "GetConsistencyProof",
+			Handler:    _LedgerService_GetConsistencyProof_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

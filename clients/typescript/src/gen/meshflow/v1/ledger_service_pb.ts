@@ -7,6 +7,8 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
 import { file_google_api_annotations } from "../../google/api/annotations_pb.js";
 import type { LedgerEntry } from "./ledger_pb.js";
 import { file_meshflow_v1_ledger } from "./ledger_pb.js";
+import type { ConsistencyProof, InclusionProof, TreeHead } from "./log_pb.js";
+import { file_meshflow_v1_log } from "./log_pb.js";
 import type { LedgerHead } from "./run_pb.js";
 import { file_meshflow_v1_run } from "./run_pb.js";
 import type { Message } from "@bufbuild/protobuf";
@@ -15,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/ledger_service.proto.
  */
 export const file_meshflow_v1_ledger_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBtZXNoZmxvdy92MS9sZWRnZXJfc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiSwoSTGlzdEVudHJpZXNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJZChNMaXN0RW50cmllc1Jlc3BvbnNlEikKB2VudHJpZXMYASADKAsyGC5tZXNoZmxvdy52MS5MZWRnZXJFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoQVmVyaWZ5UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAki1QEKEVZlcmlmeVJ1blJlc3BvbnNlEg4KBnJ1bl9pZBgBIAEoCRINCgV2YWxpZBgCIAEoCBIXCg9lbnRyaWVzX2NoZWNrZWQYAyABKAUSJwoGZmF1bHRzGAQgAygLMhcubWVzaGZsb3cudjEuQ2hhaW5GYXVsdBIsCgtsZWRnZXJfaGVhZBgFIAEoCzIXLm1lc2hmbG93LnYxLkxlZGdlckhlYWQSGAoQcGF5bG9hZHNfY2hlY2tlZBgGIAEoBRIXCg9wYXlsb2Fkc19lcmFzZWQYByABKAUiUQoKQ2hhaW5GYXVsdBIQCghzZXF1ZW5jZRgBIAEoBRILCgNzZXEYAiABKAMSDwoHbm9kZV9pZBgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCTL4AQoNTGVkZ2VyU2VydmljZRJ2CgtMaXN0RW50cmllcxIfLm1lc2hmbG93LnYxLkxpc3RFbnRyaWVzUmVxdWVzdBogLm1lc2hmbG93LnYxLkxpc3RFbnRyaWVzUmVzcG9uc2UiJJACAYLT5JMCGxIZL3YxL3J1bnMve3J1bl9pZH0vZW50cmllcxJvCglWZXJpZnlSdW4SHS5tZXNoZmxvdy52MS5WZXJpZnlSdW5SZXF1ZXN0Gh4ubWVzaGZsb3cudjEuVmVyaWZ5UnVuUmVzcG9uc2UiI5ACAYLT5JMCGhIYL3YxL3J1bnMve3J1bl9pZH06dmVyaWZ5YgZwcm90bzM", [file_google_api_annotations, file_meshflow_v1_ledger, file_meshflow_v1_run]);
+  fileDesc("CiBtZXNoZmxvdy92MS9sZWRnZXJfc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiSwoSTGlzdEVudHJpZXNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJZChNMaXN0RW50cmllc1Jlc3BvbnNlEikKB2VudHJpZXMYASADKAsyGC5tZXNoZmxvdy52MS5MZWRnZXJFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoQVmVyaWZ5UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAki/wEKEVZlcmlmeVJ1blJlc3BvbnNlEg4KBnJ1bl9pZBgBIAEoCRINCgV2YWxpZBgCIAEoCBIXCg9lbnRyaWVzX2NoZWNrZWQYAyABKAUSJwoGZmF1bHRzGAQgAygLMhcubWVzaGZsb3cudjEuQ2hhaW5GYXVsdBIsCgtsZWRnZXJfaGVhZBgFIAEoCzIXLm1lc2hmbG93LnYxLkxlZGdlckhlYWQSGAoQcGF5bG9hZHNfY2hlY2tlZBgGIAEoBRIXCg9wYXlsb2Fkc19lcmFzZWQYByABKAUSFgoOZW50cmllc19pbl9sb2cYCCABKAUSEAoIbG9nX3NpemUYCSABKAMiFAoSR2V0VHJlZUhlYWRSZXF1ZXN0IjoKE0dldFRyZWVIZWFkUmVzcG9uc2USIwoEaGVhZBgBIAEoCzIVLm1lc2hmbG93LnYxLlRyZWVIZWFkIkkKGEdldEluY2x1c2lvblByb29mUmVxdWVzdBIOCgZydW5faWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAMSCwoDc2VxGAMgASgDIkcKGUdldEluY2x1c2lvblByb29mUmVzcG9uc2USKgoFcHJvb2YYASABKAsyGy5tZXNoZmxvdy52MS5JbmNsdXNpb25Qcm9vZiI7ChpHZXRDb25zaXN0ZW5jeVByb29mUmVxdWVzdBINCgVmaXJzdBgBIAEoAxIOCgZzZWNvbmQYAiABKAMiSwobR2V0Q29uc2lzdGVuY3lQcm9vZlJlc3BvbnNlEiwKBXByb29mGAEgASgLMh0ubWVzaGZsb3cudjEuQ29uc2lzdGVuY3lQcm9vZiJRCgpDaGFpbkZhdWx0EhAKCHNlcXVlbmNlGAEgASgFEgsKA3NlcRgCIAEoAxIPCgdub2RlX2lkGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJMvEECg1MZWRnZXJTZXJ2aWNlEnYKC0xpc3RFbnRyaWVzEh8ubWVzaGZsb3cudjEuTGlzdEVudHJpZXNSZXF1ZXN0GiAubWVzaGZsb3cudjEuTGlzdEVudHJpZXNSZXNwb25zZSIkkAIBgtPkkwIbEhkvdjEvcnVucy97cnVuX2lkfS9lbnRyaWVzEm8KCVZlcmlmeVJ1bhIdLm1lc2hmbG93LnYxLlZlcmlmeVJ1blJlcXVlc3QaHi5tZXNoZmxvdy52MS5WZXJpZnlSdW5SZXNwb25zZSIjkAIBgtPkkwIaEhgvdjEvcnVucy97cnVuX2lkfTp2ZXJpZnkSaQoLR2V0VHJlZUhlYWQSHy5tZXNoZmxvdy52MS5HZXRUcmVlSGVhZFJlcXVlc3QaIC5tZXNoZmxvdy52MS5HZXRUcmVlSGVhZFJlc3BvbnNlIheQAgGC0+STAg4SDC92MS9sb2cvaGVhZBKAAQoRR2V0SW5jbHVzaW9uUHJvb2YSJS5tZXNoZmxvdy52MS5HZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QaJi5tZXNoZmxvdy52MS5HZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlIhyQAgGC0+STAhMSES92MS9sb2cvaW5jbHVzaW9uEogBChNHZXRDb25zaXN0ZW5jeVByb29mEicubWVzaGZsb3cudjEuR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QaKC5tZXNoZmxvdy52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVzcG9uc2UiHpACAYLT5JMCFRITL3YxL2xvZy9jb25zaXN0ZW5jeWIGcHJvdG8z", [file_google_api_annotations, file_meshflow_v1_ledger, file_meshflow_v1_log, file_meshflow_v1_run]);
 
 /**
  * Selects entries of a run.
@@ -155,6 +157,20 @@ export type VerifyRunResponse = Message<"meshflow.v1.VerifyRunResponse"> & {
    * @generated from field: int32 payloads_erased = 7;
    */
   payloadsErased: number;
+
+  /**
+   * Entries of the run that the newest signed head of the log covers.
+   *
+   * @generated from field: int32 entries_in_log = 8;
+   */
+  entriesInLog: number;
+
+  /**
+   * Entries of the log under that head; 0 when none was signed yet.
+   *
+   * @generated from field: int64 log_size = 9;
+   */
+  logSize: bigint;
 };
 
 /**
@@ -163,6 +179,147 @@ export type VerifyRunResponse = Message<"meshflow.v1.VerifyRunResponse"> & {
  */
 export const VerifyRunResponseSchema: GenMessage<VerifyRunResponse> = /*@__PURE__*/
   messageDesc(file_meshflow_v1_ledger_service, 3);
+
+/**
+ * Asks for the newest head.
+ *
+ * @generated from message meshflow.v1.GetTreeHeadRequest
+ */
+export type GetTreeHeadRequest = Message<"meshflow.v1.GetTreeHeadRequest"> & {
+};
+
+/**
+ * Describes the message meshflow.v1.GetTreeHeadRequest.
+ * Use `create(GetTreeHeadRequestSchema)` to create a new message.
+ */
+export const GetTreeHeadRequestSchema: GenMessage<GetTreeHeadRequest> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 4);
+
+/**
+ * The newest head.
+ *
+ * @generated from message meshflow.v1.GetTreeHeadResponse
+ */
+export type GetTreeHeadResponse = Message<"meshflow.v1.GetTreeHeadResponse"> & {
+  /**
+   * The head.
+   *
+   * @generated from field: meshflow.v1.TreeHead head = 1;
+   */
+  head?: TreeHead | undefined;
+};
+
+/**
+ * Describes the message meshflow.v1.GetTreeHeadResponse.
+ * Use `create(GetTreeHeadResponseSchema)` to create a new message.
+ */
+export const GetTreeHeadResponseSchema: GenMessage<GetTreeHeadResponse> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 5);
+
+/**
+ * Names an entry, by run and sequence or by seq.
+ *
+ * @generated from message meshflow.v1.GetInclusionProofRequest
+ */
+export type GetInclusionProofRequest = Message<"meshflow.v1.GetInclusionProofRequest"> & {
+  /**
+   * The run; with `sequence`.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * Place of the entry in the run's chain, from 1.
+   *
+   * @generated from field: int64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * Place of the entry in the whole ledger, from 1; without `run_id`.
+   *
+   * @generated from field: int64 seq = 3;
+   */
+  seq: bigint;
+};
+
+/**
+ * Describes the message meshflow.v1.GetInclusionProofRequest.
+ * Use `create(GetInclusionProofRequestSchema)` to create a new message.
+ */
+export const GetInclusionProofRequestSchema: GenMessage<GetInclusionProofRequest> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 6);
+
+/**
+ * A proof under a signed head.
+ *
+ * @generated from message meshflow.v1.GetInclusionProofResponse
+ */
+export type GetInclusionProofResponse = Message<"meshflow.v1.GetInclusionProofResponse"> & {
+  /**
+   * The proof.
+   *
+   * @generated from field: meshflow.v1.InclusionProof proof = 1;
+   */
+  proof?: InclusionProof | undefined;
+};
+
+/**
+ * Describes the message meshflow.v1.GetInclusionProofResponse.
+ * Use `create(GetInclusionProofResponseSchema)` to create a new message.
+ */
+export const GetInclusionProofResponseSchema: GenMessage<GetInclusionProofResponse> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 7);
+
+/**
+ * Names two sizes of the log.
+ *
+ * @generated from message meshflow.v1.GetConsistencyProofRequest
+ */
+export type GetConsistencyProofRequest = Message<"meshflow.v1.GetConsistencyProofRequest"> & {
+  /**
+   * The earlier size: that of a head you kept.
+   *
+   * @generated from field: int64 first = 1;
+   */
+  first: bigint;
+
+  /**
+   * The later size. Default: that of the newest head.
+   *
+   * @generated from field: int64 second = 2;
+   */
+  second: bigint;
+};
+
+/**
+ * Describes the message meshflow.v1.GetConsistencyProofRequest.
+ * Use `create(GetConsistencyProofRequestSchema)` to create a new message.
+ */
+export const GetConsistencyProofRequestSchema: GenMessage<GetConsistencyProofRequest> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 8);
+
+/**
+ * A proof between two sizes.
+ *
+ * @generated from message meshflow.v1.GetConsistencyProofResponse
+ */
+export type GetConsistencyProofResponse = Message<"meshflow.v1.GetConsistencyProofResponse"> & {
+  /**
+   * The proof.
+   *
+   * @generated from field: meshflow.v1.ConsistencyProof proof = 1;
+   */
+  proof?: ConsistencyProof | undefined;
+};
+
+/**
+ * Describes the message meshflow.v1.GetConsistencyProofResponse.
+ * Use `create(GetConsistencyProofResponseSchema)` to create a new message.
+ */
+export const GetConsistencyProofResponseSchema: GenMessage<GetConsistencyProofResponse> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 9);
 
 /**
  * One thing wrong with a chain.
@@ -204,7 +361,7 @@ export type ChainFault = Message<"meshflow.v1.ChainFault"> & {
  * Use `create(ChainFaultSchema)` to create a new message.
  */
 export const ChainFaultSchema: GenMessage<ChainFault> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 4);
+  messageDesc(file_meshflow_v1_ledger_service, 10);
 
 /**
  * The evidence: what was recorded, and whether it is intact.
@@ -223,7 +380,7 @@ export const LedgerService: GenService<{
     output: typeof ListEntriesResponseSchema;
   },
   /**
-   * Verifies a run's chain: every hash, link, payload commitment and index column.
+   * Verifies a run's chain: every hash, link, payload commitment and index column, and that its entries are in the signed log.
    *
    * @generated from rpc meshflow.v1.LedgerService.VerifyRun
    */
@@ -231,6 +388,36 @@ export const LedgerService: GenService<{
     methodKind: "unary";
     input: typeof VerifyRunRequestSchema;
     output: typeof VerifyRunResponseSchema;
+  },
+  /**
+   * Returns the newest signed head of the log; it covers every entry that was recorded before the call.
+   *
+   * @generated from rpc meshflow.v1.LedgerService.GetTreeHead
+   */
+  getTreeHead: {
+    methodKind: "unary";
+    input: typeof GetTreeHeadRequestSchema;
+    output: typeof GetTreeHeadResponseSchema;
+  },
+  /**
+   * Proves that an entry is in the log.
+   *
+   * @generated from rpc meshflow.v1.LedgerService.GetInclusionProof
+   */
+  getInclusionProof: {
+    methodKind: "unary";
+    input: typeof GetInclusionProofRequestSchema;
+    output: typeof GetInclusionProofResponseSchema;
+  },
+  /**
+   * Proves that the log at one size is a prefix of the log at a later one.
+   *
+   * @generated from rpc meshflow.v1.LedgerService.GetConsistencyProof
+   */
+  getConsistencyProof: {
+    methodKind: "unary";
+    input: typeof GetConsistencyProofRequestSchema;
+    output: typeof GetConsistencyProofResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_meshflow_v1_ledger_service, 0);
