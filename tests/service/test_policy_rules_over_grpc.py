@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import grpc
-import pytest
 
+from meshflow_grpc._gen.meshflow.v1.approval_service_pb2 import DecideApprovalRequest, ListApprovalsRequest
 from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2 import ListEntriesRequest
 from meshflow_grpc._gen.meshflow.v1.policy_pb2 import Policy
 from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest
+from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import WaitRunRequest
 from tests.service.conftest import Service, failing
 
 
@@ -19,24 +20,34 @@ def ruled(*rules: tuple[str, str, str]) -> RunRequest:
     return RunRequest(task="tides", policy=policy)
 
 
-@pytest.mark.parametrize(
-    ("effect", "reason", "event"),
-    [("deny", "RULE_DENIED", "step_denied"), ("pause", "RULE_PAUSED", "step_paused")],
-)
-async def test_a_rule_stops_the_step_it_names(service: Service, effect: str, reason: str, event: str) -> None:
+async def test_a_deny_stops_the_step_it_names(service: Service) -> None:
     """The answer, the pre-flight and the ledger say which stage, which rule and why; what came before stays."""
-    request = ruled(("no-writer", effect, 'agent.id == "writer"'))
+    request = ruled(("no-writer", "deny", 'agent.id == "writer"'))
     run = await service.runs.Run(request)
 
     assert (run.status, run.blocked_by, run.output) == ("blocked", "policy_evaluation", "researcher done")
     assert "rule 'no-writer' matched" in run.block_reason
     entries = (await service.ledger.ListEntries(ListEntriesRequest(run_id=run.run_id))).entries
-    (stopped,) = [e for e in entries if e.kind == event]
-    assert reason in str(stopped)
+    (stopped,) = [e for e in entries if e.kind == "step_denied"]
+    assert "RULE_DENIED" in str(stopped)
     check = await service.runs.CheckRun(request)
     assert not check.admissible
     assert [v.field for v in check.violations] == ["policy.rules[0]"]
-    assert list(check.approval_nodes) == (["writer"] if effect == "pause" else [])
+
+
+async def test_a_pause_holds_the_step_until_a_human_approves(service: Service) -> None:
+    """The pre-flight names the node beforehand; an approval lets this very step pass, and the rule does not ask again."""
+    request = ruled(("ask-writer", "pause", 'agent.id == "writer"'))
+    check = await service.runs.CheckRun(request)
+    assert (check.admissible, list(check.approval_nodes)) == (True, ["writer"])
+
+    run = await service.runs.Run(request)
+    assert run.status == "paused"
+    (approval,) = (await service.approvals.ListApprovals(ListApprovalsRequest(run_id=run.run_id))).approvals
+    assert "ask-writer" in str(approval)
+    await service.approvals.DecideApproval(DecideApprovalRequest(approval_id=approval.approval_id, decision="approve"))
+    ended = await service.runs.WaitRun(WaitRunRequest(run_id=run.run_id))
+    assert ended.status == "completed"
 
 
 async def test_rules_see_what_the_run_has_spent(service: Service) -> None:
