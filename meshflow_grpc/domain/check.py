@@ -46,6 +46,17 @@ class ChainFault:
 
 
 @dataclass(frozen=True, slots=True)
+class PayloadErasure:
+    """What an erasure entry says: the entry's place, when and by whom it was done, on what legal basis, and how much is gone."""
+
+    sequence: int
+    time: str
+    principal_id: str
+    basis: str
+    payloads: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChainVerification:
     """Result of verifying one run's chain. Truthy when valid."""
 
@@ -56,6 +67,7 @@ class ChainVerification:
     head_sequence: int
     head_hash: str
     faults: tuple[ChainFault, ...] = ()
+    erasures: tuple[PayloadErasure, ...] = ()
 
     @property
     def valid(self) -> bool:
