@@ -46,6 +46,17 @@ class ChainFault:
 
 
 @dataclass(frozen=True, slots=True)
+class PayloadErasure:
+    """What an erasure entry says: the entry's place, when and by whom it was done, on what legal basis, and how much is gone."""
+
+    sequence: int
+    time: str
+    principal_id: str
+    basis: str
+    payloads: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChainVerification:
     """Result of verifying one run's chain. Truthy when valid.
 
@@ -61,6 +72,7 @@ class ChainVerification:
     faults: tuple[ChainFault, ...] = ()
     entries_in_log: int = 0
     log_size: int = 0
+    erasures: tuple[PayloadErasure, ...] = ()
 
     @property
     def valid(self) -> bool:

@@ -29,6 +29,7 @@ class EntryKind(StrEnum):
     LOOP_ITERATED = "loop_iterated"
     GATE_DECIDED = "gate_decided"
     RUN_FINISHED = "run_finished"
+    ERASURE = "erasure"
 
 
 @dataclass(frozen=True, slots=True)

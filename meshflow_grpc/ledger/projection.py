@@ -13,6 +13,7 @@ from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 from meshflow_grpc.ledger.canonical import NotCanonicalError, encode
 from meshflow_grpc.ledger.chain import opens_commitment, payload_commitment
+from meshflow_grpc.ledger.erasure import ErasedRange, covering, erased_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,6 +86,7 @@ class Projection:
         self._usage = ZERO_USAGE
         self._told: dict[str, _Told] = {}
         self._malformed: list[int] = []
+        self.erased: list[ErasedRange] = []
         self.incomplete = False
 
     def fold(self, record: dict[str, Any], digest: str) -> None:
@@ -92,7 +94,10 @@ class Projection:
         sequence: int = record["sequence"]
         self._tell(sequence, "tenant_id", record["tenant_id"])
         self._tell(sequence, "update_time", record["time"])
-        self._tell(sequence, "kind", record["kind"])
+        if record["kind"] == EntryKind.ERASURE:
+            self._note_erasure(record)
+        else:
+            self._tell(sequence, "kind", record["kind"])
         self._tell(sequence, "head_hash", digest)
         change = record["change"]
         if change is None:
@@ -105,6 +110,12 @@ class Projection:
                     self._tell(sequence, field, value)
         except (AttributeError, TypeError):
             self._malformed.append(sequence)
+
+    def _note_erasure(self, record: dict[str, Any]) -> None:
+        try:
+            self.erased.extend(erased_ranges(record))
+        except ValueError:
+            self._malformed.append(record["sequence"])
 
     def _tell(self, sequence: int, field: str, value: object) -> None:
         earlier = self._told.get(field)
@@ -154,6 +165,12 @@ class Projection:
             if told is None:
                 if not self.incomplete and (salt is not None or text not in ("", None)):
                     yield f"run: {field}: the row has one, no entry says so"
+            elif (
+                salt is None
+                and text in ("", None)
+                and covering(self.erased, told.sequence, _COMMITTED[field]) is not None
+            ):
+                continue
             elif not opens_commitment(
                 told.value, str(run.tenant_id), self._run_id, told.sequence, _COMMITTED[field], salt, text
             ):

@@ -10,13 +10,15 @@ hashes. That takes a witness outside the file.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from meshflow_grpc.domain.check import ChainFault, ChainVerification
+from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
 from meshflow_grpc.ledger.chain import FORMAT_VERSION, entry_hash, opens_commitment
+from meshflow_grpc.ledger.erasure import covering
 from meshflow_grpc.ledger.projection import Projection
 
 if TYPE_CHECKING:
@@ -51,7 +53,8 @@ class ChainVerifier:
         self._found = 0
         self._entries = 0
         self._payloads = 0
-        self._erased = 0
+        self._missing: list[tuple[int, object, object, str]] = []
+        self._present: list[tuple[int, object, object, str]] = []
         self._last: _Link | None = None
         self._strays: list[_Link] = []
         self._projection = Projection(run_id)
@@ -71,17 +74,38 @@ class ChainVerifier:
         for link in sorted(self._strays, key=lambda stray: (stray.sequence, stray.seq)):
             self._join_stray(link)
         head_sequence, head_hash = (self._last.sequence, self._last.digest) if self._last else (0, GENESIS_HASH)
+        erased = self._erased_by_entry()
         for sequence, description in self._projection.faults(run, head_sequence, head_hash):
             self._fault(sequence, 0, "", description)
         return ChainVerification(
             run_id=self._run_id,
             entries_checked=self._entries,
             payloads_checked=self._payloads,
-            payloads_erased=self._erased,
+            payloads_erased=len(self._missing),
             head_sequence=head_sequence,
             head_hash=head_hash or GENESIS_HASH,
             faults=tuple(self._faults),
+            erasures=tuple(
+                PayloadErasure(each.sequence, each.time, each.principal_id, each.basis, erased[each.sequence])
+                for each in self._projection.erased
+            ),
         )
+
+    def _erased_by_entry(self) -> Counter[int]:
+        """Counts missing payloads by the erasure entry that names them; one that none names is a fault."""
+        counted: Counter[int] = Counter()
+        for sequence, seq, node_id, name in self._missing:
+            erasure = covering(self._projection.erased, sequence, name)
+            if erasure is None:
+                self._fault(
+                    sequence, seq, node_id, f"{name}: the payload is missing and no entry says that it was erased"
+                )
+            else:
+                counted[erasure.sequence] += 1
+        for sequence, seq, node_id, name in self._present if self._projection.erased else ():
+            if covering(self._projection.erased, sequence, name) is not None:
+                self._fault(sequence, seq, node_id, f"{name}: an entry says it was erased, and it is there")
+        return counted
 
     @property
     def _next_sequence(self) -> int:
@@ -144,11 +168,10 @@ class ChainVerifier:
             return
         self._payloads += 1
         if payload is None and salt is None:
-            self._erased += 1
-            self._fault(
-                sequence, row.seq, node_id, f"{name}: the payload is missing and no entry says that it was erased"
-            )
-        elif not opens_commitment(
+            self._missing.append((sequence, row.seq, node_id, name))
+            return
+        self._present.append((sequence, row.seq, node_id, name))
+        if not opens_commitment(
             commitment, record["tenant_id"], record["run_id"], record["sequence"], name, salt, payload
         ):
             self._fault(

@@ -93,6 +93,16 @@ class Storage(LogStore, Protocol):
         """
         ...
 
+    async def erase_payloads(self, draft: EntryDraft) -> LedgerEntry:
+        """Appends an erasure entry (``ledger.erasure.new_erasure``) to an ended run and erases its payloads; returns the entry.
+
+        MUST remove, in the entry's own transaction, input, output and salts of all earlier entries and the run row's output and reason.
+        MUST leave the chain valid, and verification MUST count what is gone under the entry. MUST refuse a run that has not ended:
+        RunConflictError. MUST refuse a second erasure: EntryAlreadyRecordedError. MUST raise RunNotFoundError for an unknown run or
+        another tenant's.
+        """
+        ...
+
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """Returns a run as it stands; raises RunNotFoundError, also for another tenant's run."""
         ...

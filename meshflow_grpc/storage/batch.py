@@ -36,7 +36,24 @@ class Append:
     change: RunChange | None
 
 
-Command = CreateRun | Append
+@dataclass(frozen=True, slots=True)
+class ErasePayloads:
+    """Command: append an erasure entry to a run that has ended, and erase all payloads of the entries before it."""
+
+    draft: EntryDraft
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.draft.run_id
+
+    @property
+    def drafts(self) -> tuple[EntryDraft, ...]:
+        """The entry, without the range that the store adds."""
+        return (self.draft,)
+
+
+Command = CreateRun | Append | ErasePayloads
 Outcome = CreatedRun | tuple[LedgerEntry, ...] | MeshflowError
 
 
@@ -82,6 +99,7 @@ class Plan:
     entries: list[LedgerEntry] = field(default_factory=list)
     runs: list[RunRow] = field(default_factory=list)
     updates: dict[str, RunUpdate] = field(default_factory=dict)
+    erased_runs: list[str] = field(default_factory=list)
 
 
 def head_of(row: RunRow) -> Head | MeshflowError:

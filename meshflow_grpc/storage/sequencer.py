@@ -22,9 +22,10 @@ from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.ledger.canonical import MAX_INTEGER, NotCanonicalError
 from meshflow_grpc.ledger.chain import Place, link
+from meshflow_grpc.ledger.erasure import erasure_draft
 from meshflow_grpc.ledger.projection import Committer, header_text, usage_change
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
-from meshflow_grpc.storage.batch import Append, CreateRun, Head, Plan, RunUpdate, run_exists
+from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads, Head, Plan, RunUpdate, run_exists
 from meshflow_grpc.storage.rows import run_row
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Sequencer:
 
     def unknown_runs(self, commands: Iterable[Command]) -> list[str]:
         """Returns the ids of runs that a batch appends to and whose head is not held."""
-        ids = {command.run_id for command in commands if isinstance(command, Append)}
+        ids = {command.run_id for command in commands if isinstance(command, Append | ErasePayloads)}
         return [run_id for run_id in ids if run_id not in self._heads]
 
     def plan(
@@ -68,6 +69,8 @@ class Sequencer:
             try:
                 if isinstance(command, CreateRun):
                     plan.outcomes.append(self._create(command, plan, known))
+                elif isinstance(command, ErasePayloads):
+                    plan.outcomes.append(self._erase(command, plan))
                 else:
                     plan.outcomes.append(self._append(command, plan))
             except MeshflowError as error:
@@ -155,6 +158,30 @@ class Sequencer:
         plan.updates[run_id] = update if earlier is None else update.over(earlier)
         self._move(run_id, head, len(entries))
         return tuple(entries)
+
+    def _erase(self, command: ErasePayloads, plan: Plan) -> tuple[LedgerEntry, ...]:
+        run_id, draft = command.run_id, command.draft
+        head = self._heads.get(run_id)
+        if head is None:
+            raise self._unreadable.get(run_id) or RunNotFoundError(run_id)
+        _check_drafts((draft,), run_id, head.tenant_id)
+        if not head.status.ended:
+            raise RunConflictError(
+                f"run {run_id!r} is {head.status.value}; cancel it, then erase", metadata={"run_id": run_id}
+            )
+        entry = link(
+            erasure_draft(draft, head.sequence),
+            Place(self._last_seq + 1, head.sequence + 1, head.hash),
+            self._next_salt,
+        )
+        head = _advanced(head, entry.sequence, entry.hash, None)
+        plan.entries.append(entry)
+        plan.erased_runs.append(run_id)
+        update = _update(run_id, draft.time, head, None, {})
+        earlier = plan.updates.get(run_id)
+        plan.updates[run_id] = update if earlier is None else update.over(earlier)
+        self._move(run_id, head, 1)
+        return (entry,)
 
     def _move(self, run_id: str, head: Head, entries: int) -> None:
         self._touched.add(run_id)

@@ -17,10 +17,11 @@ from meshflow_grpc.domain.errors import MeshflowError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.ledger.erasure import new_erasure
 from meshflow_grpc.ports.storage import RunChange, RunQuery
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.storage.memory.storage import MemoryStorage
-from tests.conformance.drafts import finished, new_run, started, step, verified
+from tests.conformance.drafts import finished, new_run, started, step, time_of, verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -114,6 +115,12 @@ class StoresAgree(RuleBasedStateMachine):
         """Ends a run."""
         change = RunChange(status=RunStatus.COMPLETED, output="x")
         self.both(lambda storage: storage.append(run_id, (finished(run_id, tenant_id=tenant),), change))
+
+    @rule(run_id=RUN_IDS, tenant=TENANTS)
+    def erase(self, run_id: str, tenant: str) -> None:
+        """Erases a run, perhaps again, one that goes on, or another tenant's."""
+        draft = new_erasure(run_id, tenant, time_of(200), "p-dpo", "gdpr art. 17")
+        self.both(lambda storage: storage.erase_payloads(draft))
 
     @rule(run_id=RUN_IDS, tenant=TENANTS, after=st.integers(0, 5), limit=st.integers(1, 4))
     def read(self, run_id: str, tenant: str, after: int, limit: int) -> None:

@@ -11,7 +11,15 @@ from meshflow_grpc.ledger.chain import SALT_BYTES
 from meshflow_grpc.ledger.merkle_nodes import CompactRange
 from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
-from meshflow_grpc.storage.batch import Append, CreateRun, already_recorded, head_of, request_of, run_exists
+from meshflow_grpc.storage.batch import (
+    Append,
+    CreateRun,
+    ErasePayloads,
+    already_recorded,
+    head_of,
+    request_of,
+    run_exists,
+)
 from meshflow_grpc.storage.integration import state_of
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, entry_row, run_of
@@ -62,6 +70,13 @@ class MemoryStorage:
         if not isinstance(outcome, tuple):
             raise TypeError(type(outcome).__name__)
         return outcome
+
+    async def erase_payloads(self, draft: EntryDraft) -> LedgerEntry:
+        """See Storage."""
+        outcome = self._write(ErasePayloads(draft), (draft,))
+        if not isinstance(outcome, tuple):
+            raise TypeError(type(outcome).__name__)
+        return outcome[0]
 
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""
@@ -234,6 +249,10 @@ class MemoryStorage:
         for update in plan.updates.values():
             told = {name: value for name, value in update._asdict().items() if value is not None}
             self._runs[update.run_id] = self._runs[update.run_id]._replace(**told)
+        for run_id in plan.erased_runs:
+            kept = {"input": None, "output": None, "input_salt": None, "output_salt": None}
+            self._entries[run_id] = [row._replace(**kept) for row in self._entries[run_id]]
+            self._runs[run_id] = self._runs[run_id]._replace(output="", output_salt=None, reason=None, reason_salt=None)
         if plan.entries:
             self._recorded.update(map(_key, drafts))
 

@@ -19,6 +19,11 @@ _TYPES = ["bytea" if name == "record" else "bigint" if name in _BIGINTS else "te
 _ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES, start=1))
 _INSERT = f"INSERT INTO ledger_entries ({COLUMNS}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608
 
+_ERASE = (
+    "UPDATE ledger_entries SET input = NULL, output = NULL, input_salt = NULL, output_salt = NULL "
+    "WHERE run_id = ANY($1::text[])"
+)
+
 SELECT_PAGE = (
     f"SELECT {COLUMNS} FROM ledger_entries "  # noqa: S608
     "WHERE run_id = $1 AND tenant_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4"
@@ -31,6 +36,11 @@ async def insert_entries(connection: Any, entries: Sequence[LedgerEntry]) -> Non
     columns = zip(*map(entry_row, entries), strict=True)
     await connection.execute(_INSERT, *map(list, columns))
     await connection.execute("UPDATE ledger_state SET last_seq = $1", entries[-1].seq)
+
+
+async def erase_payloads(connection: Any, run_ids: Sequence[str]) -> None:
+    """Removes all payloads and salts of runs."""
+    await connection.execute(_ERASE, list(run_ids))
 
 
 async def last_seq(connection: Any) -> int:

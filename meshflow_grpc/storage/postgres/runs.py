@@ -35,6 +35,10 @@ _UPDATE = (
     f"UPDATE runs SET {_ASSIGNMENTS} FROM unnest({_arrays(RunUpdate._fields)}) "  # noqa: S608
     f"AS v({', '.join(RunUpdate._fields)}) WHERE runs.run_id = v.run_id"
 )
+_ERASE = (
+    "UPDATE runs SET output = ''::bytea, output_salt = NULL, reason = NULL, reason_salt = NULL "
+    "WHERE run_id = ANY($1::text[])"
+)
 
 SELECT_ONE = f"SELECT {COLUMNS} FROM runs WHERE run_id = $1 AND tenant_id = $2"  # noqa: S608
 SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER BY run_id"  # noqa: S608
@@ -64,6 +68,11 @@ async def update_runs(connection: Any, updates: Collection[RunUpdate]) -> None:
     """Applies updates in one statement."""
     if updates:
         await connection.execute(_UPDATE, *_columns(RunUpdate._fields, list(updates)))
+
+
+async def erase_texts(connection: Any, run_ids: Sequence[str]) -> None:
+    """Removes output and reason of runs, with their salts."""
+    await connection.execute(_ERASE, list(run_ids))
 
 
 def _columns(names: Sequence[str], rows: Sequence[Any]) -> list[list[Any]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from meshflow_grpc.domain.errors import LedgerUnavailableError, RunNotFoundError
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
-from meshflow_grpc.storage.batch import Append, CreateRun
+from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.postgres import ledger, runs
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers
@@ -68,6 +68,11 @@ class PostgresStorage(PostgresLogStore):
         """See Storage."""
         outcome = await self._writing().submit(Append(run_id, drafts, change))
         return cast("tuple[LedgerEntry, ...]", outcome)
+
+    async def erase_payloads(self, draft: EntryDraft) -> LedgerEntry:
+        """See Storage."""
+        outcome = await self._writing().submit(ErasePayloads(draft))
+        return cast("tuple[LedgerEntry, ...]", outcome)[0]
 
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""

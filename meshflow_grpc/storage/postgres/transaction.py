@@ -13,9 +13,9 @@ from meshflow_grpc.storage.integration import Backlog, checked_records, resumed,
 from meshflow_grpc.storage.postgres import log
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_writer
 from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, unavailable
-from meshflow_grpc.storage.postgres.ledger import insert_entries, last_seq, recorded
+from meshflow_grpc.storage.postgres.ledger import erase_payloads, insert_entries, last_seq, recorded
 from meshflow_grpc.storage.postgres.migrate import migrate
-from meshflow_grpc.storage.postgres.runs import insert_runs, select_heads, select_requests, update_runs
+from meshflow_grpc.storage.postgres.runs import erase_texts, insert_runs, select_heads, select_requests, update_runs
 from meshflow_grpc.storage.salts import SaltSource
 from meshflow_grpc.storage.sequencer import Sequencer
 
@@ -196,6 +196,9 @@ async def _write_plan(connection: Any, plan: Plan) -> None:
             await insert_runs(connection, plan.runs)
         await insert_entries(connection, plan.entries)
         await update_runs(connection, plan.updates.values())
+        if plan.erased_runs:
+            await erase_payloads(connection, plan.erased_runs)
+            await erase_texts(connection, plan.erased_runs)
 
 
 async def _refusal(connection: Any, command: Command, error: asyncpg.UniqueViolationError) -> MeshflowError:

@@ -22,6 +22,11 @@ _SIZES = (512, 128, 32, 8, 4, 2, 1)
 _ROW = f"({', '.join('?' * len(EntryRow._fields))})"
 _INSERT = {size: f"INSERT INTO ledger_entries ({COLUMNS}) VALUES {', '.join([_ROW] * size)}" for size in _SIZES}  # noqa: S608
 
+_ERASE = (
+    "UPDATE ledger_entries SET input = NULL, output = NULL, input_salt = NULL, output_salt = NULL WHERE run_id = ? "
+    "AND (input IS NOT NULL OR output IS NOT NULL OR input_salt IS NOT NULL OR output_salt IS NOT NULL)"
+)
+
 SELECT_PAGE = (
     f"SELECT {COLUMNS} FROM ledger_entries "  # noqa: S608
     "WHERE run_id = ? AND tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
@@ -42,6 +47,11 @@ def insert_entries(connection: sqlite3.Connection, entries: Sequence[LedgerEntry
             rows = map(entry_row, entries[start : start + size])
             connection.execute(_INSERT[size], list(chain.from_iterable(rows)))
             start += size
+
+
+def erase_payloads(connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
+    """Removes all payloads and salts of runs."""
+    connection.executemany(_ERASE, [(run_id,) for run_id in run_ids])
 
 
 def last_seq(connection: sqlite3.Connection) -> int:

@@ -36,6 +36,7 @@ _UPDATE = {
     "WHERE runs.run_id = v.column1"
     for size in _SIZES
 }
+_ERASE = "UPDATE runs SET output = '', output_salt = NULL, reason = NULL, reason_salt = NULL WHERE run_id = ?"
 
 SELECT_ONE = RawQuery.of(RunRow._fields, "SELECT {columns} FROM runs WHERE run_id = ? AND tenant_id = ?")
 SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER BY run_id"  # noqa: S608
@@ -57,6 +58,11 @@ def update_runs(connection: sqlite3.Connection, updates: Collection[RunUpdate]) 
         while len(rows) - start >= size:
             connection.execute(_UPDATE[size], list(chain.from_iterable(rows[start : start + size])))
             start += size
+
+
+def erase_texts(connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
+    """Removes output and reason of runs, with their salts."""
+    connection.executemany(_ERASE, [(run_id,) for run_id in run_ids])
 
 
 def select_heads(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, Head | MeshflowError]:

@@ -15,9 +15,9 @@ from meshflow_grpc.storage.sequencer import Sequencer
 from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite.connection import open_writer
 from meshflow_grpc.storage.sqlite.errors import unavailable
-from meshflow_grpc.storage.sqlite.ledger import insert_entries, last_seq, recorded
+from meshflow_grpc.storage.sqlite.ledger import erase_payloads, insert_entries, last_seq, recorded
 from meshflow_grpc.storage.sqlite.migrate import migrate
-from meshflow_grpc.storage.sqlite.runs import insert_runs, select_heads, select_requests, update_runs
+from meshflow_grpc.storage.sqlite.runs import erase_texts, insert_runs, select_heads, select_requests, update_runs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +38,7 @@ class BatchWriter:
         self._busy_timeout_s = busy_timeout_s
         self._next_salt = SaltSource(random_bytes)
         self._connection: sqlite3.Connection | None = None
+        self._log_holds_erased = False
         self._sequencer = Sequencer(0, self._next_salt)
         self._backlog = Backlog()
         self._edge: CompactRange | None = None
@@ -163,7 +164,15 @@ class BatchWriter:
             connection.execute("COMMIT")
             self._durable((plan,))
         self._sequencer.settle()
+        self._empty_log(connection, erased=bool(plan.erased_runs))
         return plan.outcomes
+
+    def _empty_log(self, connection: sqlite3.Connection, *, erased: bool) -> None:
+        """Moves the log's pages to the file and empties it, so that no erased text stays in it; tried again while a reader is at it."""
+        if not erased and not self._log_holds_erased:
+            return
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        self._log_holds_erased = bool(busy)
 
     def _write_apart(self, connection: sqlite3.Connection, commands: Sequence[Command]) -> list[Outcome]:
         """Writes a batch that holds a repeated entry: command by command, still in one transaction."""
@@ -186,6 +195,7 @@ class BatchWriter:
             outcomes.extend(plan.outcomes)
         connection.execute("COMMIT")
         self._durable(written)
+        self._empty_log(connection, erased=any(plan.erased_runs for plan in written))
         return outcomes
 
     def _plan(self, connection: sqlite3.Connection, commands: Sequence[Command]) -> Plan:
@@ -209,6 +219,9 @@ def _write_plan(connection: sqlite3.Connection, plan: Plan) -> None:
         insert_runs(connection, plan.runs)
     insert_entries(connection, plan.entries)
     update_runs(connection, plan.updates.values())
+    if plan.erased_runs:
+        erase_payloads(connection, plan.erased_runs)
+        erase_texts(connection, plan.erased_runs)
 
 
 def _refusal(connection: sqlite3.Connection, command: Command, error: sqlite3.IntegrityError) -> MeshflowError:

@@ -1,0 +1,3 @@
+"""ReplayLedger: the ledger in Python, for scripts and notebooks."""
+
+from __future__ import annotations

@@ -1,0 +1,139 @@
+"""ReplayLedger: reads, compares, verifies, exports and anonymizes the runs of a ledger."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, FieldViolation, InvalidRequestError
+from meshflow_grpc.domain.usage import usd
+from meshflow_grpc.ledger.erasure import new_erasure
+from meshflow_grpc.ledger.verify import ChainVerifier
+from meshflow_grpc.ports.storage import RunQuery
+from meshflow_grpc.replay.export import run_csv, run_json
+from meshflow_grpc.replay.run_diff import STEP_ENDS, RunDiff, diff_runs
+from meshflow_grpc.storage.factory import open_storage
+from meshflow_grpc.system import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from meshflow_grpc.domain.check import ChainVerification
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.ports.storage import Storage
+
+_PAGE = 1000
+
+
+class ReplayLedger:
+    """A ledger by its address: a file, or ``postgresql://…``. Each call opens it, so that it can be used beside a server.
+
+    Reading never writes or creates anything. ``anonymize_run`` needs the file for itself: stop the server first.
+    All methods raise RunNotFoundError for a run that is not the tenant's, and LedgerUnavailableError.
+    """
+
+    def __init__(self, url: str, *, tenant_id: str = "default") -> None:
+        self._url = url
+        self._tenant_id = tenant_id
+
+    async def get_run(self, run_id: str) -> list[LedgerEntry]:
+        """Returns the entries of a run in the order of its chain."""
+        async with self._opened() as storage:
+            return await self._entries(storage, run_id)
+
+    async def list_runs(self) -> list[str]:
+        """Returns the ids of all runs, newest first."""
+        found: list[str] = []
+        token = ""
+        async with self._opened() as storage:
+            while True:
+                page = await storage.list_runs(RunQuery(self._tenant_id, _PAGE, token))
+                found += [run.run_id for run in page.runs]
+                token = page.next_page_token
+                if not token:
+                    return found
+
+    async def run_summary(self, run_id: str) -> dict[str, Any]:
+        """Returns status, totals and the head of the chain."""
+        async with self._opened() as storage:
+            run = await storage.get_run(self._tenant_id, run_id)
+        return {
+            "run_id": run.run_id,
+            "workflow": run.workflow,
+            "status": run.status.value,
+            "steps": run.usage.steps,
+            "total_cost_usd": usd(run.usage.cost_nano_usd),
+            "total_tokens": run.usage.tokens,
+            "blocked_by": run.blocked_by,
+            "create_time": run.create_time,
+            "update_time": run.update_time,
+            "ledger_entries": run.entries,
+            "ledger_head": run.head_hash,
+        }
+
+    async def load_state(self, run_id: str, *, step_index: int) -> LedgerEntry:
+        """Returns how a run's step ended, counted from 0 in the order of the chain; raises InvalidRequestError beyond the last."""
+        steps = [entry for entry in await self.get_run(run_id) if entry.kind in STEP_ENDS]
+        if not 0 <= step_index < len(steps):
+            raise InvalidRequestError.of(
+                FieldViolation("step_index", f"must be between 0 and {len(steps) - 1}; the run has {len(steps)} steps")
+            )
+        return steps[step_index]
+
+    async def diff(self, run_a: str, run_b: str) -> RunDiff:
+        """Compares two runs; deltas are B minus A."""
+        async with self._opened() as storage:
+            return diff_runs(
+                await storage.get_run(self._tenant_id, run_a),
+                await self._entries(storage, run_a),
+                await storage.get_run(self._tenant_id, run_b),
+                await self._entries(storage, run_b),
+            )
+
+    async def verify_chain(self, run_id: str) -> ChainVerification:
+        """Verifies a run as stored; the result is truthy when valid, else its faults name the entries."""
+        verifier = ChainVerifier(run_id)
+        async with self._opened() as storage, storage.raw_chain(self._tenant_id, run_id) as chain:
+            async for page in chain.pages:
+                verifier.add(page)
+            return verifier.finish(chain.run)
+
+    async def export_run(self, run_id: str) -> str:
+        """Returns the run and its entries as JSON text."""
+        async with self._opened() as storage:
+            return run_json(await storage.get_run(self._tenant_id, run_id), await self._entries(storage, run_id))
+
+    async def export_run_csv(self, run_id: str) -> str:
+        """Returns the entries as CSV that spreadsheets do not run as formulas."""
+        return run_csv(await self.get_run(run_id))
+
+    async def anonymize_run(self, run_id: str, *, principal_id: str = "local", basis: str = "gdpr art. 17") -> int:
+        """Erases all payloads of a run that has ended and returns how many there were, 0 when it was done before.
+
+        Raises RunConflictError for a run that goes on. The erasure is an entry of the run, whose chain stays valid.
+        """
+        async with self._opened(read_only=False) as storage:
+            await storage.get_run(self._tenant_id, run_id)
+            entries = await self._entries(storage, run_id)
+            draft = new_erasure(run_id, self._tenant_id, SystemClock().now(), principal_id, basis)
+            try:
+                await storage.erase_payloads(draft)
+            except EntryAlreadyRecordedError:
+                return 0
+        return sum((entry.input is not None) + (entry.output is not None) for entry in entries)
+
+    async def _entries(self, storage: Storage, run_id: str) -> list[LedgerEntry]:
+        found: list[LedgerEntry] = []
+        while page := await storage.entries(
+            self._tenant_id, run_id, after_sequence=found[-1].sequence if found else 0, limit=_PAGE
+        ):
+            found += page
+        return found
+
+    @asynccontextmanager
+    async def _opened(self, *, read_only: bool = True) -> AsyncIterator[Storage]:
+        storage = await open_storage(self._url, read_only=read_only, pool_min=1)
+        try:
+            yield storage
+        finally:
+            await storage.close()
