@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.governance.compliance import CONTROLS
 from meshflow_grpc.governance.effective_policy import policy_json
 from meshflow_grpc.governance.enforcement import ENFORCED_BY, POLICY_FIELDS
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
@@ -56,6 +57,14 @@ def test_the_policy_table_has_every_field_in_order_with_its_stage() -> None:
         expected = ENFORCED_BY.get(name.strip("`"), "not enforced")
         assert stage == expected, name
         assert (hit == "refused") == (stage == "not enforced"), name
+
+
+def test_the_compliance_table_is_the_list_of_controls() -> None:
+    """Every control with its source and stage, in order; what no stage holds is said to be not evidenced."""
+    shown = [(row[0].strip("`"), row[1], row[2]) for row in rows("compliance.md", "control")]
+
+    assert shown == [(control.id, control.source, control.stage) for control in CONTROLS]
+    assert all((row[3] == "not evidenced") == (row[2] == "") for row in rows("compliance.md", "control"))
 
 
 def test_the_policy_table_has_the_defaults_of_the_code() -> None:
