@@ -30,6 +30,7 @@ ENFORCED_BY: dict[str, str] = {
     "scrub_pii": "sensitive_data_scan",
     "max_output_chars": "output_guardrails",
     "human_in_loop": "risk_classification",
+    "immutable_audit": "audit_ledger",
 }
 
 ENFORCED_MODES = frozenset({PolicyMode.DEV, PolicyMode.STANDARD})
