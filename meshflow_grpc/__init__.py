@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from meshflow_grpc.domain.tool import ToolContext as ToolContext
     from meshflow_grpc.domain.tool import ToolError as ToolError
+    from meshflow_grpc.ledger.run_diff import RunDiff as RunDiff
     from meshflow_grpc.replay.ledger import ReplayLedger as ReplayLedger
-    from meshflow_grpc.replay.run_diff import RunDiff as RunDiff
     from meshflow_grpc.tools.registry import Registry as Registry
     from meshflow_grpc.tools.registry import tool as tool
 
@@ -18,7 +18,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Registry": "meshflow_grpc.tools.registry",
     "ReplayLedger": "meshflow_grpc.replay.ledger",
-    "RunDiff": "meshflow_grpc.replay.run_diff",
+    "RunDiff": "meshflow_grpc.ledger.run_diff",
     "ToolContext": "meshflow_grpc.domain.tool",
     "ToolError": "meshflow_grpc.domain.tool",
     "tool": "meshflow_grpc.tools.registry",

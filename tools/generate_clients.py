@@ -33,6 +33,7 @@ TYPESCRIPT_GENERATED = TYPESCRIPT / "src/gen"
 TYPESCRIPT_IMPORTS = (
     "google/api/annotations.proto",
     "google/api/http.proto",
+    "google/api/httpbody.proto",
     "google/rpc/error_details.proto",
 )
 REASON = re.compile(r"  // (?P<text>.+)\n  ERROR_REASON_(?P<name>\w+) = (?P<number>\d+);")

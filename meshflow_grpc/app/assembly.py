@@ -11,6 +11,9 @@ from meshflow_grpc.commands.catalog import Commands
 from meshflow_grpc.commands.check_run import CheckRunCommand
 from meshflow_grpc.commands.create_run import CreateRunCommand
 from meshflow_grpc.commands.decide_approval import DecideApprovalCommand
+from meshflow_grpc.commands.diff_runs import DiffRunsCommand
+from meshflow_grpc.commands.erase_run import EraseRunCommand
+from meshflow_grpc.commands.export_run import ExportRunCommand
 from meshflow_grpc.commands.get_approval import GetApprovalCommand
 from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofCommand
 from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
@@ -145,11 +148,14 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage, gates),
         check_run=CheckRunCommand(engine, Preflight(ports, outside.tools)),
+        diff_runs=DiffRunsCommand(storage),
         list_entries=ListEntriesCommand(storage),
         verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers),
         get_tree_head=GetTreeHeadCommand(log),
         get_inclusion_proof=GetInclusionProofCommand(storage, log),
         get_consistency_proof=GetConsistencyProofCommand(storage, log),
+        export_run=ExportRunCommand(storage, log, outside.log_keys.verifiers, outside.clock),
+        erase_run=EraseRunCommand(storage, outside.clock),
         list_approvals=ListApprovalsCommand(storage, gates),
         get_approval=GetApprovalCommand(gates),
         decide_approval=DecideApprovalCommand(gates),

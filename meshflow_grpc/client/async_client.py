@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.client.messages import (
         Approval,
         CheckRunResponse,
+        DiffRunsResponse,
+        EraseRunResponse,
         GetHealthResponse,
         ListApprovalsResponse,
         ListEntriesResponse,
@@ -162,6 +164,25 @@ class AsyncClient:
         """Has the server verify a run's chain; ``valid`` and ``faults`` tell."""
         request = ledger_service_pb2.VerifyRunRequest(run_id=run_id)
         return await _result(self._ledger.VerifyRun(request, **self._call()))
+
+    async def diff_runs(self, run_a: str, run_b: str) -> DiffRunsResponse:
+        """Compares two runs node by node; deltas are B minus A."""
+        request = run_service_pb2.DiffRunsRequest(run_a=run_a, run_b=run_b)
+        return await _result(self._runs.DiffRuns(request, **self._call()))
+
+    async def export_run(self, run_id: str, *, export_format: str = "json") -> bytes:
+        """Returns a run as a file: ``json``, ``csv`` or ``evidence``, the bundle that `meshflow audit verify` checks offline."""
+        request = ledger_service_pb2.ExportRunRequest(run_id=run_id, format=export_format)
+        call = self._ledger.ExportRun(request, **self._call())
+        try:
+            return b"".join([piece.data async for piece in call])
+        except grpc.aio.AioRpcError as error:
+            raise call_error(error) from error
+
+    async def erase_run(self, run_id: str, *, basis: str) -> EraseRunResponse:
+        """Removes what people wrote from a run that has ended, for good; ``basis`` is the legal ground."""
+        request = ledger_service_pb2.EraseRunRequest(run_id=run_id, basis=basis)
+        return await _result(self._ledger.EraseRun(request, **self._call()))
 
     async def list_approvals(
         self, *, page_size: int = 0, page_token: str = "", run_id: str = ""

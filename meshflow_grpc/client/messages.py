@@ -9,10 +9,22 @@ from google.protobuf.json_format import MessageToDict
 from meshflow_grpc._gen.meshflow.v1.approval_service_pb2 import Approval, ListApprovalsResponse
 from meshflow_grpc._gen.meshflow.v1.event_pb2 import LoopProgress, RunEvent
 from meshflow_grpc._gen.meshflow.v1.ledger_pb2 import LedgerEntry
-from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2 import ChainFault, ListEntriesResponse, VerifyRunResponse
+from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2 import (
+    ChainFault,
+    EraseRunResponse,
+    ListEntriesResponse,
+    PayloadErasure,
+    VerifyRunResponse,
+)
 from meshflow_grpc._gen.meshflow.v1.policy_pb2 import Policy
 from meshflow_grpc._gen.meshflow.v1.run_pb2 import LedgerHead, PendingApproval, RunResponse
-from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import CheckRunResponse, ListRunsResponse, PolicyViolation
+from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import (
+    CheckRunResponse,
+    DiffRunsResponse,
+    ListRunsResponse,
+    NodeChange,
+    PolicyViolation,
+)
 from meshflow_grpc._gen.meshflow.v1.system_service_pb2 import GetHealthResponse
 
 if TYPE_CHECKING:
@@ -24,6 +36,8 @@ __all__ = [
     "Approval",
     "ChainFault",
     "CheckRunResponse",
+    "DiffRunsResponse",
+    "EraseRunResponse",
     "GetHealthResponse",
     "LedgerEntry",
     "LedgerHead",
@@ -31,6 +45,8 @@ __all__ = [
     "ListEntriesResponse",
     "ListRunsResponse",
     "LoopProgress",
+    "NodeChange",
+    "PayloadErasure",
     "PendingApproval",
     "Policy",
     "PolicyViolation",

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.client.messages import (
         Approval,
         CheckRunResponse,
+        DiffRunsResponse,
+        EraseRunResponse,
         GetHealthResponse,
         ListApprovalsResponse,
         ListEntriesResponse,
@@ -108,6 +110,18 @@ class Client:
     def verify_run(self, run_id: str) -> VerifyRunResponse:
         """Has the server verify a run's chain; ``valid`` and ``faults`` tell."""
         return self._wait(self._client.verify_run(run_id))
+
+    def diff_runs(self, run_a: str, run_b: str) -> DiffRunsResponse:
+        """Compares two runs node by node; deltas are B minus A."""
+        return self._wait(self._client.diff_runs(run_a, run_b))
+
+    def export_run(self, run_id: str, *, export_format: str = "json") -> bytes:
+        """Returns a run as a file: ``json``, ``csv`` or ``evidence``."""
+        return self._wait(self._client.export_run(run_id, export_format=export_format))
+
+    def erase_run(self, run_id: str, *, basis: str) -> EraseRunResponse:
+        """Removes what people wrote from a run that has ended, for good; ``basis`` is the legal ground."""
+        return self._wait(self._client.erase_run(run_id, basis=basis))
 
     def list_approvals(self, *, page_size: int = 0, page_token: str = "", run_id: str = "") -> ListApprovalsResponse:
         """Returns a page of pending approvals; with a run id all approvals of that run."""

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from meshflow_grpc.commands.check_run import CheckRunCommand
     from meshflow_grpc.commands.create_run import CreateRunCommand
     from meshflow_grpc.commands.decide_approval import DecideApprovalCommand
+    from meshflow_grpc.commands.diff_runs import DiffRunsCommand
+    from meshflow_grpc.commands.erase_run import EraseRunCommand
+    from meshflow_grpc.commands.export_run import ExportRunCommand
     from meshflow_grpc.commands.get_approval import GetApprovalCommand
     from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofCommand
     from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
@@ -38,11 +41,14 @@ class Commands:
     watch_run: WatchRunCommand
     cancel_run: CancelRunCommand
     check_run: CheckRunCommand
+    diff_runs: DiffRunsCommand
     list_entries: ListEntriesCommand
     verify_run: VerifyRunCommand
     get_tree_head: GetTreeHeadCommand
     get_inclusion_proof: GetInclusionProofCommand
     get_consistency_proof: GetConsistencyProofCommand
+    export_run: ExportRunCommand
+    erase_run: EraseRunCommand
     list_approvals: ListApprovalsCommand
     get_approval: GetApprovalCommand
     decide_approval: DecideApprovalCommand

@@ -31,6 +31,7 @@ ENFORCED_BY: dict[str, str] = {
     "max_output_chars": "output_guardrails",
     "human_in_loop": "risk_classification",
     "compliance": "compliance_profile",
+    "immutable_audit": "audit_ledger",
 }
 
 POLICY_FIELDS = tuple(f.name for f in dataclasses.fields(Policy))

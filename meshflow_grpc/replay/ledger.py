@@ -5,13 +5,14 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, FieldViolation, InvalidRequestError
 from meshflow_grpc.domain.usage import usd
 from meshflow_grpc.ledger.erasure import new_erasure
+from meshflow_grpc.ledger.run_diff import STEP_ENDS, RunDiff, diff_runs
+from meshflow_grpc.ledger.run_export import run_csv, run_json
 from meshflow_grpc.ledger.verify import ChainVerifier
 from meshflow_grpc.ports.storage import RunQuery
-from meshflow_grpc.replay.export import run_csv, run_json
-from meshflow_grpc.replay.run_diff import STEP_ENDS, RunDiff, diff_runs
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock
 
@@ -39,7 +40,7 @@ class ReplayLedger:
     async def get_run(self, run_id: str) -> list[LedgerEntry]:
         """Returns the entries of a run in the order of its chain."""
         async with self._opened() as storage:
-            return await self._entries(storage, run_id)
+            return await run_entries(storage, self._tenant_id, run_id)
 
     async def list_runs(self) -> list[str]:
         """Returns the ids of all runs, newest first."""
@@ -85,9 +86,9 @@ class ReplayLedger:
         async with self._opened() as storage:
             return diff_runs(
                 await storage.get_run(self._tenant_id, run_a),
-                await self._entries(storage, run_a),
+                await run_entries(storage, self._tenant_id, run_a),
                 await storage.get_run(self._tenant_id, run_b),
-                await self._entries(storage, run_b),
+                await run_entries(storage, self._tenant_id, run_b),
             )
 
     async def verify_chain(self, run_id: str) -> ChainVerification:
@@ -101,7 +102,9 @@ class ReplayLedger:
     async def export_run(self, run_id: str) -> str:
         """Returns the run and its entries as JSON text."""
         async with self._opened() as storage:
-            return run_json(await storage.get_run(self._tenant_id, run_id), await self._entries(storage, run_id))
+            return run_json(
+                await storage.get_run(self._tenant_id, run_id), await run_entries(storage, self._tenant_id, run_id)
+            )
 
     async def export_run_csv(self, run_id: str) -> str:
         """Returns the entries as CSV that spreadsheets do not run as formulas."""
@@ -114,21 +117,13 @@ class ReplayLedger:
         """
         async with self._opened(read_only=False) as storage:
             await storage.get_run(self._tenant_id, run_id)
-            entries = await self._entries(storage, run_id)
+            entries = await run_entries(storage, self._tenant_id, run_id)
             draft = new_erasure(run_id, self._tenant_id, SystemClock().now(), principal_id, basis)
             try:
                 await storage.erase_payloads(draft)
             except EntryAlreadyRecordedError:
                 return 0
         return sum((entry.input is not None) + (entry.output is not None) for entry in entries)
-
-    async def _entries(self, storage: Storage, run_id: str) -> list[LedgerEntry]:
-        found: list[LedgerEntry] = []
-        while page := await storage.entries(
-            self._tenant_id, run_id, after_sequence=found[-1].sequence if found else 0, limit=_PAGE
-        ):
-            found += page
-        return found
 
     @asynccontextmanager
     async def _opened(self, *, read_only: bool = True) -> AsyncIterator[Storage]:

@@ -6,6 +6,7 @@ ROLES = ("viewer", "operator", "approver", "admin")
 VIEWER = frozenset(ROLES)
 OPERATOR = frozenset({"operator", "admin"})
 APPROVER = frozenset({"approver", "admin"})
+ADMIN = frozenset({"admin"})
 
 PUBLIC_SERVICES = ("/meshflow.v1.SystemService/", "/grpc.health.", "/grpc.reflection.")
 
@@ -19,6 +20,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.RunService/WatchRun": VIEWER,
     "/meshflow.v1.RunService/CancelRun": OPERATOR,
     "/meshflow.v1.RunService/CheckRun": VIEWER,
+    "/meshflow.v1.RunService/DiffRuns": VIEWER,
     "/meshflow.v1.RestService/RunJson": OPERATOR,
     "/meshflow.v1.RestService/StreamRunJson": OPERATOR,
     "/meshflow.v1.RestService/CreateRunJson": OPERATOR,
@@ -30,6 +32,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.LedgerService/GetTreeHead": VIEWER,
     "/meshflow.v1.LedgerService/GetInclusionProof": VIEWER,
     "/meshflow.v1.LedgerService/GetConsistencyProof": VIEWER,
+    "/meshflow.v1.LedgerService/ExportRun": VIEWER,
+    "/meshflow.v1.LedgerService/EraseRun": ADMIN,
+    "/meshflow.v1.RestService/EraseRunJson": ADMIN,
     "/meshflow.v1.ApprovalService/ListApprovals": VIEWER,
     "/meshflow.v1.ApprovalService/GetApproval": VIEWER,
     "/meshflow.v1.ApprovalService/DecideApproval": APPROVER,

@@ -44,3 +44,23 @@ def test_rest_and_grpc_take_the_key_and_nothing_goes_without(start_server: Start
         client.get_run(run["run_id"])
     assert denied.value.reason == "UNAUTHENTICATED"
     assert key not in json.dumps(server.log)
+
+
+@pytest.mark.slow
+def test_an_admin_erases_a_run_over_rest(start_server: StartServer, tmp_path: Path) -> None:
+    """The texts are in no file of the ledger once the server has stopped; the run verifies and names the key's id."""
+    command = [sys.executable, "-m", "meshflow_grpc", "key", "new", "dpo", "--tenant", "acme", "--role", "admin"]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [json.loads(made.stdout)]}))
+    server = start_server(tmp_path, MESHFLOW_AUTH="api_key", MESHFLOW_API_KEYS_FILE=str(keys))
+    headers = {"authorization": f"Bearer {made.stderr.split(': ')[1].strip()}"}
+    run_id = server.post("/run", {"task": "Erika Mustermann asks"}, headers=headers).json()["run_id"]
+
+    erased = server.post(f"/v1/runs/{run_id}:erase", {"basis": "gdpr art. 17"}, headers=headers).json()
+    assert (erased["sequence"], erased["payloads_erased"]) == (5, 6)
+    verified = server.get(f"/v1/runs/{run_id}:verify", headers=headers).json()
+    assert (verified["valid"], verified["erasures"][0]["principal_id"]) == (True, "dpo")
+    server.stop()
+    files = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert not [path.name for path in files if b"Mustermann" in path.read_bytes()]

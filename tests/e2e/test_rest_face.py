@@ -175,9 +175,27 @@ def test_a_run_is_found_listed_checked_and_verified_over_rest(server: MeshflowSe
     assert check["violations"][0]["field"] == "policy.budget_usd"
 
 
+def test_runs_are_compared_and_exported_over_rest(server: MeshflowServer) -> None:
+    """Exports are files of their own type; erasing needs a role that nobody has without a credential."""
+    first, second = (server.post("/run", {"task": TASK}).json()["run_id"] for _ in range(2))
+    diff = server.get("/v1/runs:diff", params={"run_a": first, "run_b": second}).json()
+    assert (diff["common"], diff["changed"], diff["token_delta"]) == (["researcher", "writer"], [], 0)
+    exported = server.get(f"/v1/runs/{first}:export")
+    assert exported.headers["content-type"] == "application/json"
+    assert [e["sequence"] for e in exported.json()["entries"]] == [1, 2, 3, 4]
+    sheet = server.get(f"/v1/runs/{first}:export", params={"format": "csv"})
+    assert (sheet.headers["content-type"].split(";")[0], len(sheet.text.splitlines()) > 4) == ("text/csv", True)
+    bundle = server.get(f"/v1/runs/{first}:export", params={"format": "evidence"})
+    assert (bundle.headers["content-type"], b"manifest.json" in bundle.content) == ("application/x-tar", True)
+    wrong = server.get(f"/v1/runs/{first}:export", params={"format": "pdf"})
+    assert (wrong.status_code, error(wrong)["fields"]) == (400, ["format"])
+    refused = server.post(f"/v1/runs/{first}:erase", {"basis": "gdpr art. 17"})
+    assert (refused.status_code, error(refused)["reason"]) == (403, "PERMISSION_DENIED")
+
+
 def test_unknown_runs_are_not_found_on_every_route(server: MeshflowServer) -> None:
     """404 with the id."""
-    for path in ("", "/entries", "/events", ":wait", ":verify"):
+    for path in ("", "/entries", "/events", ":wait", ":verify", ":export"):
         response = server.get(f"/v1/runs/run_x{path}")
         assert (response.status_code, error(response)["reason"]) == (404, "RUN_NOT_FOUND"), path
     assert server.post("/v1/runs/run_x:cancel", {}).status_code == 404

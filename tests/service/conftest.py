@@ -20,7 +20,7 @@ from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc._gen.meshflow.v1.system_service_pb2_grpc import SystemServiceStub
 from meshflow_grpc.app import RuntimeOptions
 from meshflow_grpc.ports.tools import ToolCatalog
-from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
+from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator, Authenticator
 from meshflow_grpc.rpc.server import GrpcServer, ServerLimits
 from tests.fakes.providers import FakeProvider
 from tests.unit.engine.conftest import World, make_world
@@ -108,13 +108,14 @@ async def make_service() -> AsyncIterator[MakeService]:
             limits: ServerLimits | None = None,
             heartbeat_s: float = 15.0,
             tools: ToolCatalog | None = None,
+            authenticator: Authenticator | None = None,
         ) -> Service:
             world = make_world(provider, options=options, tools=tools)
             runtime = world.runtime
             server = GrpcServer(
                 runtime.commands,
                 runtime.state,
-                AnonymousAuthenticator(),
+                authenticator or AnonymousAuthenticator(),
                 limits or ServerLimits(),
                 heartbeat_s=heartbeat_s,
             )

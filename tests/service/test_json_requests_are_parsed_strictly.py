@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from meshflow_grpc.domain.errors import InvalidRequestError, MeshflowError
 from meshflow_grpc.domain.policy import PolicyMode
 from meshflow_grpc.domain.run import EventView, OnDisconnect, RunRequest
-from meshflow_grpc.rpc.convert.json_request import cancel_reason_from_json, request_from_json
+from meshflow_grpc.rpc.convert.json_request import request_from_json, text_from_json
 
 
 def parse(body: dict[str, Any]) -> RunRequest:
@@ -119,9 +119,9 @@ def test_any_body_is_a_request_or_a_typed_refusal(body: dict[str, Any]) -> None:
 def test_the_body_of_a_cancellation_is_strict_too() -> None:
     """Only a reason, and only text."""
     body = Struct()
-    assert cancel_reason_from_json(body) == ""
+    assert text_from_json(body, "reason") == ""
     body.update({"reason": "enough"})
-    assert cancel_reason_from_json(body) == "enough"
+    assert text_from_json(body, "reason") == "enough"
     body.update({"reasn": 1})
     with pytest.raises(InvalidRequestError, match="did you mean 'reason'"):
-        cancel_reason_from_json(body)
+        text_from_json(body, "reason")

@@ -49,13 +49,13 @@ def _snake(fields: Mapping[str, object], known: tuple[str, ...]) -> dict[str, ob
     return renamed
 
 
-def cancel_reason_from_json(body: Struct) -> str:
-    """The body of a cancellation: ``{}`` or ``{"reason": "..."}``."""
+def text_from_json(body: Struct, name: str) -> str:
+    """A body of one optional text: ``{}`` or ``{"NAME": "..."}``; raises InvalidRequestError naming every problem."""
     fields = struct_to_dict(body)
-    problems = [FieldViolation(key, unknown_key(key, ("reason",))) for key in fields if key != "reason"]
-    reason = fields.get("reason", "")
-    if not isinstance(reason, str):
-        problems.append(FieldViolation("reason", f"expected a string, got {kind_of(reason)}"))
+    problems = [FieldViolation(key, unknown_key(key, (name,))) for key in fields if key != name]
+    text = fields.get(name, "")
+    if not isinstance(text, str):
+        problems.append(FieldViolation(name, f"expected a string, got {kind_of(text)}"))
     if problems:
         raise InvalidRequestError.of(*problems)
-    return str(reason)
+    return str(text)

@@ -8,6 +8,7 @@ from meshflow_grpc._gen.meshflow.v1 import ledger_pb2, ledger_service_pb2, run_p
 from meshflow_grpc.rpc.convert.timestamp import timestamp
 
 if TYPE_CHECKING:
+    from meshflow_grpc.commands.erase_run import ErasedRun
     from meshflow_grpc.commands.list_entries import EntryPage
     from meshflow_grpc.domain.check import ChainVerification
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
@@ -56,4 +57,25 @@ def verification_to_proto(verification: ChainVerification) -> ledger_service_pb2
         payloads_erased=verification.payloads_erased,
         entries_in_log=verification.entries_in_log,
         log_size=verification.log_size,
+        erasures=[
+            ledger_service_pb2.PayloadErasure(
+                sequence=erasure.sequence,
+                time=timestamp(erasure.time),
+                principal_id=erasure.principal_id,
+                basis=erasure.basis,
+                payloads=erasure.payloads,
+            )
+            for erasure in verification.erasures
+        ],
+    )
+
+
+def erased_to_proto(erased: ErasedRun) -> ledger_service_pb2.EraseRunResponse:
+    """The erasure and the chain's new end, which is the erasure's own entry."""
+    entry = erased.entry
+    return ledger_service_pb2.EraseRunResponse(
+        run_id=entry.run_id,
+        sequence=entry.sequence,
+        payloads_erased=erased.payloads,
+        ledger_head=run_pb2.LedgerHead(sequence=entry.sequence, hash=entry.hash),
     )

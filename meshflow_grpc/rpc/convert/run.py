@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.check import RunCheck
     from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.ledger.run_diff import RunDiff
     from meshflow_grpc.ports.storage import RunPage
 
 MAX_INT32 = 2**31 - 1
@@ -98,4 +99,16 @@ def check_to_proto(check: RunCheck) -> run_service_pb2.CheckRunResponse:
         estimated_tokens=min(check.estimate.tokens, MAX_INT32),
         estimated_carbon_g=grams(check.estimate.carbon_ug),
         approval_nodes=check.approval_nodes,
+    )
+
+
+def diff_to_proto(diff: RunDiff) -> run_service_pb2.DiffRunsResponse:
+    """An output that is not there stays absent."""
+    return run_service_pb2.DiffRunsResponse(
+        only_in_a=diff.only_in_a,
+        only_in_b=diff.only_in_b,
+        common=diff.common,
+        changed=[run_service_pb2.NodeChange(**change) for change in diff.changed],
+        cost_delta_usd=diff.cost_delta_usd,
+        token_delta=max(-MAX_INT32, min(diff.token_delta, MAX_INT32)),
     )

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from google.api.httpbody_pb2 import HttpBody
+
 from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2, ledger_service_pb2_grpc
 from meshflow_grpc.rpc.call import current_principal
-from meshflow_grpc.rpc.convert.ledger import entries_to_proto, verification_to_proto
+from meshflow_grpc.rpc.convert.ledger import entries_to_proto, erased_to_proto, verification_to_proto
 from meshflow_grpc.rpc.convert.log import consistency_to_proto, head_to_proto, inclusion_to_proto
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
     from meshflow_grpc.commands.catalog import Commands
+
+# Bytes of an export in one message: small against every client's limit (4 MiB by default).
+PIECE_BYTES = 256 * 1024
 
 
 class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
@@ -58,3 +65,20 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
             current_principal(), first=request.first, second=request.second
         )
         return ledger_service_pb2.GetConsistencyProofResponse(proof=consistency_to_proto(proved))
+
+    async def ExportRun(  # noqa: N802 - RPC name
+        self, request: ledger_service_pb2.ExportRunRequest, context: Any
+    ) -> AsyncGenerator[HttpBody, None]:
+        """See ledger_service.proto."""
+        exported = await self._commands.export_run.execute(
+            current_principal(), request.run_id, export_format=request.format
+        )
+        for start in range(0, len(exported.data), PIECE_BYTES):
+            yield HttpBody(content_type=exported.content_type, data=exported.data[start : start + PIECE_BYTES])
+
+    async def EraseRun(  # noqa: N802 - RPC name
+        self, request: ledger_service_pb2.EraseRunRequest, context: Any
+    ) -> ledger_service_pb2.EraseRunResponse:
+        """See ledger_service.proto."""
+        erased = await self._commands.erase_run.execute(current_principal(), request.run_id, basis=request.basis)
+        return erased_to_proto(erased)

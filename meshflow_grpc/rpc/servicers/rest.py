@@ -13,7 +13,8 @@ from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, Mes
 from meshflow_grpc.rpc.call import current_principal
 from meshflow_grpc.rpc.convert.approval import approval_to_proto, decision_from_json
 from meshflow_grpc.rpc.convert.event import HEARTBEAT, event_to_proto, sse_block
-from meshflow_grpc.rpc.convert.json_request import cancel_reason_from_json, request_from_json
+from meshflow_grpc.rpc.convert.json_request import request_from_json, text_from_json
+from meshflow_grpc.rpc.convert.ledger import erased_to_proto
 from meshflow_grpc.rpc.convert.request import event_view
 from meshflow_grpc.rpc.convert.run import check_to_proto
 from meshflow_grpc.rpc.interceptors.request_id import metadata
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
     from google.protobuf.struct_pb2 import Struct
 
-    from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2, rest_service_pb2, run_pb2, run_service_pb2
+    from meshflow_grpc._gen.meshflow.v1 import (
+        approval_service_pb2,
+        ledger_service_pb2,
+        rest_service_pb2,
+        run_pb2,
+        run_service_pb2,
+    )
     from meshflow_grpc.commands.catalog import Commands
     from meshflow_grpc.domain.event import RunEvent
     from meshflow_grpc.rpc.convert.run import RunMessages
@@ -76,9 +83,16 @@ class RestServicer(rest_service_pb2_grpc.RestServiceServicer):
 
     async def CancelRunJson(self, request: rest_service_pb2.RunBody, context: Any) -> run_pb2.RunResponse:  # noqa: N802
         """See rest_service.proto."""
-        reason = cancel_reason_from_json(request.body)
+        reason = text_from_json(request.body, "reason")
         run = await self._commands.cancel_run.execute(current_principal(), request.run_id, reason=reason)
         return self._messages.run(run)
+
+    async def EraseRunJson(  # noqa: N802 - RPC name
+        self, request: rest_service_pb2.RunBody, context: Any
+    ) -> ledger_service_pb2.EraseRunResponse:
+        """See rest_service.proto."""
+        basis = text_from_json(request.body, "basis")
+        return erased_to_proto(await self._commands.erase_run.execute(current_principal(), request.run_id, basis=basis))
 
     async def DecideApprovalJson(  # noqa: N802 - RPC name
         self, request: rest_service_pb2.ApprovalBody, context: Any

@@ -9,7 +9,7 @@ from meshflow_grpc._gen.meshflow.v1 import run_service_pb2_grpc
 from meshflow_grpc.rpc.call import current_principal
 from meshflow_grpc.rpc.convert.event import event_to_proto
 from meshflow_grpc.rpc.convert.request import event_view, request_from_proto
-from meshflow_grpc.rpc.convert.run import check_to_proto
+from meshflow_grpc.rpc.convert.run import check_to_proto, diff_to_proto
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -94,3 +94,9 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
     async def CheckRun(self, request: run_pb2.RunRequest, context: Any) -> run_service_pb2.CheckRunResponse:  # noqa: N802
         """See run_service.proto."""
         return check_to_proto(await self._commands.check_run.execute(current_principal(), request_from_proto(request)))
+
+    async def DiffRuns(  # noqa: N802 - RPC name
+        self, request: run_service_pb2.DiffRunsRequest, context: Any
+    ) -> run_service_pb2.DiffRunsResponse:
+        """See run_service.proto."""
+        return diff_to_proto(await self._commands.diff_runs.execute(current_principal(), request.run_a, request.run_b))

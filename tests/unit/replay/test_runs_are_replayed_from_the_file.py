@@ -17,9 +17,9 @@ from meshflow_grpc import ReplayLedger, RunDiff
 from meshflow_grpc.domain.errors import InvalidRequestError, LedgerUnavailableError, RunConflictError, RunNotFoundError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.ledger.chain import Place, link
+from meshflow_grpc.ledger.run_diff import diff_runs
+from meshflow_grpc.ledger.run_export import run_csv
 from meshflow_grpc.ports.storage import RunChange
-from meshflow_grpc.replay.export import run_csv
-from meshflow_grpc.replay.run_diff import diff_runs
 from meshflow_grpc.storage.factory import open_storage
 from tests.conformance.drafts import ENDED, TENANT, create, finished, new_run, step, whole_run
 

@@ -6,6 +6,7 @@ isort:skip_file
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from meshflow_grpc._gen.meshflow.v1 import ledger_pb2 as _ledger_pb2
 from meshflow_grpc._gen.meshflow.v1 import log_pb2 as _log_pb2
@@ -116,6 +117,7 @@ class VerifyRunResponse(_message.Message):
     PAYLOADS_ERASED_FIELD_NUMBER: _builtins.int
     ENTRIES_IN_LOG_FIELD_NUMBER: _builtins.int
     LOG_SIZE_FIELD_NUMBER: _builtins.int
+    ERASURES_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     valid: _builtins.bool
@@ -138,6 +140,10 @@ class VerifyRunResponse(_message.Message):
     def ledger_head(self) -> _run_pb2.LedgerHead:
         """Last entry of the chain."""
 
+    @_builtins.property
+    def erasures(self) -> _containers.RepeatedCompositeFieldContainer[Global___PayloadErasure]:
+        """Who erased payloads of the run, when and why."""
+
     def __init__(
         self,
         *,
@@ -150,14 +156,55 @@ class VerifyRunResponse(_message.Message):
         payloads_erased: _builtins.int = ...,
         entries_in_log: _builtins.int = ...,
         log_size: _builtins.int = ...,
+        erasures: _abc.Iterable[Global___PayloadErasure] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries_checked", b"entries_checked", "entries_in_log", b"entries_in_log", "faults", b"faults", "ledger_head", b"ledger_head", "log_size", b"log_size", "payloads_checked", b"payloads_checked", "payloads_erased", b"payloads_erased", "run_id", b"run_id", "valid", b"valid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries_checked", b"entries_checked", "entries_in_log", b"entries_in_log", "erasures", b"erasures", "faults", b"faults", "ledger_head", b"ledger_head", "log_size", b"log_size", "payloads_checked", b"payloads_checked", "payloads_erased", b"payloads_erased", "run_id", b"run_id", "valid", b"valid"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___VerifyRunResponse: _TypeAlias = VerifyRunResponse  # noqa: Y015
+
+@_typing.final
+class PayloadErasure(_message.Message):
+    """What an erasure entry says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    PAYLOADS_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Place of the erasure in the run's chain."""
+    principal_id: _builtins.str
+    """Who did it."""
+    basis: _builtins.str
+    """The legal ground."""
+    payloads: _builtins.int
+    """Payloads it covers."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it was done."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        principal_id: _builtins.str = ...,
+        basis: _builtins.str = ...,
+        payloads: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "payloads", b"payloads", "principal_id", b"principal_id", "sequence", b"sequence", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PayloadErasure: _TypeAlias = PayloadErasure  # noqa: Y015
 
 @_typing.final
 class GetTreeHeadRequest(_message.Message):
@@ -303,6 +350,94 @@ class GetConsistencyProofResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetConsistencyProofResponse: _TypeAlias = GetConsistencyProofResponse  # noqa: Y015
+
+@_typing.final
+class ExportRunRequest(_message.Message):
+    """Names the run to export."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    format: _builtins.str
+    """`json` (default), `csv` or `evidence`."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        format: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["format", b"format", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportRunRequest: _TypeAlias = ExportRunRequest  # noqa: Y015
+
+@_typing.final
+class EraseRunRequest(_message.Message):
+    """Names the run to erase."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run; it must have ended."""
+    basis: _builtins.str
+    """The legal ground, for example `gdpr art. 17(1)(b)`. It is recorded, so it must hold no personal data."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        basis: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseRunRequest: _TypeAlias = EraseRunRequest  # noqa: Y015
+
+@_typing.final
+class EraseRunResponse(_message.Message):
+    """What was erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    PAYLOADS_ERASED_FIELD_NUMBER: _builtins.int
+    LEDGER_HEAD_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run."""
+    sequence: _builtins.int
+    """Place of the erasure in the run's chain."""
+    payloads_erased: _builtins.int
+    """Inputs and outputs that were removed; 0 when it had been done before."""
+    @_builtins.property
+    def ledger_head(self) -> _run_pb2.LedgerHead:
+        """The chain's new end."""
+
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        sequence: _builtins.int = ...,
+        payloads_erased: _builtins.int = ...,
+        ledger_head: _run_pb2.LedgerHead | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head", "payloads_erased", b"payloads_erased", "run_id", b"run_id", "sequence", b"sequence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseRunResponse: _TypeAlias = EraseRunResponse  # noqa: Y015
 
 @_typing.final
 class ChainFault(_message.Message):

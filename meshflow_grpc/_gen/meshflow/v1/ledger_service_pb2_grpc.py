@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as meshflow_dot_v1_dot_ledger__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
@@ -60,6 +61,16 @@ class LedgerServiceStub:
                 request_serializer=meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofRequest.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofResponse.FromString,
                 _registered_method=True)
+        self.ExportRun = channel.unary_stream(
+                '/meshflow.v1.LedgerService/ExportRun',
+                request_serializer=meshflow_dot_v1_dot_ledger__service__pb2.ExportRunRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.EraseRun = channel.unary_unary(
+                '/meshflow.v1.LedgerService/EraseRun',
+                request_serializer=meshflow_dot_v1_dot_ledger__service__pb2.EraseRunRequest.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.EraseRunResponse.FromString,
+                _registered_method=True)
 
 
 class LedgerServiceServicer:
@@ -101,6 +112,21 @@ class LedgerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportRun(self, request, context):
+        """Exports a run as a file, in pieces: JSON, CSV, or an evidence bundle that `meshflow audit verify` checks offline.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseRun(self, request, context):
+        """Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+        REST: POST /v1/runs/{run_id}:erase.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_LedgerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +154,16 @@ def add_LedgerServiceServicer_to_server(servicer, server):
                     servicer.GetConsistencyProof,
                     request_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofRequest.FromString,
                     response_serializer=meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofResponse.SerializeToString,
+            ),
+            'ExportRun': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportRun,
+                    request_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.ExportRunRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'EraseRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseRun,
+                    request_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.EraseRunRequest.FromString,
+                    response_serializer=meshflow_dot_v1_dot_ledger__service__pb2.EraseRunResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -266,6 +302,60 @@ class LedgerService:
             '/meshflow.v1.LedgerService/GetConsistencyProof',
             meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofRequest.SerializeToString,
             meshflow_dot_v1_dot_ledger__service__pb2.GetConsistencyProofResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/meshflow.v1.LedgerService/ExportRun',
+            meshflow_dot_v1_dot_ledger__service__pb2.ExportRunRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.LedgerService/EraseRun',
+            meshflow_dot_v1_dot_ledger__service__pb2.EraseRunRequest.SerializeToString,
+            meshflow_dot_v1_dot_ledger__service__pb2.EraseRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

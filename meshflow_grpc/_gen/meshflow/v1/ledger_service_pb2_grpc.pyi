@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from grpc import aio as _aio
 from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as _ledger_service_pb2
 import abc as _abc_1
@@ -26,6 +27,12 @@ class LedgerServiceStub:
     """Proves that an entry is in the log."""
     GetConsistencyProof: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.GetConsistencyProofRequest, _ledger_service_pb2.GetConsistencyProofResponse]
     """Proves that the log at one size is a prefix of the log at a later one."""
+    ExportRun: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.ExportRunRequest, _httpbody_pb2.HttpBody]
+    """Exports a run as a file, in pieces: JSON, CSV, or an evidence bundle that `meshflow audit verify` checks offline."""
+    EraseRun: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.EraseRunRequest, _ledger_service_pb2.EraseRunResponse]
+    """Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+    REST: POST /v1/runs/{run_id}:erase.
+    """
 
 class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
     """The evidence: what was recorded, and whether it is intact."""
@@ -69,5 +76,23 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_ledger_service_pb2.GetConsistencyProofRequest, _abc.Awaitable[_ledger_service_pb2.GetConsistencyProofResponse]],
     ) -> _abc.Awaitable[_ledger_service_pb2.GetConsistencyProofResponse]:
         """Proves that the log at one size is a prefix of the log at a later one."""
+
+    @_abc_1.abstractmethod
+    def ExportRun(
+        self,
+        request: _ledger_service_pb2.ExportRunRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.ExportRunRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
+    ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
+        """Exports a run as a file, in pieces: JSON, CSV, or an evidence bundle that `meshflow audit verify` checks offline."""
+
+    @_abc_1.abstractmethod
+    def EraseRun(
+        self,
+        request: _ledger_service_pb2.EraseRunRequest,
+        context: _aio.ServicerContext[_ledger_service_pb2.EraseRunRequest, _abc.Awaitable[_ledger_service_pb2.EraseRunResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.EraseRunResponse]:
+        """Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+        REST: POST /v1/runs/{run_id}:erase.
+        """
 
 def add_LedgerServiceServicer_to_server(servicer: LedgerServiceServicer, server: _aio.Server) -> None: ...

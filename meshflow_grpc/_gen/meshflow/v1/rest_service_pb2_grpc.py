@@ -7,6 +7,7 @@ from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2 as meshflow_dot_v1_dot_approval__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import event_pb2 as meshflow_dot_v1_dot_event__pb2
+from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as meshflow_dot_v1_dot_ledger__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2 as meshflow_dot_v1_dot_rest__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as meshflow_dot_v1_dot_run__pb2
 from meshflow_grpc._gen.meshflow.v1 import run_service_pb2 as meshflow_dot_v1_dot_run__service__pb2
@@ -67,6 +68,11 @@ class RestServiceStub:
                 request_serializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
                 _registered_method=True)
+        self.EraseRunJson = channel.unary_unary(
+                '/meshflow.v1.RestService/EraseRunJson',
+                request_serializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_ledger__service__pb2.EraseRunResponse.FromString,
+                _registered_method=True)
         self.DecideApprovalJson = channel.unary_unary(
                 '/meshflow.v1.RestService/DecideApprovalJson',
                 request_serializer=meshflow_dot_v1_dot_rest__service__pb2.ApprovalBody.SerializeToString,
@@ -119,6 +125,13 @@ class RestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseRunJson(self, request, context):
+        """JSON twin of LedgerService.EraseRun.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def DecideApprovalJson(self, request, context):
         """JSON twin of ApprovalService.DecideApproval.
         """
@@ -160,6 +173,11 @@ def add_RestServiceServicer_to_server(servicer, server):
                     servicer.CancelRunJson,
                     request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.FromString,
                     response_serializer=meshflow_dot_v1_dot_run__pb2.RunResponse.SerializeToString,
+            ),
+            'EraseRunJson': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseRunJson,
+                    request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.FromString,
+                    response_serializer=meshflow_dot_v1_dot_ledger__service__pb2.EraseRunResponse.SerializeToString,
             ),
             'DecideApprovalJson': grpc.unary_unary_rpc_method_handler(
                     servicer.DecideApprovalJson,
@@ -309,6 +327,33 @@ class RestService:
             '/meshflow.v1.RestService/CancelRunJson',
             meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
             meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseRunJson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/EraseRunJson',
+            meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
+            meshflow_dot_v1_dot_ledger__service__pb2.EraseRunResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,7 @@ from google.protobuf import struct_pb2 as _struct_pb2
 from grpc import aio as _aio
 from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2 as _approval_service_pb2
 from meshflow_grpc._gen.meshflow.v1 import event_pb2 as _event_pb2
+from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as _ledger_service_pb2
 from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2 as _rest_service_pb2
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as _run_pb2
 from meshflow_grpc._gen.meshflow.v1 import run_service_pb2 as _run_service_pb2
@@ -34,6 +35,8 @@ class RestServiceStub:
     """JSON twin of RunService.CheckRun."""
     CancelRunJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.RunBody, _run_pb2.RunResponse]
     """JSON twin of RunService.CancelRun."""
+    EraseRunJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.RunBody, _ledger_service_pb2.EraseRunResponse]
+    """JSON twin of LedgerService.EraseRun."""
     DecideApprovalJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.ApprovalBody, _approval_service_pb2.Approval]
     """JSON twin of ApprovalService.DecideApproval."""
     WatchRunEvents: _aio.UnaryStreamMultiCallable[_run_service_pb2.WatchRunRequest, _httpbody_pb2.HttpBody]
@@ -83,6 +86,14 @@ class RestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_rest_service_pb2.RunBody, _abc.Awaitable[_run_pb2.RunResponse]],
     ) -> _abc.Awaitable[_run_pb2.RunResponse]:
         """JSON twin of RunService.CancelRun."""
+
+    @_abc_1.abstractmethod
+    def EraseRunJson(
+        self,
+        request: _rest_service_pb2.RunBody,
+        context: _aio.ServicerContext[_rest_service_pb2.RunBody, _abc.Awaitable[_ledger_service_pb2.EraseRunResponse]],
+    ) -> _abc.Awaitable[_ledger_service_pb2.EraseRunResponse]:
+        """JSON twin of LedgerService.EraseRun."""
 
     @_abc_1.abstractmethod
     def DecideApprovalJson(

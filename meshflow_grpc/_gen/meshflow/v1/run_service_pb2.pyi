@@ -279,3 +279,124 @@ class PolicyViolation(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PolicyViolation: _TypeAlias = PolicyViolation  # noqa: Y015
+
+@_typing.final
+class DiffRunsRequest(_message.Message):
+    """Names two runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_A_FIELD_NUMBER: _builtins.int
+    RUN_B_FIELD_NUMBER: _builtins.int
+    run_a: _builtins.str
+    """Run A."""
+    run_b: _builtins.str
+    """Run B."""
+    def __init__(
+        self,
+        *,
+        run_a: _builtins.str = ...,
+        run_b: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["run_a", b"run_a", "run_b", b"run_b"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffRunsRequest: _TypeAlias = DiffRunsRequest  # noqa: Y015
+
+@_typing.final
+class DiffRunsResponse(_message.Message):
+    """How two runs differ. A node that ran often is compared by its last step."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ONLY_IN_A_FIELD_NUMBER: _builtins.int
+    ONLY_IN_B_FIELD_NUMBER: _builtins.int
+    COMMON_FIELD_NUMBER: _builtins.int
+    CHANGED_FIELD_NUMBER: _builtins.int
+    COST_DELTA_USD_FIELD_NUMBER: _builtins.int
+    TOKEN_DELTA_FIELD_NUMBER: _builtins.int
+    cost_delta_usd: _builtins.float
+    """US dollars that B cost more than A."""
+    token_delta: _builtins.int
+    """Tokens that B used more than A."""
+    @_builtins.property
+    def only_in_a(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that only A executed, sorted."""
+
+    @_builtins.property
+    def only_in_b(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that only B executed, sorted."""
+
+    @_builtins.property
+    def common(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Nodes that both executed, sorted."""
+
+    @_builtins.property
+    def changed(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeChange]:
+        """Common nodes with another verdict or output."""
+
+    def __init__(
+        self,
+        *,
+        only_in_a: _abc.Iterable[_builtins.str] | None = ...,
+        only_in_b: _abc.Iterable[_builtins.str] | None = ...,
+        common: _abc.Iterable[_builtins.str] | None = ...,
+        changed: _abc.Iterable[Global___NodeChange] | None = ...,
+        cost_delta_usd: _builtins.float = ...,
+        token_delta: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed", b"changed", "common", b"common", "cost_delta_usd", b"cost_delta_usd", "only_in_a", b"only_in_a", "only_in_b", b"only_in_b", "token_delta", b"token_delta"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DiffRunsResponse: _TypeAlias = DiffRunsResponse  # noqa: Y015
+
+@_typing.final
+class NodeChange(_message.Message):
+    """A node that went another way in B than in A."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_ID_FIELD_NUMBER: _builtins.int
+    VERDICT_A_FIELD_NUMBER: _builtins.int
+    VERDICT_B_FIELD_NUMBER: _builtins.int
+    OUTPUT_A_FIELD_NUMBER: _builtins.int
+    OUTPUT_B_FIELD_NUMBER: _builtins.int
+    node_id: _builtins.str
+    """The node."""
+    verdict_a: _builtins.str
+    """How its step ended in A: `committed`, `denied`, `paused`, `failed` or `cancelled`."""
+    verdict_b: _builtins.str
+    """The same in B."""
+    output_a: _builtins.str
+    """Its output in A; absent when there was none or it was erased."""
+    output_b: _builtins.str
+    """The same in B."""
+    def __init__(
+        self,
+        *,
+        node_id: _builtins.str = ...,
+        verdict_a: _builtins.str = ...,
+        verdict_b: _builtins.str = ...,
+        output_a: _builtins.str | None = ...,
+        output_b: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_output_a", b"_output_a", "_output_b", b"_output_b", "output_a", b"output_a", "output_b", b"output_b"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_output_a", b"_output_a", "_output_b", b"_output_b", "node_id", b"node_id", "output_a", b"output_a", "output_b", b"output_b", "verdict_a", b"verdict_a", "verdict_b", b"verdict_b"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__output_a: _TypeAlias = _typing.Literal["output_a"]  # noqa: Y015
+    _WhichOneofArgType__output_a: _TypeAlias = _typing.Literal["_output_a", b"_output_a"]  # noqa: Y015
+    _WhichOneofReturnType__output_b: _TypeAlias = _typing.Literal["output_b"]  # noqa: Y015
+    _WhichOneofArgType__output_b: _TypeAlias = _typing.Literal["_output_b", b"_output_b"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__output_a) -> _WhichOneofReturnType__output_a | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__output_b) -> _WhichOneofReturnType__output_b | None: ...
+
+Global___NodeChange: _TypeAlias = NodeChange  # noqa: Y015

@@ -82,6 +82,11 @@ class RunServiceStub:
                 request_serializer=meshflow_dot_v1_dot_run__pb2.RunRequest.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_run__service__pb2.CheckRunResponse.FromString,
                 _registered_method=True)
+        self.DiffRuns = channel.unary_unary(
+                '/meshflow.v1.RunService/DiffRuns',
+                request_serializer=meshflow_dot_v1_dot_run__service__pb2.DiffRunsRequest.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_run__service__pb2.DiffRunsResponse.FromString,
+                _registered_method=True)
 
 
 class RunServiceServicer:
@@ -151,6 +156,13 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiffRuns(self, request, context):
+        """Compares two runs node by node; deltas are B minus A.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -198,6 +210,11 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.CheckRun,
                     request_deserializer=meshflow_dot_v1_dot_run__pb2.RunRequest.FromString,
                     response_serializer=meshflow_dot_v1_dot_run__service__pb2.CheckRunResponse.SerializeToString,
+            ),
+            'DiffRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffRuns,
+                    request_deserializer=meshflow_dot_v1_dot_run__service__pb2.DiffRunsRequest.FromString,
+                    response_serializer=meshflow_dot_v1_dot_run__service__pb2.DiffRunsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -444,6 +461,33 @@ class RunService:
             '/meshflow.v1.RunService/CheckRun',
             meshflow_dot_v1_dot_run__pb2.RunRequest.SerializeToString,
             meshflow_dot_v1_dot_run__service__pb2.CheckRunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RunService/DiffRuns',
+            meshflow_dot_v1_dot_run__service__pb2.DiffRunsRequest.SerializeToString,
+            meshflow_dot_v1_dot_run__service__pb2.DiffRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,6 +36,8 @@ class RunServiceStub:
     """Cancels a run and returns when it has ended; a run that already ended is returned unchanged. REST: POST /v1/runs/{run_id}:cancel."""
     CheckRun: _aio.UnaryUnaryMultiCallable[_run_pb2.RunRequest, _run_service_pb2.CheckRunResponse]
     """Checks a request before it runs: effective policy, every violated rule, estimates. Nothing is executed. REST: POST /v1/runs:check."""
+    DiffRuns: _aio.UnaryUnaryMultiCallable[_run_service_pb2.DiffRunsRequest, _run_service_pb2.DiffRunsResponse]
+    """Compares two runs node by node; deltas are B minus A."""
 
 class RunServiceServicer(metaclass=_abc_1.ABCMeta):
     """Governed runs. A refusal by governance is an outcome, not an RPC error: once a run exists the RPC is OK and `status` tells."""
@@ -111,5 +113,13 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_run_pb2.RunRequest, _abc.Awaitable[_run_service_pb2.CheckRunResponse]],
     ) -> _abc.Awaitable[_run_service_pb2.CheckRunResponse]:
         """Checks a request before it runs: effective policy, every violated rule, estimates. Nothing is executed. REST: POST /v1/runs:check."""
+
+    @_abc_1.abstractmethod
+    def DiffRuns(
+        self,
+        request: _run_service_pb2.DiffRunsRequest,
+        context: _aio.ServicerContext[_run_service_pb2.DiffRunsRequest, _abc.Awaitable[_run_service_pb2.DiffRunsResponse]],
+    ) -> _abc.Awaitable[_run_service_pb2.DiffRunsResponse]:
+        """Compares two runs node by node; deltas are B minus A."""
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _aio.Server) -> None: ...

@@ -8,8 +8,10 @@ package meshflowv1
 
 import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -207,7 +209,9 @@ type VerifyRunResponse struct {
 	// Entries of the run that the newest signed head of the log covers.
 	EntriesInLog int32 `protobuf:"varint,8,opt,name=entries_in_log,json=entriesInLog,proto3" json:"entries_in_log,omitempty"`
 	// Entries of the log under that head; 0 when none was signed yet.
-	LogSize       int64 `protobuf:"varint,9,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
+	LogSize int64 `protobuf:"varint,9,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
+	// Who erased payloads of the run, when and why.
+	Erasures      []*PayloadErasure `protobuf:"bytes,10,rep,name=erasures,proto3" json:"erasures,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -305,6 +309,95 @@ func (x *VerifyRunResponse) GetLogSize() int64 {
 	return 0
 }
 
+func (x *VerifyRunResponse) GetErasures() []*PayloadErasure {
+	if x != nil {
+		return x.Erasures
+	}
+	return nil
+}
+
+// What an erasure entry says.
+type PayloadErasure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Place of the erasure in the run's chain.
+	Sequence int32 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// When it was done.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// Who did it.
+	PrincipalId string `protobuf:"bytes,3,opt,name=principal_id,json=principalId,proto3" json:"principal_id,omitempty"`
+	// The legal ground.
+	Basis string `protobuf:"bytes,4,opt,name=basis,proto3" json:"basis,omitempty"`
+	// Payloads it covers.
+	Payloads      int32 `protobuf:"varint,5,opt,name=payloads,proto3" json:"payloads,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PayloadErasure) Reset() {
+	*x = PayloadErasure{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PayloadErasure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PayloadErasure) ProtoMessage() {}
+
+func (x *PayloadErasure) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PayloadErasure.ProtoReflect.Descriptor instead.
+func (*PayloadErasure) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PayloadErasure) GetSequence() int32 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *PayloadErasure) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *PayloadErasure) GetPrincipalId() string {
+	if x != nil {
+		return x.PrincipalId
+	}
+	return ""
+}
+
+func (x *PayloadErasure) GetBasis() string {
+	if x != nil {
+		return x.Basis
+	}
+	return ""
+}
+
+func (x *PayloadErasure) GetPayloads() int32 {
+	if x != nil {
+		return x.Payloads
+	}
+	return 0
+}
+
 // Asks for the newest head.
 type GetTreeHeadRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -314,7 +407,7 @@ type GetTreeHeadRequest struct {
 
 func (x *GetTreeHeadRequest) Reset() {
 	*x = GetTreeHeadRequest{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +419,7 @@ func (x *GetTreeHeadRequest) String() string {
 func (*GetTreeHeadRequest) ProtoMessage() {}
 
 func (x *GetTreeHeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +432,7 @@ func (x *GetTreeHeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTreeHeadRequest.ProtoReflect.Descriptor instead.
 func (*GetTreeHeadRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{4}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{5}
 }
 
 // The newest head.
@@ -353,7 +446,7 @@ type GetTreeHeadResponse struct {
 
 func (x *GetTreeHeadResponse) Reset() {
 	*x = GetTreeHeadResponse{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -365,7 +458,7 @@ func (x *GetTreeHeadResponse) String() string {
 func (*GetTreeHeadResponse) ProtoMessage() {}
 
 func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -378,7 +471,7 @@ func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTreeHeadResponse.ProtoReflect.Descriptor instead.
 func (*GetTreeHeadResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{5}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetTreeHeadResponse) GetHead() *TreeHead {
@@ -403,7 +496,7 @@ type GetInclusionProofRequest struct {
 
 func (x *GetInclusionProofRequest) Reset() {
 	*x = GetInclusionProofRequest{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +508,7 @@ func (x *GetInclusionProofRequest) String() string {
 func (*GetInclusionProofRequest) ProtoMessage() {}
 
 func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +521,7 @@ func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofRequest.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{6}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetInclusionProofRequest) GetRunId() string {
@@ -463,7 +556,7 @@ type GetInclusionProofResponse struct {
 
 func (x *GetInclusionProofResponse) Reset() {
 	*x = GetInclusionProofResponse{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -475,7 +568,7 @@ func (x *GetInclusionProofResponse) String() string {
 func (*GetInclusionProofResponse) ProtoMessage() {}
 
 func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -488,7 +581,7 @@ func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofResponse.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{7}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetInclusionProofResponse) GetProof() *InclusionProof {
@@ -511,7 +604,7 @@ type GetConsistencyProofRequest struct {
 
 func (x *GetConsistencyProofRequest) Reset() {
 	*x = GetConsistencyProofRequest{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +616,7 @@ func (x *GetConsistencyProofRequest) String() string {
 func (*GetConsistencyProofRequest) ProtoMessage() {}
 
 func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +629,7 @@ func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofRequest.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{8}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetConsistencyProofRequest) GetFirst() int64 {
@@ -564,7 +657,7 @@ type GetConsistencyProofResponse struct {
 
 func (x *GetConsistencyProofResponse) Reset() {
 	*x = GetConsistencyProofResponse{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +669,7 @@ func (x *GetConsistencyProofResponse) String() string {
 func (*GetConsistencyProofResponse) ProtoMessage() {}
 
 func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,12 +682,195 @@ func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofResponse.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{9}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetConsistencyProofResponse) GetProof() *ConsistencyProof {
 	if x != nil {
 		return x.Proof
+	}
+	return nil
+}
+
+// Names the run to export.
+type ExportRunRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// `json` (default), `csv` or `evidence`.
+	Format        string `protobuf:"bytes,2,opt,name=format,proto3" json:"format,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportRunRequest) Reset() {
+	*x = ExportRunRequest{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportRunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportRunRequest) ProtoMessage() {}
+
+func (x *ExportRunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportRunRequest.ProtoReflect.Descriptor instead.
+func (*ExportRunRequest) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ExportRunRequest) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *ExportRunRequest) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+// Names the run to erase.
+type EraseRunRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run; it must have ended.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// The legal ground, for example `gdpr art. 17(1)(b)`. It is recorded, so it must hold no personal data.
+	Basis         string `protobuf:"bytes,2,opt,name=basis,proto3" json:"basis,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseRunRequest) Reset() {
+	*x = EraseRunRequest{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseRunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseRunRequest) ProtoMessage() {}
+
+func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
+func (*EraseRunRequest) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *EraseRunRequest) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *EraseRunRequest) GetBasis() string {
+	if x != nil {
+		return x.Basis
+	}
+	return ""
+}
+
+// What was erased.
+type EraseRunResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// Place of the erasure in the run's chain.
+	Sequence int32 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Inputs and outputs that were removed; 0 when it had been done before.
+	PayloadsErased int32 `protobuf:"varint,3,opt,name=payloads_erased,json=payloadsErased,proto3" json:"payloads_erased,omitempty"`
+	// The chain's new end.
+	LedgerHead    *LedgerHead `protobuf:"bytes,4,opt,name=ledger_head,json=ledgerHead,proto3" json:"ledger_head,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseRunResponse) Reset() {
+	*x = EraseRunResponse{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseRunResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseRunResponse) ProtoMessage() {}
+
+func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
+func (*EraseRunResponse) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *EraseRunResponse) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *EraseRunResponse) GetSequence() int32 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *EraseRunResponse) GetPayloadsErased() int32 {
+	if x != nil {
+		return x.PayloadsErased
+	}
+	return 0
+}
+
+func (x *EraseRunResponse) GetLedgerHead() *LedgerHead {
+	if x != nil {
+		return x.LedgerHead
 	}
 	return nil
 }
@@ -616,7 +892,7 @@ type ChainFault struct {
 
 func (x *ChainFault) Reset() {
 	*x = ChainFault{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -628,7 +904,7 @@ func (x *ChainFault) String() string {
 func (*ChainFault) ProtoMessage() {}
 
 func (x *ChainFault) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -641,7 +917,7 @@ func (x *ChainFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChainFault.ProtoReflect.Descriptor instead.
 func (*ChainFault) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{10}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ChainFault) GetSequence() int32 {
@@ -676,7 +952,7 @@ var File_meshflow_v1_ledger_service_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\n" +
-	" meshflow/v1/ledger_service.proto\x12\vmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x18meshflow/v1/ledger.proto\x1a\x15meshflow/v1/log.proto\x1a\x15meshflow/v1/run.proto\"g\n" +
+	" meshflow/v1/ledger_service.proto\x12\vmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18meshflow/v1/ledger.proto\x1a\x15meshflow/v1/log.proto\x1a\x15meshflow/v1/run.proto\"g\n" +
 	"\x12ListEntriesRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -686,7 +962,7 @@ const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\aentries\x18\x01 \x03(\v2\x18.meshflow.v1.LedgerEntryR\aentries\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\")\n" +
 	"\x10VerifyRunRequest\x12\x15\n" +
-	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\xe9\x02\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\xa2\x03\n" +
 	"\x11VerifyRunResponse\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x14\n" +
 	"\x05valid\x18\x02 \x01(\bR\x05valid\x12'\n" +
@@ -697,7 +973,15 @@ const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\x10payloads_checked\x18\x06 \x01(\x05R\x0fpayloadsChecked\x12'\n" +
 	"\x0fpayloads_erased\x18\a \x01(\x05R\x0epayloadsErased\x12$\n" +
 	"\x0eentries_in_log\x18\b \x01(\x05R\fentriesInLog\x12\x19\n" +
-	"\blog_size\x18\t \x01(\x03R\alogSize\"\x14\n" +
+	"\blog_size\x18\t \x01(\x03R\alogSize\x127\n" +
+	"\berasures\x18\n" +
+	" \x03(\v2\x1b.meshflow.v1.PayloadErasureR\berasures\"\xb1\x01\n" +
+	"\x0ePayloadErasure\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x05R\bsequence\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12!\n" +
+	"\fprincipal_id\x18\x03 \x01(\tR\vprincipalId\x12\x14\n" +
+	"\x05basis\x18\x04 \x01(\tR\x05basis\x12\x1a\n" +
+	"\bpayloads\x18\x05 \x01(\x05R\bpayloads\"\x14\n" +
 	"\x12GetTreeHeadRequest\"@\n" +
 	"\x13GetTreeHeadResponse\x12)\n" +
 	"\x04head\x18\x01 \x01(\v2\x15.meshflow.v1.TreeHeadR\x04head\"_\n" +
@@ -711,19 +995,33 @@ const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\x05first\x18\x01 \x01(\x03R\x05first\x12\x16\n" +
 	"\x06second\x18\x02 \x01(\x03R\x06second\"R\n" +
 	"\x1bGetConsistencyProofResponse\x123\n" +
-	"\x05proof\x18\x01 \x01(\v2\x1d.meshflow.v1.ConsistencyProofR\x05proof\"u\n" +
+	"\x05proof\x18\x01 \x01(\v2\x1d.meshflow.v1.ConsistencyProofR\x05proof\"A\n" +
+	"\x10ExportRunRequest\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x16\n" +
+	"\x06format\x18\x02 \x01(\tR\x06format\">\n" +
+	"\x0fEraseRunRequest\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x14\n" +
+	"\x05basis\x18\x02 \x01(\tR\x05basis\"\xa8\x01\n" +
+	"\x10EraseRunResponse\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x05R\bsequence\x12'\n" +
+	"\x0fpayloads_erased\x18\x03 \x01(\x05R\x0epayloadsErased\x128\n" +
+	"\vledger_head\x18\x04 \x01(\v2\x17.meshflow.v1.LedgerHeadR\n" +
+	"ledgerHead\"u\n" +
 	"\n" +
 	"ChainFault\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x05R\bsequence\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x03R\x03seq\x12\x17\n" +
 	"\anode_id\x18\x03 \x01(\tR\x06nodeId\x12 \n" +
-	"\vdescription\x18\x04 \x01(\tR\vdescription2\xf1\x04\n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription2\xa8\x06\n" +
 	"\rLedgerService\x12v\n" +
 	"\vListEntries\x12\x1f.meshflow.v1.ListEntriesRequest\x1a .meshflow.v1.ListEntriesResponse\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/runs/{run_id}/entries\x90\x02\x01\x12o\n" +
 	"\tVerifyRun\x12\x1d.meshflow.v1.VerifyRunRequest\x1a\x1e.meshflow.v1.VerifyRunResponse\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}:verify\x90\x02\x01\x12i\n" +
 	"\vGetTreeHead\x12\x1f.meshflow.v1.GetTreeHeadRequest\x1a .meshflow.v1.GetTreeHeadResponse\"\x17\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/log/head\x90\x02\x01\x12\x80\x01\n" +
 	"\x11GetInclusionProof\x12%.meshflow.v1.GetInclusionProofRequest\x1a&.meshflow.v1.GetInclusionProofResponse\"\x1c\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/log/inclusion\x90\x02\x01\x12\x88\x01\n" +
-	"\x13GetConsistencyProof\x12'.meshflow.v1.GetConsistencyProofRequest\x1a(.meshflow.v1.GetConsistencyProofResponse\"\x1e\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/log/consistency\x90\x02\x01b\x06proto3"
+	"\x13GetConsistencyProof\x12'.meshflow.v1.GetConsistencyProofRequest\x1a(.meshflow.v1.GetConsistencyProofResponse\"\x1e\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/log/consistency\x90\x02\x01\x12g\n" +
+	"\tExportRun\x12\x1d.meshflow.v1.ExportRunRequest\x1a\x14.google.api.HttpBody\"#\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}:export\x90\x02\x010\x01\x12L\n" +
+	"\bEraseRun\x12\x1c.meshflow.v1.EraseRunRequest\x1a\x1d.meshflow.v1.EraseRunResponse\"\x03\x90\x02\x02b\x06proto3"
 
 var (
 	file_meshflow_v1_ledger_service_proto_rawDescOnce sync.Once
@@ -737,47 +1035,60 @@ func file_meshflow_v1_ledger_service_proto_rawDescGZIP() []byte {
 	return file_meshflow_v1_ledger_service_proto_rawDescData
 }
 
-var file_meshflow_v1_ledger_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_meshflow_v1_ledger_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_meshflow_v1_ledger_service_proto_goTypes = []any{
 	(*ListEntriesRequest)(nil),          // 0: meshflow.v1.ListEntriesRequest
 	(*ListEntriesResponse)(nil),         // 1: meshflow.v1.ListEntriesResponse
 	(*VerifyRunRequest)(nil),            // 2: meshflow.v1.VerifyRunRequest
 	(*VerifyRunResponse)(nil),           // 3: meshflow.v1.VerifyRunResponse
-	(*GetTreeHeadRequest)(nil),          // 4: meshflow.v1.GetTreeHeadRequest
-	(*GetTreeHeadResponse)(nil),         // 5: meshflow.v1.GetTreeHeadResponse
-	(*GetInclusionProofRequest)(nil),    // 6: meshflow.v1.GetInclusionProofRequest
-	(*GetInclusionProofResponse)(nil),   // 7: meshflow.v1.GetInclusionProofResponse
-	(*GetConsistencyProofRequest)(nil),  // 8: meshflow.v1.GetConsistencyProofRequest
-	(*GetConsistencyProofResponse)(nil), // 9: meshflow.v1.GetConsistencyProofResponse
-	(*ChainFault)(nil),                  // 10: meshflow.v1.ChainFault
-	(*LedgerEntry)(nil),                 // 11: meshflow.v1.LedgerEntry
-	(*LedgerHead)(nil),                  // 12: meshflow.v1.LedgerHead
-	(*TreeHead)(nil),                    // 13: meshflow.v1.TreeHead
-	(*InclusionProof)(nil),              // 14: meshflow.v1.InclusionProof
-	(*ConsistencyProof)(nil),            // 15: meshflow.v1.ConsistencyProof
+	(*PayloadErasure)(nil),              // 4: meshflow.v1.PayloadErasure
+	(*GetTreeHeadRequest)(nil),          // 5: meshflow.v1.GetTreeHeadRequest
+	(*GetTreeHeadResponse)(nil),         // 6: meshflow.v1.GetTreeHeadResponse
+	(*GetInclusionProofRequest)(nil),    // 7: meshflow.v1.GetInclusionProofRequest
+	(*GetInclusionProofResponse)(nil),   // 8: meshflow.v1.GetInclusionProofResponse
+	(*GetConsistencyProofRequest)(nil),  // 9: meshflow.v1.GetConsistencyProofRequest
+	(*GetConsistencyProofResponse)(nil), // 10: meshflow.v1.GetConsistencyProofResponse
+	(*ExportRunRequest)(nil),            // 11: meshflow.v1.ExportRunRequest
+	(*EraseRunRequest)(nil),             // 12: meshflow.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),            // 13: meshflow.v1.EraseRunResponse
+	(*ChainFault)(nil),                  // 14: meshflow.v1.ChainFault
+	(*LedgerEntry)(nil),                 // 15: meshflow.v1.LedgerEntry
+	(*LedgerHead)(nil),                  // 16: meshflow.v1.LedgerHead
+	(*timestamppb.Timestamp)(nil),       // 17: google.protobuf.Timestamp
+	(*TreeHead)(nil),                    // 18: meshflow.v1.TreeHead
+	(*InclusionProof)(nil),              // 19: meshflow.v1.InclusionProof
+	(*ConsistencyProof)(nil),            // 20: meshflow.v1.ConsistencyProof
+	(*httpbody.HttpBody)(nil),           // 21: google.api.HttpBody
 }
 var file_meshflow_v1_ledger_service_proto_depIdxs = []int32{
-	11, // 0: meshflow.v1.ListEntriesResponse.entries:type_name -> meshflow.v1.LedgerEntry
-	10, // 1: meshflow.v1.VerifyRunResponse.faults:type_name -> meshflow.v1.ChainFault
-	12, // 2: meshflow.v1.VerifyRunResponse.ledger_head:type_name -> meshflow.v1.LedgerHead
-	13, // 3: meshflow.v1.GetTreeHeadResponse.head:type_name -> meshflow.v1.TreeHead
-	14, // 4: meshflow.v1.GetInclusionProofResponse.proof:type_name -> meshflow.v1.InclusionProof
-	15, // 5: meshflow.v1.GetConsistencyProofResponse.proof:type_name -> meshflow.v1.ConsistencyProof
-	0,  // 6: meshflow.v1.LedgerService.ListEntries:input_type -> meshflow.v1.ListEntriesRequest
-	2,  // 7: meshflow.v1.LedgerService.VerifyRun:input_type -> meshflow.v1.VerifyRunRequest
-	4,  // 8: meshflow.v1.LedgerService.GetTreeHead:input_type -> meshflow.v1.GetTreeHeadRequest
-	6,  // 9: meshflow.v1.LedgerService.GetInclusionProof:input_type -> meshflow.v1.GetInclusionProofRequest
-	8,  // 10: meshflow.v1.LedgerService.GetConsistencyProof:input_type -> meshflow.v1.GetConsistencyProofRequest
-	1,  // 11: meshflow.v1.LedgerService.ListEntries:output_type -> meshflow.v1.ListEntriesResponse
-	3,  // 12: meshflow.v1.LedgerService.VerifyRun:output_type -> meshflow.v1.VerifyRunResponse
-	5,  // 13: meshflow.v1.LedgerService.GetTreeHead:output_type -> meshflow.v1.GetTreeHeadResponse
-	7,  // 14: meshflow.v1.LedgerService.GetInclusionProof:output_type -> meshflow.v1.GetInclusionProofResponse
-	9,  // 15: meshflow.v1.LedgerService.GetConsistencyProof:output_type -> meshflow.v1.GetConsistencyProofResponse
-	11, // [11:16] is the sub-list for method output_type
-	6,  // [6:11] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	15, // 0: meshflow.v1.ListEntriesResponse.entries:type_name -> meshflow.v1.LedgerEntry
+	14, // 1: meshflow.v1.VerifyRunResponse.faults:type_name -> meshflow.v1.ChainFault
+	16, // 2: meshflow.v1.VerifyRunResponse.ledger_head:type_name -> meshflow.v1.LedgerHead
+	4,  // 3: meshflow.v1.VerifyRunResponse.erasures:type_name -> meshflow.v1.PayloadErasure
+	17, // 4: meshflow.v1.PayloadErasure.time:type_name -> google.protobuf.Timestamp
+	18, // 5: meshflow.v1.GetTreeHeadResponse.head:type_name -> meshflow.v1.TreeHead
+	19, // 6: meshflow.v1.GetInclusionProofResponse.proof:type_name -> meshflow.v1.InclusionProof
+	20, // 7: meshflow.v1.GetConsistencyProofResponse.proof:type_name -> meshflow.v1.ConsistencyProof
+	16, // 8: meshflow.v1.EraseRunResponse.ledger_head:type_name -> meshflow.v1.LedgerHead
+	0,  // 9: meshflow.v1.LedgerService.ListEntries:input_type -> meshflow.v1.ListEntriesRequest
+	2,  // 10: meshflow.v1.LedgerService.VerifyRun:input_type -> meshflow.v1.VerifyRunRequest
+	5,  // 11: meshflow.v1.LedgerService.GetTreeHead:input_type -> meshflow.v1.GetTreeHeadRequest
+	7,  // 12: meshflow.v1.LedgerService.GetInclusionProof:input_type -> meshflow.v1.GetInclusionProofRequest
+	9,  // 13: meshflow.v1.LedgerService.GetConsistencyProof:input_type -> meshflow.v1.GetConsistencyProofRequest
+	11, // 14: meshflow.v1.LedgerService.ExportRun:input_type -> meshflow.v1.ExportRunRequest
+	12, // 15: meshflow.v1.LedgerService.EraseRun:input_type -> meshflow.v1.EraseRunRequest
+	1,  // 16: meshflow.v1.LedgerService.ListEntries:output_type -> meshflow.v1.ListEntriesResponse
+	3,  // 17: meshflow.v1.LedgerService.VerifyRun:output_type -> meshflow.v1.VerifyRunResponse
+	6,  // 18: meshflow.v1.LedgerService.GetTreeHead:output_type -> meshflow.v1.GetTreeHeadResponse
+	8,  // 19: meshflow.v1.LedgerService.GetInclusionProof:output_type -> meshflow.v1.GetInclusionProofResponse
+	10, // 20: meshflow.v1.LedgerService.GetConsistencyProof:output_type -> meshflow.v1.GetConsistencyProofResponse
+	21, // 21: meshflow.v1.LedgerService.ExportRun:output_type -> google.api.HttpBody
+	13, // 22: meshflow.v1.LedgerService.EraseRun:output_type -> meshflow.v1.EraseRunResponse
+	16, // [16:23] is the sub-list for method output_type
+	9,  // [9:16] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_meshflow_v1_ledger_service_proto_init() }
@@ -794,7 +1105,7 @@ func file_meshflow_v1_ledger_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meshflow_v1_ledger_service_proto_rawDesc), len(file_meshflow_v1_ledger_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

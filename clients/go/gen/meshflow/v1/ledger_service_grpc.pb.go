@@ -8,6 +8,7 @@ package meshflowv1
 
 import (
 	context "context"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
@@ -24,6 +25,8 @@ const (
 	LedgerService_GetTreeHead_FullMethodName         = "/meshflow.v1.LedgerService/GetTreeHead"
 	LedgerService_GetInclusionProof_FullMethodName   = "/meshflow.v1.LedgerService/GetInclusionProof"
 	LedgerService_GetConsistencyProof_FullMethodName = "/meshflow.v1.LedgerService/GetConsistencyProof"
+	LedgerService_ExportRun_FullMethodName           = "/meshflow.v1.LedgerService/ExportRun"
+	LedgerService_EraseRun_FullMethodName            = "/meshflow.v1.LedgerService/EraseRun"
 )
 
 // LedgerServiceClient is the client API for LedgerService service.
@@ -42,6 +45,11 @@ type LedgerServiceClient interface {
 	GetInclusionProof(ctx context.Context, in *GetInclusionProofRequest, opts ...grpc.CallOption) (*GetInclusionProofResponse, error)
 	// Proves that the log at one size is a prefix of the log at a later one.
 	GetConsistencyProof(ctx context.Context, in *GetConsistencyProofRequest, opts ...grpc.CallOption) (*GetConsistencyProofResponse, error)
+	// Exports a run as a file, in pieces: JSON, CSV, or an evidence bundle that `meshflow audit verify` checks offline.
+	ExportRun(ctx context.Context, in *ExportRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
+	// Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+	// REST: POST /v1/runs/{run_id}:erase.
+	EraseRun(ctx context.Context, in *EraseRunRequest, opts ...grpc.CallOption) (*EraseRunResponse, error)
 }
 
 type ledgerServiceClient struct {
@@ -102,6 +110,35 @@ func (c *ledgerServiceClient) GetConsistencyProof(ctx context.Context, in *GetCo
 	return out, nil
 }
 
+func (c *ledgerServiceClient) ExportRun(ctx context.Context, in *ExportRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &LedgerService_ServiceDesc.Streams[0], LedgerService_ExportRun_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[ExportRunRequest, httpbody.HttpBody]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LedgerService_ExportRunClient = grpc.ServerStreamingClient[httpbody.HttpBody]
+
+func (c *ledgerServiceClient) EraseRun(ctx context.Context, in *EraseRunRequest, opts ...grpc.CallOption) (*EraseRunResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EraseRunResponse)
+	err := c.cc.Invoke(ctx, LedgerService_EraseRun_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LedgerServiceServer is the server API for LedgerService service.
 // All implementations must embed UnimplementedLedgerServiceServer
 // for forward compatibility.
@@ -118,6 +155,11 @@ type LedgerServiceServer interface {
 	GetInclusionProof(context.Context, *GetInclusionProofRequest) (*GetInclusionProofResponse, error)
 	// Proves that the log at one size is a prefix of the log at a later one.
 	GetConsistencyProof(context.Context, *GetConsistencyProofRequest) (*GetConsistencyProofResponse, error)
+	// Exports a run as a file, in pieces: JSON, CSV, or an evidence bundle that `meshflow audit verify` checks offline.
+	ExportRun(*ExportRunRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
+	// Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+	// REST: POST /v1/runs/{run_id}:erase.
+	EraseRun(context.Context, *EraseRunRequest) (*EraseRunResponse, error)
 	mustEmbedUnimplementedLedgerServiceServer()
 }
 
@@ -142,6 +184,12 @@ func (UnimplementedLedgerServiceServer) GetInclusionProof(context.Context, *GetI
 }
 func (UnimplementedLedgerServiceServer) GetConsistencyProof(context.Context, *GetConsistencyProofRequest) (*GetConsistencyProofResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetConsistencyProof not implemented")
+}
+func (UnimplementedLedgerServiceServer) ExportRun(*ExportRunRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+	return status.Error(codes.Unimplemented, "method ExportRun not implemented")
+}
+func (UnimplementedLedgerServiceServer) EraseRun(context.Context, *EraseRunRequest) (*EraseRunResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EraseRun not implemented")
 }
 func (UnimplementedLedgerServiceServer) mustEmbedUnimplementedLedgerServiceServer() {}
 func (UnimplementedLedgerServiceServer) testEmbeddedByValue()                       {}
@@ -254,6 +302,35 @@ func _LedgerService_GetConsistencyProof_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LedgerService_ExportRun_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(ExportRunRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(LedgerServiceServer).ExportRun(m, &grpc.GenericServerStream[ExportRunRequest, httpbody.HttpBody]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LedgerService_ExportRunServer = grpc.ServerStreamingServer[httpbody.HttpBody]
+
+func _LedgerService_EraseRun_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EraseRunRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LedgerServiceServer).EraseRun(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LedgerService_EraseRun_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LedgerServiceServer).EraseRun(ctx, req.(*EraseRunRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // LedgerService_ServiceDesc is the grpc.ServiceDesc for LedgerService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -281,7 +358,17 @@ var LedgerService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "GetConsistencyProof",
 			Handler:    _LedgerService_GetConsistencyProof_Handler,
 		},
+		{
+			MethodName: "EraseRun",
+			Handler:    _LedgerService_EraseRun_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "ExportRun",
+			Handler:       _LedgerService_ExportRun_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "meshflow/v1/ledger_service.proto",
 }

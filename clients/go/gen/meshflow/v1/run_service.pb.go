@@ -561,6 +561,234 @@ func (x *PolicyViolation) GetRemedy() string {
 	return ""
 }
 
+// Names two runs.
+type DiffRunsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Run A.
+	RunA string `protobuf:"bytes,1,opt,name=run_a,json=runA,proto3" json:"run_a,omitempty"`
+	// Run B.
+	RunB          string `protobuf:"bytes,2,opt,name=run_b,json=runB,proto3" json:"run_b,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffRunsRequest) Reset() {
+	*x = DiffRunsRequest{}
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffRunsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffRunsRequest) ProtoMessage() {}
+
+func (x *DiffRunsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffRunsRequest.ProtoReflect.Descriptor instead.
+func (*DiffRunsRequest) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *DiffRunsRequest) GetRunA() string {
+	if x != nil {
+		return x.RunA
+	}
+	return ""
+}
+
+func (x *DiffRunsRequest) GetRunB() string {
+	if x != nil {
+		return x.RunB
+	}
+	return ""
+}
+
+// How two runs differ. A node that ran often is compared by its last step.
+type DiffRunsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nodes that only A executed, sorted.
+	OnlyInA []string `protobuf:"bytes,1,rep,name=only_in_a,json=onlyInA,proto3" json:"only_in_a,omitempty"`
+	// Nodes that only B executed, sorted.
+	OnlyInB []string `protobuf:"bytes,2,rep,name=only_in_b,json=onlyInB,proto3" json:"only_in_b,omitempty"`
+	// Nodes that both executed, sorted.
+	Common []string `protobuf:"bytes,3,rep,name=common,proto3" json:"common,omitempty"`
+	// Common nodes with another verdict or output.
+	Changed []*NodeChange `protobuf:"bytes,4,rep,name=changed,proto3" json:"changed,omitempty"`
+	// US dollars that B cost more than A.
+	CostDeltaUsd float64 `protobuf:"fixed64,5,opt,name=cost_delta_usd,json=costDeltaUsd,proto3" json:"cost_delta_usd,omitempty"`
+	// Tokens that B used more than A.
+	TokenDelta    int32 `protobuf:"varint,6,opt,name=token_delta,json=tokenDelta,proto3" json:"token_delta,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffRunsResponse) Reset() {
+	*x = DiffRunsResponse{}
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffRunsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffRunsResponse) ProtoMessage() {}
+
+func (x *DiffRunsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffRunsResponse.ProtoReflect.Descriptor instead.
+func (*DiffRunsResponse) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *DiffRunsResponse) GetOnlyInA() []string {
+	if x != nil {
+		return x.OnlyInA
+	}
+	return nil
+}
+
+func (x *DiffRunsResponse) GetOnlyInB() []string {
+	if x != nil {
+		return x.OnlyInB
+	}
+	return nil
+}
+
+func (x *DiffRunsResponse) GetCommon() []string {
+	if x != nil {
+		return x.Common
+	}
+	return nil
+}
+
+func (x *DiffRunsResponse) GetChanged() []*NodeChange {
+	if x != nil {
+		return x.Changed
+	}
+	return nil
+}
+
+func (x *DiffRunsResponse) GetCostDeltaUsd() float64 {
+	if x != nil {
+		return x.CostDeltaUsd
+	}
+	return 0
+}
+
+func (x *DiffRunsResponse) GetTokenDelta() int32 {
+	if x != nil {
+		return x.TokenDelta
+	}
+	return 0
+}
+
+// A node that went another way in B than in A.
+type NodeChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node.
+	NodeId string `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	// How its step ended in A: `committed`, `denied`, `paused`, `failed` or `cancelled`.
+	VerdictA string `protobuf:"bytes,2,opt,name=verdict_a,json=verdictA,proto3" json:"verdict_a,omitempty"`
+	// The same in B.
+	VerdictB string `protobuf:"bytes,3,opt,name=verdict_b,json=verdictB,proto3" json:"verdict_b,omitempty"`
+	// Its output in A; absent when there was none or it was erased.
+	OutputA *string `protobuf:"bytes,4,opt,name=output_a,json=outputA,proto3,oneof" json:"output_a,omitempty"`
+	// The same in B.
+	OutputB       *string `protobuf:"bytes,5,opt,name=output_b,json=outputB,proto3,oneof" json:"output_b,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NodeChange) Reset() {
+	*x = NodeChange{}
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeChange) ProtoMessage() {}
+
+func (x *NodeChange) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeChange.ProtoReflect.Descriptor instead.
+func (*NodeChange) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *NodeChange) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *NodeChange) GetVerdictA() string {
+	if x != nil {
+		return x.VerdictA
+	}
+	return ""
+}
+
+func (x *NodeChange) GetVerdictB() string {
+	if x != nil {
+		return x.VerdictB
+	}
+	return ""
+}
+
+func (x *NodeChange) GetOutputA() string {
+	if x != nil && x.OutputA != nil {
+		return *x.OutputA
+	}
+	return ""
+}
+
+func (x *NodeChange) GetOutputB() string {
+	if x != nil && x.OutputB != nil {
+		return *x.OutputB
+	}
+	return ""
+}
+
 var File_meshflow_v1_run_service_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_run_service_proto_rawDesc = "" +
@@ -606,7 +834,27 @@ const file_meshflow_v1_run_service_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\tR\x05stage\x12 \n" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x16\n" +
-	"\x06remedy\x18\x04 \x01(\tR\x06remedy2\xc2\x05\n" +
+	"\x06remedy\x18\x04 \x01(\tR\x06remedy\";\n" +
+	"\x0fDiffRunsRequest\x12\x13\n" +
+	"\x05run_a\x18\x01 \x01(\tR\x04runA\x12\x13\n" +
+	"\x05run_b\x18\x02 \x01(\tR\x04runB\"\xdc\x01\n" +
+	"\x10DiffRunsResponse\x12\x1a\n" +
+	"\tonly_in_a\x18\x01 \x03(\tR\aonlyInA\x12\x1a\n" +
+	"\tonly_in_b\x18\x02 \x03(\tR\aonlyInB\x12\x16\n" +
+	"\x06common\x18\x03 \x03(\tR\x06common\x121\n" +
+	"\achanged\x18\x04 \x03(\v2\x17.meshflow.v1.NodeChangeR\achanged\x12$\n" +
+	"\x0ecost_delta_usd\x18\x05 \x01(\x01R\fcostDeltaUsd\x12\x1f\n" +
+	"\vtoken_delta\x18\x06 \x01(\x05R\n" +
+	"tokenDelta\"\xb9\x01\n" +
+	"\n" +
+	"NodeChange\x12\x17\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x1b\n" +
+	"\tverdict_a\x18\x02 \x01(\tR\bverdictA\x12\x1b\n" +
+	"\tverdict_b\x18\x03 \x01(\tR\bverdictB\x12\x1e\n" +
+	"\boutput_a\x18\x04 \x01(\tH\x00R\aoutputA\x88\x01\x01\x12\x1e\n" +
+	"\boutput_b\x18\x05 \x01(\tH\x01R\aoutputB\x88\x01\x01B\v\n" +
+	"\t_output_aB\v\n" +
+	"\t_output_b2\xa5\x06\n" +
 	"\n" +
 	"RunService\x128\n" +
 	"\x03Run\x12\x17.meshflow.v1.RunRequest\x1a\x18.meshflow.v1.RunResponse\x12=\n" +
@@ -618,7 +866,8 @@ const file_meshflow_v1_run_service_proto_rawDesc = "" +
 	"\aWaitRun\x12\x1b.meshflow.v1.WaitRunRequest\x1a\x18.meshflow.v1.RunResponse\"!\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/runs/{run_id}:wait\x90\x02\x01\x12F\n" +
 	"\bWatchRun\x12\x1c.meshflow.v1.WatchRunRequest\x1a\x15.meshflow.v1.RunEvent\"\x03\x90\x02\x010\x01\x12I\n" +
 	"\tCancelRun\x12\x1d.meshflow.v1.CancelRunRequest\x1a\x18.meshflow.v1.RunResponse\"\x03\x90\x02\x02\x12G\n" +
-	"\bCheckRun\x12\x17.meshflow.v1.RunRequest\x1a\x1d.meshflow.v1.CheckRunResponse\"\x03\x90\x02\x01b\x06proto3"
+	"\bCheckRun\x12\x17.meshflow.v1.RunRequest\x1a\x1d.meshflow.v1.CheckRunResponse\"\x03\x90\x02\x01\x12a\n" +
+	"\bDiffRuns\x12\x1c.meshflow.v1.DiffRunsRequest\x1a\x1d.meshflow.v1.DiffRunsResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/runs:diff\x90\x02\x01b\x06proto3"
 
 var (
 	file_meshflow_v1_run_service_proto_rawDescOnce sync.Once
@@ -632,7 +881,7 @@ func file_meshflow_v1_run_service_proto_rawDescGZIP() []byte {
 	return file_meshflow_v1_run_service_proto_rawDescData
 }
 
-var file_meshflow_v1_run_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_meshflow_v1_run_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_meshflow_v1_run_service_proto_goTypes = []any{
 	(*GetRunRequest)(nil),    // 0: meshflow.v1.GetRunRequest
 	(*ListRunsRequest)(nil),  // 1: meshflow.v1.ListRunsRequest
@@ -642,38 +891,44 @@ var file_meshflow_v1_run_service_proto_goTypes = []any{
 	(*CancelRunRequest)(nil), // 5: meshflow.v1.CancelRunRequest
 	(*CheckRunResponse)(nil), // 6: meshflow.v1.CheckRunResponse
 	(*PolicyViolation)(nil),  // 7: meshflow.v1.PolicyViolation
-	(*RunResponse)(nil),      // 8: meshflow.v1.RunResponse
-	(*Policy)(nil),           // 9: meshflow.v1.Policy
-	(*RunRequest)(nil),       // 10: meshflow.v1.RunRequest
-	(*RunEvent)(nil),         // 11: meshflow.v1.RunEvent
+	(*DiffRunsRequest)(nil),  // 8: meshflow.v1.DiffRunsRequest
+	(*DiffRunsResponse)(nil), // 9: meshflow.v1.DiffRunsResponse
+	(*NodeChange)(nil),       // 10: meshflow.v1.NodeChange
+	(*RunResponse)(nil),      // 11: meshflow.v1.RunResponse
+	(*Policy)(nil),           // 12: meshflow.v1.Policy
+	(*RunRequest)(nil),       // 13: meshflow.v1.RunRequest
+	(*RunEvent)(nil),         // 14: meshflow.v1.RunEvent
 }
 var file_meshflow_v1_run_service_proto_depIdxs = []int32{
-	8,  // 0: meshflow.v1.ListRunsResponse.runs:type_name -> meshflow.v1.RunResponse
-	9,  // 1: meshflow.v1.CheckRunResponse.effective_policy:type_name -> meshflow.v1.Policy
+	11, // 0: meshflow.v1.ListRunsResponse.runs:type_name -> meshflow.v1.RunResponse
+	12, // 1: meshflow.v1.CheckRunResponse.effective_policy:type_name -> meshflow.v1.Policy
 	7,  // 2: meshflow.v1.CheckRunResponse.violations:type_name -> meshflow.v1.PolicyViolation
-	10, // 3: meshflow.v1.RunService.Run:input_type -> meshflow.v1.RunRequest
-	10, // 4: meshflow.v1.RunService.StreamRun:input_type -> meshflow.v1.RunRequest
-	10, // 5: meshflow.v1.RunService.CreateRun:input_type -> meshflow.v1.RunRequest
-	0,  // 6: meshflow.v1.RunService.GetRun:input_type -> meshflow.v1.GetRunRequest
-	1,  // 7: meshflow.v1.RunService.ListRuns:input_type -> meshflow.v1.ListRunsRequest
-	3,  // 8: meshflow.v1.RunService.WaitRun:input_type -> meshflow.v1.WaitRunRequest
-	4,  // 9: meshflow.v1.RunService.WatchRun:input_type -> meshflow.v1.WatchRunRequest
-	5,  // 10: meshflow.v1.RunService.CancelRun:input_type -> meshflow.v1.CancelRunRequest
-	10, // 11: meshflow.v1.RunService.CheckRun:input_type -> meshflow.v1.RunRequest
-	8,  // 12: meshflow.v1.RunService.Run:output_type -> meshflow.v1.RunResponse
-	11, // 13: meshflow.v1.RunService.StreamRun:output_type -> meshflow.v1.RunEvent
-	8,  // 14: meshflow.v1.RunService.CreateRun:output_type -> meshflow.v1.RunResponse
-	8,  // 15: meshflow.v1.RunService.GetRun:output_type -> meshflow.v1.RunResponse
-	2,  // 16: meshflow.v1.RunService.ListRuns:output_type -> meshflow.v1.ListRunsResponse
-	8,  // 17: meshflow.v1.RunService.WaitRun:output_type -> meshflow.v1.RunResponse
-	11, // 18: meshflow.v1.RunService.WatchRun:output_type -> meshflow.v1.RunEvent
-	8,  // 19: meshflow.v1.RunService.CancelRun:output_type -> meshflow.v1.RunResponse
-	6,  // 20: meshflow.v1.RunService.CheckRun:output_type -> meshflow.v1.CheckRunResponse
-	12, // [12:21] is the sub-list for method output_type
-	3,  // [3:12] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	10, // 3: meshflow.v1.DiffRunsResponse.changed:type_name -> meshflow.v1.NodeChange
+	13, // 4: meshflow.v1.RunService.Run:input_type -> meshflow.v1.RunRequest
+	13, // 5: meshflow.v1.RunService.StreamRun:input_type -> meshflow.v1.RunRequest
+	13, // 6: meshflow.v1.RunService.CreateRun:input_type -> meshflow.v1.RunRequest
+	0,  // 7: meshflow.v1.RunService.GetRun:input_type -> meshflow.v1.GetRunRequest
+	1,  // 8: meshflow.v1.RunService.ListRuns:input_type -> meshflow.v1.ListRunsRequest
+	3,  // 9: meshflow.v1.RunService.WaitRun:input_type -> meshflow.v1.WaitRunRequest
+	4,  // 10: meshflow.v1.RunService.WatchRun:input_type -> meshflow.v1.WatchRunRequest
+	5,  // 11: meshflow.v1.RunService.CancelRun:input_type -> meshflow.v1.CancelRunRequest
+	13, // 12: meshflow.v1.RunService.CheckRun:input_type -> meshflow.v1.RunRequest
+	8,  // 13: meshflow.v1.RunService.DiffRuns:input_type -> meshflow.v1.DiffRunsRequest
+	11, // 14: meshflow.v1.RunService.Run:output_type -> meshflow.v1.RunResponse
+	14, // 15: meshflow.v1.RunService.StreamRun:output_type -> meshflow.v1.RunEvent
+	11, // 16: meshflow.v1.RunService.CreateRun:output_type -> meshflow.v1.RunResponse
+	11, // 17: meshflow.v1.RunService.GetRun:output_type -> meshflow.v1.RunResponse
+	2,  // 18: meshflow.v1.RunService.ListRuns:output_type -> meshflow.v1.ListRunsResponse
+	11, // 19: meshflow.v1.RunService.WaitRun:output_type -> meshflow.v1.RunResponse
+	14, // 20: meshflow.v1.RunService.WatchRun:output_type -> meshflow.v1.RunEvent
+	11, // 21: meshflow.v1.RunService.CancelRun:output_type -> meshflow.v1.RunResponse
+	6,  // 22: meshflow.v1.RunService.CheckRun:output_type -> meshflow.v1.CheckRunResponse
+	9,  // 23: meshflow.v1.RunService.DiffRuns:output_type -> meshflow.v1.DiffRunsResponse
+	14, // [14:24] is the sub-list for method output_type
+	4,  // [4:14] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_meshflow_v1_run_service_proto_init() }
@@ -684,13 +939,14 @@ func file_meshflow_v1_run_service_proto_init() {
 	file_meshflow_v1_event_proto_init()
 	file_meshflow_v1_policy_proto_init()
 	file_meshflow_v1_run_proto_init()
+	file_meshflow_v1_run_service_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meshflow_v1_run_service_proto_rawDesc), len(file_meshflow_v1_run_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	RunService_WatchRun_FullMethodName  = "/meshflow.v1.RunService/WatchRun"
 	RunService_CancelRun_FullMethodName = "/meshflow.v1.RunService/CancelRun"
 	RunService_CheckRun_FullMethodName  = "/meshflow.v1.RunService/CheckRun"
+	RunService_DiffRuns_FullMethodName  = "/meshflow.v1.RunService/DiffRuns"
 )
 
 // RunServiceClient is the client API for RunService service.
@@ -54,6 +55,8 @@ type RunServiceClient interface {
 	CancelRun(ctx context.Context, in *CancelRunRequest, opts ...grpc.CallOption) (*RunResponse, error)
 	// Checks a request before it runs: effective policy, every violated rule, estimates. Nothing is executed. REST: POST /v1/runs:check.
 	CheckRun(ctx context.Context, in *RunRequest, opts ...grpc.CallOption) (*CheckRunResponse, error)
+	// Compares two runs node by node; deltas are B minus A.
+	DiffRuns(ctx context.Context, in *DiffRunsRequest, opts ...grpc.CallOption) (*DiffRunsResponse, error)
 }
 
 type runServiceClient struct {
@@ -172,6 +175,16 @@ func (c *runServiceClient) CheckRun(ctx context.Context, in *RunRequest, opts ..
 	return out, nil
 }
 
+func (c *runServiceClient) DiffRuns(ctx context.Context, in *DiffRunsRequest, opts ...grpc.CallOption) (*DiffRunsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DiffRunsResponse)
+	err := c.cc.Invoke(ctx, RunService_DiffRuns_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RunServiceServer is the server API for RunService service.
 // All implementations must embed UnimplementedRunServiceServer
 // for forward compatibility.
@@ -196,6 +209,8 @@ type RunServiceServer interface {
 	CancelRun(context.Context, *CancelRunRequest) (*RunResponse, error)
 	// Checks a request before it runs: effective policy, every violated rule, estimates. Nothing is executed. REST: POST /v1/runs:check.
 	CheckRun(context.Context, *RunRequest) (*CheckRunResponse, error)
+	// Compares two runs node by node; deltas are B minus A.
+	DiffRuns(context.Context, *DiffRunsRequest) (*DiffRunsResponse, error)
 	mustEmbedUnimplementedRunServiceServer()
 }
 
@@ -232,6 +247,9 @@ func (UnimplementedRunServiceServer) CancelRun(context.Context, *CancelRunReques
 }
 func (UnimplementedRunServiceServer) CheckRun(context.Context, *RunRequest) (*CheckRunResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CheckRun not implemented")
+}
+func (UnimplementedRunServiceServer) DiffRuns(context.Context, *DiffRunsRequest) (*DiffRunsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiffRuns not implemented")
 }
 func (UnimplementedRunServiceServer) mustEmbedUnimplementedRunServiceServer() {}
 func (UnimplementedRunServiceServer) testEmbeddedByValue()                    {}
@@ -402,6 +420,24 @@ func _RunService_CheckRun_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RunService_DiffRuns_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiffRunsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RunServiceServer).DiffRuns(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RunService_DiffRuns_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RunServiceServer).DiffRuns(ctx, req.(*DiffRunsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RunService_ServiceDesc is the grpc.ServiceDesc for RunService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -436,6 +472,10 @@ var RunService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CheckRun",
 			Handler:    _RunService_CheckRun_Handler,
+		},
+		{
+			MethodName: "DiffRuns",
+			Handler:    _RunService_DiffRuns_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -5,6 +5,10 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_google_api_annotations } from "../../google/api/annotations_pb.js";
+import type { HttpBodySchema } from "../../google/api/httpbody_pb.js";
+import { file_google_api_httpbody } from "../../google/api/httpbody_pb.js";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { LedgerEntry } from "./ledger_pb.js";
 import { file_meshflow_v1_ledger } from "./ledger_pb.js";
 import type { ConsistencyProof, InclusionProof, TreeHead } from "./log_pb.js";
@@ -17,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/ledger_service.proto.
  */
 export const file_meshflow_v1_ledger_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBtZXNoZmxvdy92MS9sZWRnZXJfc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiSwoSTGlzdEVudHJpZXNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJZChNMaXN0RW50cmllc1Jlc3BvbnNlEikKB2VudHJpZXMYASADKAsyGC5tZXNoZmxvdy52MS5MZWRnZXJFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoQVmVyaWZ5UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAki/wEKEVZlcmlmeVJ1blJlc3BvbnNlEg4KBnJ1bl9pZBgBIAEoCRINCgV2YWxpZBgCIAEoCBIXCg9lbnRyaWVzX2NoZWNrZWQYAyABKAUSJwoGZmF1bHRzGAQgAygLMhcubWVzaGZsb3cudjEuQ2hhaW5GYXVsdBIsCgtsZWRnZXJfaGVhZBgFIAEoCzIXLm1lc2hmbG93LnYxLkxlZGdlckhlYWQSGAoQcGF5bG9hZHNfY2hlY2tlZBgGIAEoBRIXCg9wYXlsb2Fkc19lcmFzZWQYByABKAUSFgoOZW50cmllc19pbl9sb2cYCCABKAUSEAoIbG9nX3NpemUYCSABKAMiFAoSR2V0VHJlZUhlYWRSZXF1ZXN0IjoKE0dldFRyZWVIZWFkUmVzcG9uc2USIwoEaGVhZBgBIAEoCzIVLm1lc2hmbG93LnYxLlRyZWVIZWFkIkkKGEdldEluY2x1c2lvblByb29mUmVxdWVzdBIOCgZydW5faWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAMSCwoDc2VxGAMgASgDIkcKGUdldEluY2x1c2lvblByb29mUmVzcG9uc2USKgoFcHJvb2YYASABKAsyGy5tZXNoZmxvdy52MS5JbmNsdXNpb25Qcm9vZiI7ChpHZXRDb25zaXN0ZW5jeVByb29mUmVxdWVzdBINCgVmaXJzdBgBIAEoAxIOCgZzZWNvbmQYAiABKAMiSwobR2V0Q29uc2lzdGVuY3lQcm9vZlJlc3BvbnNlEiwKBXByb29mGAEgASgLMh0ubWVzaGZsb3cudjEuQ29uc2lzdGVuY3lQcm9vZiJRCgpDaGFpbkZhdWx0EhAKCHNlcXVlbmNlGAEgASgFEgsKA3NlcRgCIAEoAxIPCgdub2RlX2lkGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJMvEECg1MZWRnZXJTZXJ2aWNlEnYKC0xpc3RFbnRyaWVzEh8ubWVzaGZsb3cudjEuTGlzdEVudHJpZXNSZXF1ZXN0GiAubWVzaGZsb3cudjEuTGlzdEVudHJpZXNSZXNwb25zZSIkkAIBgtPkkwIbEhkvdjEvcnVucy97cnVuX2lkfS9lbnRyaWVzEm8KCVZlcmlmeVJ1bhIdLm1lc2hmbG93LnYxLlZlcmlmeVJ1blJlcXVlc3QaHi5tZXNoZmxvdy52MS5WZXJpZnlSdW5SZXNwb25zZSIjkAIBgtPkkwIaEhgvdjEvcnVucy97cnVuX2lkfTp2ZXJpZnkSaQoLR2V0VHJlZUhlYWQSHy5tZXNoZmxvdy52MS5HZXRUcmVlSGVhZFJlcXVlc3QaIC5tZXNoZmxvdy52MS5HZXRUcmVlSGVhZFJlc3BvbnNlIheQAgGC0+STAg4SDC92MS9sb2cvaGVhZBKAAQoRR2V0SW5jbHVzaW9uUHJvb2YSJS5tZXNoZmxvdy52MS5HZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QaJi5tZXNoZmxvdy52MS5HZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlIhyQAgGC0+STAhMSES92MS9sb2cvaW5jbHVzaW9uEogBChNHZXRDb25zaXN0ZW5jeVByb29mEicubWVzaGZsb3cudjEuR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QaKC5tZXNoZmxvdy52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVzcG9uc2UiHpACAYLT5JMCFRITL3YxL2xvZy9jb25zaXN0ZW5jeWIGcHJvdG8z", [file_google_api_annotations, file_meshflow_v1_ledger, file_meshflow_v1_log, file_meshflow_v1_run]);
+  fileDesc("CiBtZXNoZmxvdy92MS9sZWRnZXJfc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiSwoSTGlzdEVudHJpZXNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJZChNMaXN0RW50cmllc1Jlc3BvbnNlEikKB2VudHJpZXMYASADKAsyGC5tZXNoZmxvdy52MS5MZWRnZXJFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoQVmVyaWZ5UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkirgIKEVZlcmlmeVJ1blJlc3BvbnNlEg4KBnJ1bl9pZBgBIAEoCRINCgV2YWxpZBgCIAEoCBIXCg9lbnRyaWVzX2NoZWNrZWQYAyABKAUSJwoGZmF1bHRzGAQgAygLMhcubWVzaGZsb3cudjEuQ2hhaW5GYXVsdBIsCgtsZWRnZXJfaGVhZBgFIAEoCzIXLm1lc2hmbG93LnYxLkxlZGdlckhlYWQSGAoQcGF5bG9hZHNfY2hlY2tlZBgGIAEoBRIXCg9wYXlsb2Fkc19lcmFzZWQYByABKAUSFgoOZW50cmllc19pbl9sb2cYCCABKAUSEAoIbG9nX3NpemUYCSABKAMSLQoIZXJhc3VyZXMYCiADKAsyGy5tZXNoZmxvdy52MS5QYXlsb2FkRXJhc3VyZSKDAQoOUGF5bG9hZEVyYXN1cmUSEAoIc2VxdWVuY2UYASABKAUSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMcHJpbmNpcGFsX2lkGAMgASgJEg0KBWJhc2lzGAQgASgJEhAKCHBheWxvYWRzGAUgASgFIhQKEkdldFRyZWVIZWFkUmVxdWVzdCI6ChNHZXRUcmVlSGVhZFJlc3BvbnNlEiMKBGhlYWQYASABKAsyFS5tZXNoZmxvdy52MS5UcmVlSGVhZCJJChhHZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEgsKA3NlcRgDIAEoAyJHChlHZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlEioKBXByb29mGAEgASgLMhsubWVzaGZsb3cudjEuSW5jbHVzaW9uUHJvb2YiOwoaR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QSDQoFZmlyc3QYASABKAMSDgoGc2Vjb25kGAIgASgDIksKG0dldENvbnNpc3RlbmN5UHJvb2ZSZXNwb25zZRIsCgVwcm9vZhgBIAEoCzIdLm1lc2hmbG93LnYxLkNvbnNpc3RlbmN5UHJvb2YiMgoQRXhwb3J0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGZm9ybWF0GAIgASgJIjAKD0VyYXNlUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDQoFYmFzaXMYAiABKAkiewoQRXJhc2VSdW5SZXNwb25zZRIOCgZydW5faWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAUSFwoPcGF5bG9hZHNfZXJhc2VkGAMgASgFEiwKC2xlZGdlcl9oZWFkGAQgASgLMhcubWVzaGZsb3cudjEuTGVkZ2VySGVhZCJRCgpDaGFpbkZhdWx0EhAKCHNlcXVlbmNlGAEgASgFEgsKA3NlcRgCIAEoAxIPCgdub2RlX2lkGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJMqgGCg1MZWRnZXJTZXJ2aWNlEnYKC0xpc3RFbnRyaWVzEh8ubWVzaGZsb3cudjEuTGlzdEVudHJpZXNSZXF1ZXN0GiAubWVzaGZsb3cudjEuTGlzdEVudHJpZXNSZXNwb25zZSIkkAIBgtPkkwIbEhkvdjEvcnVucy97cnVuX2lkfS9lbnRyaWVzEm8KCVZlcmlmeVJ1bhIdLm1lc2hmbG93LnYxLlZlcmlmeVJ1blJlcXVlc3QaHi5tZXNoZmxvdy52MS5WZXJpZnlSdW5SZXNwb25zZSIjkAIBgtPkkwIaEhgvdjEvcnVucy97cnVuX2lkfTp2ZXJpZnkSaQoLR2V0VHJlZUhlYWQSHy5tZXNoZmxvdy52MS5HZXRUcmVlSGVhZFJlcXVlc3QaIC5tZXNoZmxvdy52MS5HZXRUcmVlSGVhZFJlc3BvbnNlIheQAgGC0+STAg4SDC92MS9sb2cvaGVhZBKAAQoRR2V0SW5jbHVzaW9uUHJvb2YSJS5tZXNoZmxvdy52MS5HZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QaJi5tZXNoZmxvdy52MS5HZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlIhyQAgGC0+STAhMSES92MS9sb2cvaW5jbHVzaW9uEogBChNHZXRDb25zaXN0ZW5jeVByb29mEicubWVzaGZsb3cudjEuR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QaKC5tZXNoZmxvdy52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVzcG9uc2UiHpACAYLT5JMCFRITL3YxL2xvZy9jb25zaXN0ZW5jeRJnCglFeHBvcnRSdW4SHS5tZXNoZmxvdy52MS5FeHBvcnRSdW5SZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIjkAIBgtPkkwIaEhgvdjEvcnVucy97cnVuX2lkfTpleHBvcnQwARJMCghFcmFzZVJ1bhIcLm1lc2hmbG93LnYxLkVyYXNlUnVuUmVxdWVzdBodLm1lc2hmbG93LnYxLkVyYXNlUnVuUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_timestamp, file_meshflow_v1_ledger, file_meshflow_v1_log, file_meshflow_v1_run]);
 
 /**
  * Selects entries of a run.
@@ -171,6 +175,13 @@ export type VerifyRunResponse = Message<"meshflow.v1.VerifyRunResponse"> & {
    * @generated from field: int64 log_size = 9;
    */
   logSize: bigint;
+
+  /**
+   * Who erased payloads of the run, when and why.
+   *
+   * @generated from field: repeated meshflow.v1.PayloadErasure erasures = 10;
+   */
+  erasures: PayloadErasure[];
 };
 
 /**
@@ -179,6 +190,55 @@ export type VerifyRunResponse = Message<"meshflow.v1.VerifyRunResponse"> & {
  */
 export const VerifyRunResponseSchema: GenMessage<VerifyRunResponse> = /*@__PURE__*/
   messageDesc(file_meshflow_v1_ledger_service, 3);
+
+/**
+ * What an erasure entry says.
+ *
+ * @generated from message meshflow.v1.PayloadErasure
+ */
+export type PayloadErasure = Message<"meshflow.v1.PayloadErasure"> & {
+  /**
+   * Place of the erasure in the run's chain.
+   *
+   * @generated from field: int32 sequence = 1;
+   */
+  sequence: number;
+
+  /**
+   * When it was done.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Who did it.
+   *
+   * @generated from field: string principal_id = 3;
+   */
+  principalId: string;
+
+  /**
+   * The legal ground.
+   *
+   * @generated from field: string basis = 4;
+   */
+  basis: string;
+
+  /**
+   * Payloads it covers.
+   *
+   * @generated from field: int32 payloads = 5;
+   */
+  payloads: number;
+};
+
+/**
+ * Describes the message meshflow.v1.PayloadErasure.
+ * Use `create(PayloadErasureSchema)` to create a new message.
+ */
+export const PayloadErasureSchema: GenMessage<PayloadErasure> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 4);
 
 /**
  * Asks for the newest head.
@@ -193,7 +253,7 @@ export type GetTreeHeadRequest = Message<"meshflow.v1.GetTreeHeadRequest"> & {
  * Use `create(GetTreeHeadRequestSchema)` to create a new message.
  */
 export const GetTreeHeadRequestSchema: GenMessage<GetTreeHeadRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 4);
+  messageDesc(file_meshflow_v1_ledger_service, 5);
 
 /**
  * The newest head.
@@ -214,7 +274,7 @@ export type GetTreeHeadResponse = Message<"meshflow.v1.GetTreeHeadResponse"> & {
  * Use `create(GetTreeHeadResponseSchema)` to create a new message.
  */
 export const GetTreeHeadResponseSchema: GenMessage<GetTreeHeadResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 5);
+  messageDesc(file_meshflow_v1_ledger_service, 6);
 
 /**
  * Names an entry, by run and sequence or by seq.
@@ -249,7 +309,7 @@ export type GetInclusionProofRequest = Message<"meshflow.v1.GetInclusionProofReq
  * Use `create(GetInclusionProofRequestSchema)` to create a new message.
  */
 export const GetInclusionProofRequestSchema: GenMessage<GetInclusionProofRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 6);
+  messageDesc(file_meshflow_v1_ledger_service, 7);
 
 /**
  * A proof under a signed head.
@@ -270,7 +330,7 @@ export type GetInclusionProofResponse = Message<"meshflow.v1.GetInclusionProofRe
  * Use `create(GetInclusionProofResponseSchema)` to create a new message.
  */
 export const GetInclusionProofResponseSchema: GenMessage<GetInclusionProofResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 7);
+  messageDesc(file_meshflow_v1_ledger_service, 8);
 
 /**
  * Names two sizes of the log.
@@ -298,7 +358,7 @@ export type GetConsistencyProofRequest = Message<"meshflow.v1.GetConsistencyProo
  * Use `create(GetConsistencyProofRequestSchema)` to create a new message.
  */
 export const GetConsistencyProofRequestSchema: GenMessage<GetConsistencyProofRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 8);
+  messageDesc(file_meshflow_v1_ledger_service, 9);
 
 /**
  * A proof between two sizes.
@@ -319,7 +379,105 @@ export type GetConsistencyProofResponse = Message<"meshflow.v1.GetConsistencyPro
  * Use `create(GetConsistencyProofResponseSchema)` to create a new message.
  */
 export const GetConsistencyProofResponseSchema: GenMessage<GetConsistencyProofResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 9);
+  messageDesc(file_meshflow_v1_ledger_service, 10);
+
+/**
+ * Names the run to export.
+ *
+ * @generated from message meshflow.v1.ExportRunRequest
+ */
+export type ExportRunRequest = Message<"meshflow.v1.ExportRunRequest"> & {
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * `json` (default), `csv` or `evidence`.
+   *
+   * @generated from field: string format = 2;
+   */
+  format: string;
+};
+
+/**
+ * Describes the message meshflow.v1.ExportRunRequest.
+ * Use `create(ExportRunRequestSchema)` to create a new message.
+ */
+export const ExportRunRequestSchema: GenMessage<ExportRunRequest> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 11);
+
+/**
+ * Names the run to erase.
+ *
+ * @generated from message meshflow.v1.EraseRunRequest
+ */
+export type EraseRunRequest = Message<"meshflow.v1.EraseRunRequest"> & {
+  /**
+   * The run; it must have ended.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * The legal ground, for example `gdpr art. 17(1)(b)`. It is recorded, so it must hold no personal data.
+   *
+   * @generated from field: string basis = 2;
+   */
+  basis: string;
+};
+
+/**
+ * Describes the message meshflow.v1.EraseRunRequest.
+ * Use `create(EraseRunRequestSchema)` to create a new message.
+ */
+export const EraseRunRequestSchema: GenMessage<EraseRunRequest> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 12);
+
+/**
+ * What was erased.
+ *
+ * @generated from message meshflow.v1.EraseRunResponse
+ */
+export type EraseRunResponse = Message<"meshflow.v1.EraseRunResponse"> & {
+  /**
+   * The run.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * Place of the erasure in the run's chain.
+   *
+   * @generated from field: int32 sequence = 2;
+   */
+  sequence: number;
+
+  /**
+   * Inputs and outputs that were removed; 0 when it had been done before.
+   *
+   * @generated from field: int32 payloads_erased = 3;
+   */
+  payloadsErased: number;
+
+  /**
+   * The chain's new end.
+   *
+   * @generated from field: meshflow.v1.LedgerHead ledger_head = 4;
+   */
+  ledgerHead?: LedgerHead | undefined;
+};
+
+/**
+ * Describes the message meshflow.v1.EraseRunResponse.
+ * Use `create(EraseRunResponseSchema)` to create a new message.
+ */
+export const EraseRunResponseSchema: GenMessage<EraseRunResponse> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 13);
 
 /**
  * One thing wrong with a chain.
@@ -361,7 +519,7 @@ export type ChainFault = Message<"meshflow.v1.ChainFault"> & {
  * Use `create(ChainFaultSchema)` to create a new message.
  */
 export const ChainFaultSchema: GenMessage<ChainFault> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 10);
+  messageDesc(file_meshflow_v1_ledger_service, 14);
 
 /**
  * The evidence: what was recorded, and whether it is intact.
@@ -418,6 +576,27 @@ export const LedgerService: GenService<{
     methodKind: "unary";
     input: typeof GetConsistencyProofRequestSchema;
     output: typeof GetConsistencyProofResponseSchema;
+  },
+  /**
+   * Exports a run as a file, in pieces: JSON, CSV, or an evidence bundle that `meshflow audit verify` checks offline.
+   *
+   * @generated from rpc meshflow.v1.LedgerService.ExportRun
+   */
+  exportRun: {
+    methodKind: "server_streaming";
+    input: typeof ExportRunRequestSchema;
+    output: typeof HttpBodySchema;
+  },
+  /**
+   * Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+   * REST: POST /v1/runs/{run_id}:erase.
+   *
+   * @generated from rpc meshflow.v1.LedgerService.EraseRun
+   */
+  eraseRun: {
+    methodKind: "unary";
+    input: typeof EraseRunRequestSchema;
+    output: typeof EraseRunResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_meshflow_v1_ledger_service, 0);

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/run_service.proto.
  */
 export const file_meshflow_v1_run_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1tZXNoZmxvdy92MS9ydW5fc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiWgoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIQCgh3b3JrZmxvdxgEIAEoCSJTChBMaXN0UnVuc1Jlc3BvbnNlEiYKBHJ1bnMYASADKAsyGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMwoOV2FpdFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXRpbWVvdXRfcxgCIAEoASJNCg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgFEhIKCmV2ZW50X3ZpZXcYAyABKAkiMgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcmVhc29uGAIgASgJIpoCChBDaGVja1J1blJlc3BvbnNlEhIKCmFkbWlzc2libGUYASABKAgSEAoId29ya2Zsb3cYAiABKAkSLQoQZWZmZWN0aXZlX3BvbGljeRgDIAEoCzITLm1lc2hmbG93LnYxLlBvbGljeRIVCg1wb2xpY3lfZGlnZXN0GAQgASgJEjAKCnZpb2xhdGlvbnMYBSADKAsyHC5tZXNoZmxvdy52MS5Qb2xpY3lWaW9sYXRpb24SGgoSZXN0aW1hdGVkX2Nvc3RfdXNkGAYgASgBEhgKEGVzdGltYXRlZF90b2tlbnMYByABKAUSGgoSZXN0aW1hdGVkX2NhcmJvbl9nGAggASgBEhYKDmFwcHJvdmFsX25vZGVzGAkgAygJIlQKD1BvbGljeVZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRINCgVzdGFnZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZyZW1lZHkYBCABKAkywgUKClJ1blNlcnZpY2USOAoDUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlEj0KCVN0cmVhbVJ1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaFS5tZXNoZmxvdy52MS5SdW5FdmVudDABEj4KCUNyZWF0ZVJ1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRJcCgZHZXRSdW4SGi5tZXNoZmxvdy52MS5HZXRSdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2UiHJACAYLT5JMCExIRL3YxL3J1bnMve3J1bl9pZH0SXAoITGlzdFJ1bnMSHC5tZXNoZmxvdy52MS5MaXN0UnVuc1JlcXVlc3QaHS5tZXNoZmxvdy52MS5MaXN0UnVuc1Jlc3BvbnNlIhOQAgGC0+STAgoSCC92MS9ydW5zEmMKB1dhaXRSdW4SGy5tZXNoZmxvdy52MS5XYWl0UnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlIiGQAgGC0+STAhgSFi92MS9ydW5zL3tydW5faWR9OndhaXQSRgoIV2F0Y2hSdW4SHC5tZXNoZmxvdy52MS5XYXRjaFJ1blJlcXVlc3QaFS5tZXNoZmxvdy52MS5SdW5FdmVudCIDkAIBMAESSQoJQ2FuY2VsUnVuEh0ubWVzaGZsb3cudjEuQ2FuY2VsUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlIgOQAgISRwoIQ2hlY2tSdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0Gh0ubWVzaGZsb3cudjEuQ2hlY2tSdW5SZXNwb25zZSIDkAIBYgZwcm90bzM", [file_google_api_annotations, file_meshflow_v1_event, file_meshflow_v1_policy, file_meshflow_v1_run]);
+  fileDesc("Ch1tZXNoZmxvdy92MS9ydW5fc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiWgoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIQCgh3b3JrZmxvdxgEIAEoCSJTChBMaXN0UnVuc1Jlc3BvbnNlEiYKBHJ1bnMYASADKAsyGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMwoOV2FpdFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXRpbWVvdXRfcxgCIAEoASJNCg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgFEhIKCmV2ZW50X3ZpZXcYAyABKAkiMgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcmVhc29uGAIgASgJIpoCChBDaGVja1J1blJlc3BvbnNlEhIKCmFkbWlzc2libGUYASABKAgSEAoId29ya2Zsb3cYAiABKAkSLQoQZWZmZWN0aXZlX3BvbGljeRgDIAEoCzITLm1lc2hmbG93LnYxLlBvbGljeRIVCg1wb2xpY3lfZGlnZXN0GAQgASgJEjAKCnZpb2xhdGlvbnMYBSADKAsyHC5tZXNoZmxvdy52MS5Qb2xpY3lWaW9sYXRpb24SGgoSZXN0aW1hdGVkX2Nvc3RfdXNkGAYgASgBEhgKEGVzdGltYXRlZF90b2tlbnMYByABKAUSGgoSZXN0aW1hdGVkX2NhcmJvbl9nGAggASgBEhYKDmFwcHJvdmFsX25vZGVzGAkgAygJIlQKD1BvbGljeVZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRINCgVzdGFnZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZyZW1lZHkYBCABKAkiLwoPRGlmZlJ1bnNSZXF1ZXN0Eg0KBXJ1bl9hGAEgASgJEg0KBXJ1bl9iGAIgASgJIp8BChBEaWZmUnVuc1Jlc3BvbnNlEhEKCW9ubHlfaW5fYRgBIAMoCRIRCglvbmx5X2luX2IYAiADKAkSDgoGY29tbW9uGAMgAygJEigKB2NoYW5nZWQYBCADKAsyFy5tZXNoZmxvdy52MS5Ob2RlQ2hhbmdlEhYKDmNvc3RfZGVsdGFfdXNkGAUgASgBEhMKC3Rva2VuX2RlbHRhGAYgASgFIosBCgpOb2RlQ2hhbmdlEg8KB25vZGVfaWQYASABKAkSEQoJdmVyZGljdF9hGAIgASgJEhEKCXZlcmRpY3RfYhgDIAEoCRIVCghvdXRwdXRfYRgEIAEoCUgAiAEBEhUKCG91dHB1dF9iGAUgASgJSAGIAQFCCwoJX291dHB1dF9hQgsKCV9vdXRwdXRfYjKlBgoKUnVuU2VydmljZRI4CgNSdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2USPQoJU3RyZWFtUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBoVLm1lc2hmbG93LnYxLlJ1bkV2ZW50MAESPgoJQ3JlYXRlUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlElwKBkdldFJ1bhIaLm1lc2hmbG93LnYxLkdldFJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZSIckAIBgtPkkwITEhEvdjEvcnVucy97cnVuX2lkfRJcCghMaXN0UnVucxIcLm1lc2hmbG93LnYxLkxpc3RSdW5zUmVxdWVzdBodLm1lc2hmbG93LnYxLkxpc3RSdW5zUmVzcG9uc2UiE5ACAYLT5JMCChIIL3YxL3J1bnMSYwoHV2FpdFJ1bhIbLm1lc2hmbG93LnYxLldhaXRSdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2UiIZACAYLT5JMCGBIWL3YxL3J1bnMve3J1bl9pZH06d2FpdBJGCghXYXRjaFJ1bhIcLm1lc2hmbG93LnYxLldhdGNoUnVuUmVxdWVzdBoVLm1lc2hmbG93LnYxLlJ1bkV2ZW50IgOQAgEwARJJCglDYW5jZWxSdW4SHS5tZXNoZmxvdy52MS5DYW5jZWxSdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2UiA5ACAhJHCghDaGVja1J1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaHS5tZXNoZmxvdy52MS5DaGVja1J1blJlc3BvbnNlIgOQAgESYQoIRGlmZlJ1bnMSHC5tZXNoZmxvdy52MS5EaWZmUnVuc1JlcXVlc3QaHS5tZXNoZmxvdy52MS5EaWZmUnVuc1Jlc3BvbnNlIhiQAgGC0+STAg8SDS92MS9ydW5zOmRpZmZiBnByb3RvMw", [file_google_api_annotations, file_meshflow_v1_event, file_meshflow_v1_policy, file_meshflow_v1_run]);
 
 /**
  * Names a run.
@@ -321,6 +321,139 @@ export const PolicyViolationSchema: GenMessage<PolicyViolation> = /*@__PURE__*/
   messageDesc(file_meshflow_v1_run_service, 7);
 
 /**
+ * Names two runs.
+ *
+ * @generated from message meshflow.v1.DiffRunsRequest
+ */
+export type DiffRunsRequest = Message<"meshflow.v1.DiffRunsRequest"> & {
+  /**
+   * Run A.
+   *
+   * @generated from field: string run_a = 1;
+   */
+  runA: string;
+
+  /**
+   * Run B.
+   *
+   * @generated from field: string run_b = 2;
+   */
+  runB: string;
+};
+
+/**
+ * Describes the message meshflow.v1.DiffRunsRequest.
+ * Use `create(DiffRunsRequestSchema)` to create a new message.
+ */
+export const DiffRunsRequestSchema: GenMessage<DiffRunsRequest> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_run_service, 8);
+
+/**
+ * How two runs differ. A node that ran often is compared by its last step.
+ *
+ * @generated from message meshflow.v1.DiffRunsResponse
+ */
+export type DiffRunsResponse = Message<"meshflow.v1.DiffRunsResponse"> & {
+  /**
+   * Nodes that only A executed, sorted.
+   *
+   * @generated from field: repeated string only_in_a = 1;
+   */
+  onlyInA: string[];
+
+  /**
+   * Nodes that only B executed, sorted.
+   *
+   * @generated from field: repeated string only_in_b = 2;
+   */
+  onlyInB: string[];
+
+  /**
+   * Nodes that both executed, sorted.
+   *
+   * @generated from field: repeated string common = 3;
+   */
+  common: string[];
+
+  /**
+   * Common nodes with another verdict or output.
+   *
+   * @generated from field: repeated meshflow.v1.NodeChange changed = 4;
+   */
+  changed: NodeChange[];
+
+  /**
+   * US dollars that B cost more than A.
+   *
+   * @generated from field: double cost_delta_usd = 5;
+   */
+  costDeltaUsd: number;
+
+  /**
+   * Tokens that B used more than A.
+   *
+   * @generated from field: int32 token_delta = 6;
+   */
+  tokenDelta: number;
+};
+
+/**
+ * Describes the message meshflow.v1.DiffRunsResponse.
+ * Use `create(DiffRunsResponseSchema)` to create a new message.
+ */
+export const DiffRunsResponseSchema: GenMessage<DiffRunsResponse> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_run_service, 9);
+
+/**
+ * A node that went another way in B than in A.
+ *
+ * @generated from message meshflow.v1.NodeChange
+ */
+export type NodeChange = Message<"meshflow.v1.NodeChange"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * How its step ended in A: `committed`, `denied`, `paused`, `failed` or `cancelled`.
+   *
+   * @generated from field: string verdict_a = 2;
+   */
+  verdictA: string;
+
+  /**
+   * The same in B.
+   *
+   * @generated from field: string verdict_b = 3;
+   */
+  verdictB: string;
+
+  /**
+   * Its output in A; absent when there was none or it was erased.
+   *
+   * @generated from field: optional string output_a = 4;
+   */
+  outputA?: string | undefined;
+
+  /**
+   * The same in B.
+   *
+   * @generated from field: optional string output_b = 5;
+   */
+  outputB?: string | undefined;
+};
+
+/**
+ * Describes the message meshflow.v1.NodeChange.
+ * Use `create(NodeChangeSchema)` to create a new message.
+ */
+export const NodeChangeSchema: GenMessage<NodeChange> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_run_service, 10);
+
+/**
  * Governed runs. A refusal by governance is an outcome, not an RPC error: once a run exists the RPC is OK and `status` tells.
  *
  * @generated from service meshflow.v1.RunService
@@ -415,6 +548,16 @@ export const RunService: GenService<{
     methodKind: "unary";
     input: typeof RunRequestSchema;
     output: typeof CheckRunResponseSchema;
+  },
+  /**
+   * Compares two runs node by node; deltas are B minus A.
+   *
+   * @generated from rpc meshflow.v1.RunService.DiffRuns
+   */
+  diffRuns: {
+    methodKind: "unary";
+    input: typeof DiffRunsRequestSchema;
+    output: typeof DiffRunsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_meshflow_v1_run_service, 0);

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from meshflow_grpc.replay.run_diff import STEP_ENDS
+from meshflow_grpc.ledger.run_diff import STEP_ENDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
