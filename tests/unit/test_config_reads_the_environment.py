@@ -232,3 +232,12 @@ def _default_text(default: object) -> str:
     if default is None:
         return "unset"
     return f"`{int(default) if isinstance(default, bool) else default}`"
+
+
+def test_revoked_agents_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Separated by commas; spaces and empty places do not count."""
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
+    monkeypatch.setenv("MESHFLOW_REVOKED_AGENTS", "writer, ,critic")
+    assert Settings.load().revoked == {"writer", "critic"}
+    monkeypatch.delenv("MESHFLOW_REVOKED_AGENTS")
+    assert Settings.load().revoked == frozenset()
