@@ -79,6 +79,8 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     options = RuntimeOptions(
         allow_inline_workflows=settings.allow_inline_workflows,
         max_in_flight=settings.max_in_flight_runs,
+        step_rate_per_s=settings.step_rate_per_s,
+        revoked_agents=settings.revoked,
         allow_webhooks=settings.webhook_secret is not None,
         floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
         production=settings.env == "production",
