@@ -30,8 +30,8 @@ ENFORCED_BY: dict[str, str] = {
     "scrub_pii": "sensitive_data_scan",
     "max_output_chars": "output_guardrails",
     "human_in_loop": "risk_classification",
-    "compliance": "compliance_profile",
     "immutable_audit": "audit_ledger",
+    "compliance": "compliance_profile",
 }
 
 POLICY_FIELDS = tuple(f.name for f in dataclasses.fields(Policy))
