@@ -16,6 +16,7 @@ from meshflow_grpc.config.signing import log_keys
 from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
 from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress
 from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartError
+from meshflow_grpc.governance.floors import ServerFloors, Tier
 from meshflow_grpc.providers.approval_webhook import approval_notifier
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
@@ -77,7 +78,11 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     options = RuntimeOptions(
         allow_inline_workflows=settings.allow_inline_workflows,
         max_in_flight=settings.max_in_flight_runs,
+        step_rate_per_s=settings.step_rate_per_s,
+        revoked_agents=settings.revoked,
         allow_webhooks=settings.webhook_secret is not None,
+        floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
+        production=settings.env == "production",
     )
     runtime = assemble(outside, options)
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)

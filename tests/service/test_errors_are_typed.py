@@ -74,11 +74,11 @@ async def test_bad_requests_name_their_fields(service: Service, request_: RunReq
 
 async def test_an_unenforced_policy_field_is_refused_by_name(service: Service) -> None:
     """Never accepted and ignored."""
-    policy = Policy(immutable_audit=True, enable_cross_run_learning=True)
+    policy = Policy(enable_uncertainty=True, enable_cross_run_learning=True)
     error = await failing(service.runs.Run(RunRequest(task="x", policy=policy)))
 
     assert (error.code, error.reason) == (INVALID, "POLICY_FIELD_NOT_ENFORCED")
-    assert error.fields == ["policy.enable_cross_run_learning", "policy.immutable_audit"]
+    assert error.fields == ["policy.enable_cross_run_learning"]
 
 
 async def test_policy_fields_of_a_newer_contract_are_refused(service: Service) -> None:
