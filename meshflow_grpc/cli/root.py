@@ -7,7 +7,19 @@ from typing import Annotated
 import typer
 
 from meshflow_grpc import __version__
-from meshflow_grpc.cli import approval, audit, compliance, config, key, ledger, ledger_log, ledger_runs, run, serve
+from meshflow_grpc.cli import (
+    approval,
+    audit,
+    compliance,
+    config,
+    key,
+    ledger,
+    ledger_log,
+    ledger_runs,
+    run,
+    serve,
+    workflow,
+)
 
 app = typer.Typer(
     help="Governed runtime for AI agents: every step checked, budgeted, approved and written to a verifiable ledger.",
@@ -28,6 +40,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(compliance.app, name="compliance")
 app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
+app.add_typer(workflow.app, name="workflow")
 
 
 @app.callback()
