@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from meshflow_grpc import __version__
-from meshflow_grpc.cli import approval, audit, config, key, ledger, ledger_log, ledger_runs, run, serve
+from meshflow_grpc.cli import approval, audit, config, conformance, key, ledger, ledger_log, ledger_runs, run, serve
 
 app = typer.Typer(
     help="Governed runtime for AI agents: every step checked, budgeted, approved and written to a verifiable ledger.",
@@ -27,6 +27,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit.app, name="audit")
 app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
+app.command()(conformance.conformance)
 
 
 @app.callback()
