@@ -76,6 +76,10 @@ class Engine:
         """Resolves a request; see Admission.admit."""
         return self._parts.admission.admit(principal, request)
 
+    def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+        """Resolves a request for a pre-flight; see Admission.resolve."""
+        return self._parts.admission.resolve(principal, request)
+
     def start(self, admitted: AdmittedRun, run_id: str) -> ActiveRun:
         """Starts a run; raises DrainingError or AdmissionLimitError. Await ``created``, then ``done``."""
         if self._parts.state.draining:

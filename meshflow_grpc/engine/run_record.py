@@ -123,4 +123,5 @@ def run_context(
         agents=agents,
         budget=Budget(limits, spent),
         deadline=deadline,
+        labels=run.labels,
     )
