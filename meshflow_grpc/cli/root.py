@@ -12,6 +12,7 @@ from meshflow_grpc.cli import (
     audit,
     compliance,
     config,
+    conformance,
     key,
     ledger,
     ledger_log,
@@ -41,6 +42,7 @@ app.add_typer(compliance.app, name="compliance")
 app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
 app.add_typer(workflow.app, name="workflow")
+app.command()(conformance.conformance)
 
 
 @app.callback()
