@@ -41,7 +41,9 @@ from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
 from meshflow_grpc.engine.server_state import ServerState
+from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
+from meshflow_grpc.governance.floors import ServerFloors
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
@@ -74,6 +76,9 @@ class RuntimeOptions:
     step_rate_per_s: float = STEP_RATE_PER_S
     revoked_agents: frozenset[str] = frozenset()
     allow_webhooks: bool = False
+    floors: ServerFloors = field(default_factory=ServerFloors)
+    production: bool = False
+    payloads_encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +119,12 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         recorder=recorder,
         provider=outside.provider,
         scanner=outside.scanner,
-        limiter=RateLimiter(options.step_rate_per_s, int(options.step_rate_per_s)),
+        limiter=RateLimiter(options.step_rate_per_s, max(1, int(options.step_rate_per_s))),
         clock=outside.clock,
         observer=observer,
         jitter=outside.jitter,
         revoked_agents=options.revoked_agents,
+        safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools)
     admission = Admission(
@@ -126,6 +132,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         allow_inline=options.allow_inline_workflows,
         checks=NodeChecks(outside.provider, outside.tools),
         allow_webhooks=options.allow_webhooks,
+        floors=options.floors,
     )
     resumption = Resumption(storage, tools, admission)
     parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer, outside.notifier)

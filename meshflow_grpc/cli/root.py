@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from meshflow_grpc import __version__
-from meshflow_grpc.cli import approval, audit, config, key, ledger, ledger_log, ledger_runs, run, serve
+from meshflow_grpc.cli import approval, audit, compliance, config, key, ledger, ledger_log, ledger_runs, run, serve
 
 app = typer.Typer(
     help="Governed runtime for AI agents: every step checked, budgeted, approved and written to a verifiable ledger.",
@@ -25,6 +25,7 @@ ledger_log.register(ledger.app)
 ledger_runs.register(ledger.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit.app, name="audit")
+app.add_typer(compliance.app, name="compliance")
 app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
 

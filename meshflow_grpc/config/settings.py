@@ -14,6 +14,7 @@ from meshflow_grpc.config.auth import AuthSettings
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
+from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
 CLIENT_VARIABLES = (
     "MESHFLOW_ADDRESS",
@@ -27,8 +28,6 @@ NOT_ENFORCED = (
     "MESHFLOW_ENGINE",
     "MESHFLOW_METRICS_PORT",
     "MESHFLOW_PAYLOAD_KEY",
-    "MESHFLOW_ZT_REGULATION",
-    "MESHFLOW_ZT_TIER",
 )
 SIDECAR_GRPC_PORT = 50051
 S = TypeVar("S", bound="LedgerSettings")
@@ -94,6 +93,16 @@ class Settings(AuthSettings):
         json_schema_extra={"default": "`console`; `json` in production"},
     )
     max_in_flight_runs: int = Field(default=1024, ge=1, le=1_000_000, description="Runs at once; more are refused.")
+    step_rate_per_s: float = Field(
+        default=5000.0,
+        gt=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Steps a second that one agent of one tenant may take, with bursts of as many (at least one).",
+    )
+    revoked_agents: str | None = Field(
+        default=None, description="Agents that take no step any more: node ids or definition digests, comma-separated."
+    )
     max_request_bytes: int = Field(default=2**22, ge=2**10, le=2**26, description="Largest request, in bytes.")
     shutdown_grace_s: float = Field(
         default=30.0, ge=0, le=3600, description="Seconds for runs to finish after SIGTERM."
@@ -103,8 +112,15 @@ class Settings(AuthSettings):
         description="Whether a request may bring its own workflow definition.",
         json_schema_extra={"default": "`1`; `0` in production"},
     )
+    zt_tier: Literal["foundation", "enterprise", "advanced"] | None = Field(
+        default=None,
+        description="Floor of every run's policy: `foundation`, `enterprise` or `advanced`; see policy.md.",
+    )
+    zt_regulation: str | None = Field(
+        default=None, description="Profiles every run is held to: `hipaa`, `sox`, `gdpr`, or several with commas."
+    )
 
-    @field_validator("env", "log_level", "log_format", mode="before")
+    @field_validator("env", "log_level", "log_format", "zt_tier", mode="before")
     @classmethod
     def _lower_case(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -122,6 +138,25 @@ class Settings(AuthSettings):
         if value is not None and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc):
             raise ValueError("not an http:// or https:// URL")
         return value
+
+    @field_validator("zt_regulation")
+    @classmethod
+    def _profiles(cls, value: str | None) -> str | None:
+        words = [word.strip().lower() for word in (value or "").split(",") if word.strip()]
+        unknown = [word for word in words if word not in COMPLIANCE_PROFILES]
+        if unknown or (value is not None and not words):
+            raise ValueError(f"must be one or several of {', '.join(COMPLIANCE_PROFILES)}")
+        return ",".join(sorted(set(words))) or None
+
+    @property
+    def regulations(self) -> tuple[str, ...]:
+        """The profiles every run is held to."""
+        return tuple(self.zt_regulation.split(",")) if self.zt_regulation else ()
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """The revoked agents' ids and digests."""
+        return frozenset(name.strip() for name in (self.revoked_agents or "").split(",") if name.strip())
 
     @property
     def loopback(self) -> bool:

@@ -15,11 +15,13 @@ from meshflow_grpc.domain.errors import (
     InvalidWorkflowError,
     PolicyDigestMismatchError,
     PolicyFieldNotEnforcedError,
+    PolicyFloorViolatedError,
     WorkflowNotFoundError,
 )
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.prompt import task_text
 from meshflow_grpc.governance.effective_policy import EffectivePolicy, resolve
+from meshflow_grpc.governance.floors import NO_FLOORS, ServerFloors
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.workflow.catalog import packaged_names, packaged_workflow
 from meshflow_grpc.workflow.compiled import CompiledWorkflow, compile_workflow
@@ -66,8 +68,15 @@ class Admission:
     """Resolves requests; ``checks`` tells which nodes this server cannot execute."""
 
     def __init__(
-        self, default_policy: Policy, *, allow_inline: bool, checks: NodeChecks, allow_webhooks: bool = False
+        self,
+        default_policy: Policy,
+        *,
+        allow_inline: bool,
+        checks: NodeChecks,
+        allow_webhooks: bool = False,
+        floors: ServerFloors = NO_FLOORS,
     ) -> None:
+        self._floors = floors
         self._allow_webhooks = allow_webhooks
         self._default = default_policy
         self._allow_inline = allow_inline
@@ -76,6 +85,13 @@ class Admission:
         self._policies: OrderedDict[tuple[str, str], EffectivePolicy] = OrderedDict()
 
     def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+        """As ``resolve``; also raises PolicyFloorViolatedError naming every field that asks for less than a floor."""
+        admitted = self.resolve(principal, request)
+        if below := admitted.policy.below_floor:
+            raise PolicyFloorViolatedError("; ".join(f"{v.field}: {v.description}" for v in below), violations=below)
+        return admitted
+
+    def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
         """Raises InvalidRequestError, InvalidWorkflowError, WorkflowNotFoundError or PolicyDigestMismatchError; records nothing."""
         if request.task is None and request.input is None:
             raise InvalidRequestError.of(FieldViolation("task", "either task or input is required"))
@@ -86,7 +102,7 @@ class Admission:
         expected = request.expected_policy_digest
         if expected is not None and expected != policy.digest:
             raise PolicyDigestMismatchError(
-                "the effective policy is not the expected one",
+                f"the effective policy is {policy.digest}, not the expected {expected}",
                 metadata={"expected_policy_digest": expected, "policy_digest": policy.digest},
             )
         task = task_text(request.task, request.input)
@@ -115,7 +131,7 @@ class Admission:
         key = (workflow.compiled.digest, repr(sorted(fields.items(), key=itemgetter(0))))
         found = self._policies.get(key)
         if found is None:
-            found = self._policies[key] = resolve(self._default, workflow.policy_fields, fields)
+            found = self._policies[key] = resolve(self._default, workflow.policy_fields, fields, self._floors)
             if len(self._policies) > CACHED:
                 self._policies.popitem(last=False)
         return found

@@ -78,6 +78,10 @@ class Engine:
         """Resolves a request; see Admission.admit."""
         return self._parts.admission.admit(principal, request)
 
+    def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+        """Resolves a request for a pre-flight; see Admission.resolve."""
+        return self._parts.admission.resolve(principal, request)
+
     def start(self, admitted: AdmittedRun, run_id: str) -> ActiveRun:
         """Starts a run; raises DrainingError or AdmissionLimitError. Await ``created``, then ``done``."""
         self._check_room()

@@ -10,6 +10,7 @@ from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.agent_tools import offered_tools, specs_of
 from meshflow_grpc.governance.budget import Budget, BudgetLimits
+from meshflow_grpc.governance.compliance import StepFacts, objections
 from meshflow_grpc.governance.policy_rules import decide
 from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.governance.tool_permission import tool_refusal
@@ -42,7 +43,14 @@ class Preflight:
         worst = [self._node(admitted, node) for node in admitted.workflow.compiled.workflow.nodes]
         estimate = sum(worst, ZERO_USAGE)
         rules = (violation for violation, _ in self._rules(admitted) if violation is not None)
-        found = (*rules, *self._guardian(admitted), *self._tools(admitted), *self._budget(admitted, estimate))
+        found = (
+            *_floors(admitted),
+            *rules,
+            *self._profiles(admitted),
+            *self._guardian(admitted),
+            *self._tools(admitted),
+            *self._budget(admitted, estimate),
+        )
         return found, estimate
 
     def approval_nodes(self, admitted: AdmittedRun) -> tuple[str, ...]:
@@ -99,6 +107,16 @@ class Preflight:
                 )
         return tuple(found)
 
+    def _profiles(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
+        """What stage 6 would object to in any step."""
+        facts = StepFacts(
+            admitted.policy.policy, admitted.principal, admitted.request.labels, True, self._ports.safeguards
+        )
+        return tuple(
+            PolicyViolation(o.field, "compliance_profile", f"{o.control}: {o.message}", o.remedy)
+            for o in objections(facts)
+        )
+
     def _guardian(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
         if not admitted.policy.policy.enable_guardian:
             return ()
@@ -122,3 +140,13 @@ class Preflight:
             )
             for short in Budget(limits).shortfalls(estimate)
         )
+
+
+def _floors(admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
+    """What asks for less than a floor; leaving it out is the cheapest fix, because floors raise what nobody set."""
+    return tuple(
+        PolicyViolation(
+            v.field, "policy_evaluation", v.description.partition(": ")[0], v.description.partition(": ")[2]
+        )
+        for v in admitted.policy.below_floor
+    )

@@ -143,4 +143,5 @@ def run_context(
         agents=agents,
         budget=Budget(limits, spent),
         deadline=deadline,
+        labels=run.labels,
     )

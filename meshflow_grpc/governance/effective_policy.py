@@ -20,9 +20,11 @@ from meshflow_grpc.domain.policy import (
     TimeoutAction,
 )
 from meshflow_grpc.governance.enforcement import require_enforced
+from meshflow_grpc.governance.floors import NO_FLOORS, ServerFloors, explicit_paths, raised
 from meshflow_grpc.governance.policy_rules import check_rules
 
 if TYPE_CHECKING:
+    from meshflow_grpc.domain.errors import FieldViolation
     from meshflow_grpc.domain.json_value import JsonValue
 
 MODE_DEFAULTS: dict[PolicyMode, dict[str, object]] = {PolicyMode.DEV: {"enable_guardian": False}}
@@ -30,17 +32,24 @@ MODE_DEFAULTS: dict[PolicyMode, dict[str, object]] = {PolicyMode.DEV: {"enable_g
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EffectivePolicy:
-    """A policy, its JSON form, and the SHA-256 (hex) of its canonical form."""
+    """A policy, its JSON form, and the SHA-256 (hex) of its canonical form.
+
+    ``below_floor`` names what was asked for below a floor; the policy itself is raised.
+    """
 
     policy: Policy
     json: Mapping[str, JsonValue]
     digest: str
+    below_floor: tuple[FieldViolation, ...] = ()
 
 
 def resolve(
-    default: Policy, workflow_fields: Mapping[str, object], request_fields: Mapping[str, object]
+    default: Policy,
+    workflow_fields: Mapping[str, object],
+    request_fields: Mapping[str, object],
+    floors: ServerFloors = NO_FLOORS,
 ) -> EffectivePolicy:
-    """Merges the layers; a mode brings its own defaults, which explicit fields override.
+    """Merges the layers and raises the result by the floors; a mode brings its own defaults, which explicit fields override.
 
     Raises InvalidRequestError for unknown fields and rules that are not CEL, and PolicyFieldNotEnforcedError for fields this
     server does not enforce.
@@ -49,10 +58,13 @@ def resolve(
     require_enforced(request_fields)
     check_rules(workflow_fields, path="workflow.policy")
     check_rules(request_fields)
-    explicit = {**workflow_fields, **request_fields}
-    mode = explicit.get("mode", default.mode)
-    merged = {**MODE_DEFAULTS.get(cast("PolicyMode", mode), {}), **explicit}
-    return of_policy(_overlay(default, merged))
+    mode = request_fields.get("mode", workflow_fields.get("mode", default.mode))
+    merged = default
+    for layer in (MODE_DEFAULTS.get(cast("PolicyMode", mode), {}), workflow_fields, request_fields):
+        merged = _overlay(merged, layer)
+    explicit = explicit_paths((("workflow.policy", workflow_fields), ("policy", request_fields)))
+    policy, below = raised(merged, explicit, floors)
+    return dataclasses.replace(of_policy(policy), below_floor=below)
 
 
 def of_policy(policy: Policy) -> EffectivePolicy:

@@ -7,7 +7,7 @@ import difflib
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, PolicyFieldNotEnforcedError
-from meshflow_grpc.domain.policy import CircuitBreakerConfig, HumanInLoopConfig, Policy, PolicyMode
+from meshflow_grpc.domain.policy import CircuitBreakerConfig, HumanInLoopConfig, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,11 +31,12 @@ ENFORCED_BY: dict[str, str] = {
     "max_output_chars": "output_guardrails",
     "human_in_loop": "risk_classification",
     "immutable_audit": "audit_ledger",
+    "compliance": "compliance_profile",
 }
 
-ENFORCED_MODES = frozenset({PolicyMode.DEV, PolicyMode.STANDARD})
-
 POLICY_FIELDS = tuple(f.name for f in dataclasses.fields(Policy))
+IDLE_FIELDS = tuple(name for name in POLICY_FIELDS if name not in ENFORCED_BY)
+_DEFAULTS = Policy()
 NESTED_FIELDS: dict[str, tuple[str, ...]] = {
     "circuit_breaker": tuple(f.name for f in dataclasses.fields(CircuitBreakerConfig)),
     "human_in_loop": tuple(f.name for f in dataclasses.fields(HumanInLoopConfig)),
@@ -52,14 +53,13 @@ def require_enforced(fields: Mapping[str, object], *, path: str = "policy") -> N
         for name in fields
         if name not in ENFORCED_BY
     ]
-    mode = fields.get("mode")
-    if isinstance(mode, PolicyMode) and mode not in ENFORCED_MODES:
-        known = ", ".join(sorted(ENFORCED_MODES))
-        idle.append(
-            FieldViolation(f"{path}.mode", f"mode {mode.value!r} is not enforced by this server; use one of: {known}")
-        )
     if idle:
         raise PolicyFieldNotEnforcedError.of(*idle)
+
+
+def unenforced(policy: Policy) -> tuple[str, ...]:
+    """Fields of a policy that are set but not enforced here: it was made by a server that enforces more."""
+    return tuple(name for name in IDLE_FIELDS if getattr(policy, name) != getattr(_DEFAULTS, name))
 
 
 def _unknown(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from meshflow_grpc.governance.carbon import CarbonModel
 from meshflow_grpc.governance.circuit_breaker import Breakers
+from meshflow_grpc.governance.compliance import Safeguards
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +57,7 @@ class KernelPorts:
     breakers: Breakers = field(default_factory=Breakers)
     carbon: CarbonModel = field(default_factory=CarbonModel)
     revoked_agents: frozenset[str] = frozenset()
+    safeguards: Safeguards = field(default_factory=Safeguards)
 
 
 class Jitter(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
@@ -34,6 +34,7 @@ class RunContext:
     agents: Mapping[str, str]
     budget: Budget
     deadline: float
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ class StepState:
     risk: RiskTier
     started: float
     reserved: Usage = ZERO_USAGE
+    controls: tuple[str, ...] = ()
     scan: ScanResult | None = None
     masked: Mapping[str, int] | None = None
     execution: Execution | None = None

@@ -29,7 +29,7 @@ CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.WORKFLOW_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
     ErrorReason.REQUEST_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,
     ErrorReason.POLICY_DIGEST_MISMATCH: grpc.StatusCode.FAILED_PRECONDITION,
-    ErrorReason.POLICY_FLOOR_VIOLATED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.POLICY_FLOOR_VIOLATED: grpc.StatusCode.INVALID_ARGUMENT,
     ErrorReason.RATE_LIMITED: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ErrorReason.ADMISSION_LIMIT: grpc.StatusCode.RESOURCE_EXHAUSTED,
     ErrorReason.REQUEST_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,

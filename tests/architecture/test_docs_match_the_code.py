@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.governance.compliance import CONTROLS
 from meshflow_grpc.governance.effective_policy import policy_json
 from meshflow_grpc.governance.enforcement import ENFORCED_BY, POLICY_FIELDS
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
@@ -41,6 +42,8 @@ def test_the_reasons_of_the_kernel_table_are_those_the_stages_give() -> None:
         source = (package / "stages" / f"{row[1]}.py").read_text()
         if row[1] == "execution":
             source += "".join((package / f"{name}.py").read_text() for name in work)
+        if row[1] == "compliance_profile":
+            source += (package.parent / "governance" / "compliance.py").read_text()
         given = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source))
         assert given == set(filter(None, (r.strip() for r in row[4].split(",")))), row[1]
 
@@ -54,6 +57,14 @@ def test_the_policy_table_has_every_field_in_order_with_its_stage() -> None:
         expected = ENFORCED_BY.get(name.strip("`"), "not enforced")
         assert stage == expected, name
         assert (hit == "refused") == (stage == "not enforced"), name
+
+
+def test_the_compliance_table_is_the_list_of_controls() -> None:
+    """Every control with its source and stage, in order; what no stage holds is said to be not evidenced."""
+    shown = [(row[0].strip("`"), row[1], row[2]) for row in rows("compliance.md", "control")]
+
+    assert shown == [(control.id, control.source, control.stage) for control in CONTROLS]
+    assert all((row[3] == "not evidenced") == (row[2] == "") for row in rows("compliance.md", "control"))
 
 
 def test_the_policy_table_has_the_defaults_of_the_code() -> None:

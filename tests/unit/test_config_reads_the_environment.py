@@ -232,3 +232,31 @@ def _default_text(default: object) -> str:
     if default is None:
         return "unset"
     return f"`{int(default) if isinstance(default, bool) else default}`"
+
+
+def test_floors_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tier, and one or several regulations, in any case and order; shown as they are in force."""
+    monkeypatch.setenv("MESHFLOW_ZT_TIER", "Enterprise")
+    monkeypatch.setenv("MESHFLOW_ZT_REGULATION", "SOX, hipaa")
+    settings = Settings.load()
+
+    assert (settings.zt_tier, settings.regulations) == ("enterprise", ("hipaa", "sox"))
+    assert settings.redacted()["MESHFLOW_ZT_REGULATION"] == "hipaa,sox"
+
+
+def test_a_floor_nobody_knows_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing error must not leave runs without their floor."""
+    monkeypatch.setenv("MESHFLOW_ZT_TIER", "platinum")
+    monkeypatch.setenv("MESHFLOW_ZT_REGULATION", "sox,hippa")
+
+    assert "foundation" in problems_of()["MESHFLOW_ZT_TIER"]
+    assert "gdpr, hipaa, sox" in problems_of()["MESHFLOW_ZT_REGULATION"]
+
+
+def test_revoked_agents_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Separated by commas; spaces and empty places do not count."""
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
+    monkeypatch.setenv("MESHFLOW_REVOKED_AGENTS", "writer, ,critic")
+    assert Settings.load().revoked == {"writer", "critic"}
+    monkeypatch.delenv("MESHFLOW_REVOKED_AGENTS")
+    assert Settings.load().revoked == frozenset()

@@ -113,6 +113,8 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
         facts |= call_facts(step)
     if state.execution is not None:
         facts |= _execution_facts(state.execution)
+    if state.controls:
+        facts["controls"] = list(state.controls)
     if state.masked:
         facts["masked"] = dict(state.masked)
     if end.reason is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.policy import RuleEffect
-from meshflow_grpc.governance.enforcement import ENFORCED_MODES
+from meshflow_grpc.governance.enforcement import unenforced
 from meshflow_grpc.governance.policy_rules import RuleVerdict, decide
 from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.kernel.approval import approved_or
@@ -28,10 +28,10 @@ class PolicyEvaluation(Check):
     def apply(self, state: StepState) -> StepState | Noted | Deny | Pause:
         """A resumed run may carry a policy made by a server that enforces more; it is refused, not weakened."""
         policy = state.step.run.policy
-        if policy.mode not in ENFORCED_MODES:
+        if idle := unenforced(policy):
             return Deny(
                 "POLICY_NOT_ENFORCEABLE",
-                "the run's policy holds fields this server does not enforce",
+                f"the run's policy sets {', '.join(idle)}, which this server does not enforce",
                 "resume the run on a server that enforces them",
             )
         if not policy.rules:

@@ -9,6 +9,7 @@ from meshflow_grpc.domain.errors import InvalidRequestError, PolicyFieldNotEnfor
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.policy import Policy, PolicyRule, RuleEffect
 from meshflow_grpc.domain.run import RunStatus
+from meshflow_grpc.governance import enforcement
 from meshflow_grpc.governance.enforcement import ENFORCED_BY, POLICY_FIELDS
 from tests.fakes.providers import FakeProvider
 from tests.unit.engine.conftest import World, make_world
@@ -126,10 +127,12 @@ async def test_an_unknown_field_names_its_nearest_neighbour(world: World) -> Non
         await world.run(policy={"budget_us": 1.0})
 
 
-async def test_a_policy_this_server_cannot_hold_denies_every_step() -> None:
-    """A default set by another version is refused by its stage, not weakened."""
-    world = make_world(options=RuntimeOptions(default_policy=Policy(compliance=("sox",))))
-    assert (await world.run()).blocked_by == "compliance_profile"
+async def test_a_policy_this_server_cannot_hold_denies_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A field set by a server that enforces more is refused by its stage, not ignored."""
+    monkeypatch.setattr(enforcement, "IDLE_FIELDS", ("max_steps",))
+    run = await make_world(options=RuntimeOptions(default_policy=Policy(max_steps=7))).run()
+    assert (run.blocked_by, "max_steps" in str(run.reason)) == ("policy_evaluation", True)
+    monkeypatch.undo()
     rule = PolicyRule("none", RuleEffect.DENY, "true")
     world = make_world(options=RuntimeOptions(default_policy=Policy(rules=(rule,))))
     assert (await world.run()).blocked_by == "policy_evaluation"

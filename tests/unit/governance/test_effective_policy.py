@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshflow_grpc.domain.errors import InvalidRequestError, PolicyFieldNotEnforcedError
+from meshflow_grpc.domain.errors import InvalidRequestError
 from meshflow_grpc.domain.policy import (
     CircuitBreakerConfig,
     HumanInLoopConfig,
@@ -61,13 +61,7 @@ def test_the_request_wins_over_the_workflow_and_that_over_the_default() -> None:
     policy = resolve(default, workflow, request).policy
 
     assert (policy.budget_usd, policy.max_steps) == (2.0, 7)
-    assert policy.circuit_breaker.failure_threshold == 9
-
-
-def test_an_unenforced_mode_is_refused_by_name() -> None:
-    """A mode whose floors are not enforced would be a promise without substance."""
-    with pytest.raises(PolicyFieldNotEnforcedError, match=r"policy\.mode"):
-        resolve(Policy(), {}, {"mode": PolicyMode.REGULATED})
+    assert (policy.circuit_breaker.failure_threshold, policy.circuit_breaker.max_retries) == (9, 5)
 
 
 @pytest.mark.parametrize(

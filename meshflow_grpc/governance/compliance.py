@@ -1,0 +1,220 @@
+"""Controls of the compliance profiles: what each demands, which stage holds it, and what stage 6 decides before a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.policy import RiskTier
+from meshflow_grpc.governance.floors import unmet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from meshflow_grpc.domain.policy import Policy
+    from meshflow_grpc.domain.run import Principal
+
+PURPOSE = "purpose"
+ANONYMOUS = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguards:
+    """What the server offers beside the kernel."""
+
+    production: bool = False
+    payloads_encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """What stage 6 knows of a step."""
+
+    policy: Policy
+    principal: Principal
+    labels: Mapping[str, str]
+    agent_known: bool
+    safeguards: Safeguards
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """Why a control does not let a step pass: the control, a machine-readable reason, a sentence, and the remedy."""
+
+    control: str
+    reason: str
+    message: str
+    remedy: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A demand of a profile. ``stage`` holds it; empty when it is outside of what a run's entries can show."""
+
+    id: str
+    source: str
+    demand: str
+    stage: str = ""
+    absent: str = ""
+
+    @property
+    def profile(self) -> str:
+        """The profile it belongs to."""
+        return self.id.partition(".")[0]
+
+
+def _outside(control: str, source: str, demand: str, absent: str) -> Control:
+    return Control(control, source, demand, absent=absent)
+
+
+_DUTY = "the operator's to show; a run's entries do not hold it"
+
+CONTROLS: tuple[Control, ...] = (
+    Control("hipaa.profile", "45 CFR 164.306", "the run is held to the profile and its floors", "compliance_profile"),
+    Control(
+        "hipaa.identity", "45 CFR 164.312(a)(2)(i), (d)", "a proven, unique identity acts", "identity_verification"
+    ),
+    Control("hipaa.guardian", "45 CFR 164.308(a)(5)(ii)(B)", "inputs and outputs are guarded", "input_guardrails"),
+    Control("hipaa.minimum_necessary", "45 CFR 164.502(b), 164.514(d)", "health data is masked", "sensitive_data_scan"),
+    Control("hipaa.oversight", "45 CFR 164.312(a)(1)", "a person approves external actions", "risk_classification"),
+    Control("hipaa.audit", "45 CFR 164.312(b)", "every step is recorded with all its decisions", "audit_ledger"),
+    Control("hipaa.integrity", "45 CFR 164.312(c)", "the record is intact", "audit_ledger"),
+    Control("hipaa.encryption", "45 CFR 164.312(a)(2)(iv)", "payloads are encrypted at rest", "compliance_profile"),
+    _outside("hipaa.transmission", "45 CFR 164.312(e)", "transport is encrypted", _DUTY),
+    _outside("hipaa.emergency_access", "45 CFR 164.312(a)(2)(ii)", "emergency access is recorded", "there is none"),
+    _outside("hipaa.logoff", "45 CFR 164.312(a)(2)(iii)", "sessions end by themselves", _DUTY),
+    _outside("hipaa.retention", "45 CFR 164.316(b)(2)", "documentation is kept for 6 years", _DUTY),
+    Control("sox.profile", "SOX 302/404", "the run is held to the profile and its floors", "compliance_profile"),
+    Control("sox.identity", "SOX 404", "a proven identity asks", "identity_verification"),
+    Control("sox.oversight", "SOX 404, AS 2201", "a person approves external actions", "risk_classification"),
+    Control("sox.separation_of_duties", "SOX 404", "nobody approves what they asked for", "risk_classification"),
+    Control("sox.change_control", "SOX 404", "every step ran under one policy and pinned agents", "policy_evaluation"),
+    Control("sox.audit", "SOX 404", "every step is recorded with all its decisions", "audit_ledger"),
+    Control("sox.integrity", "SOX 802", "the record is intact", "audit_ledger"),
+    _outside("sox.retention", "SOX 802, 17 CFR 210.2-06", "records are kept for 7 years", _DUTY),
+    _outside("sox.approved_changes", "SOX 404", "two persons approve changes of policies", _DUTY),
+    Control("gdpr.profile", "GDPR Art. 25", "the run is held to the profile and its floors", "compliance_profile"),
+    Control("gdpr.purpose", "GDPR Art. 5(1)(b)", "the purpose of processing is named", "compliance_profile"),
+    Control("gdpr.minimisation", "GDPR Art. 5(1)(c)", "personal data is masked", "sensitive_data_scan"),
+    Control("gdpr.oversight", "GDPR Art. 22", "a person decides about irreversible actions", "risk_classification"),
+    Control("gdpr.accountability", "GDPR Art. 5(2)", "every step is recorded with all its decisions", "audit_ledger"),
+    Control("gdpr.integrity", "GDPR Art. 5(1)(f), 32", "the record is intact", "audit_ledger"),
+    Control("gdpr.erasure", "GDPR Art. 17", "erasures are recorded", "audit_ledger"),
+    _outside("gdpr.storage_limit", "GDPR Art. 5(1)(e)", "payloads have an end of life", _DUTY),
+    _outside("gdpr.legal_effect", "GDPR Art. 22", "decisions with legal effect are classified", "they are not"),
+    _outside("gdpr.transfers", "GDPR Art. 28, 44", "processors and regions are named", _DUTY),
+    _outside("gdpr.dpia", "GDPR Art. 35", "high risks are assessed beforehand", _DUTY),
+)
+
+BY_ID = {control.id: control for control in CONTROLS}
+
+
+def controls_of(profile: str) -> tuple[Control, ...]:
+    """The controls of a profile, in the order of the report."""
+    return tuple(control for control in CONTROLS if control.profile == profile)
+
+
+def objections(facts: StepFacts) -> tuple[Objection, ...]:
+    """Everything the profiles of the policy object to, before a step."""
+    found = (_CHECKS[control](control, facts) for control in _decided(facts.policy.compliance))
+    return tuple(objection for objection in found if objection is not None)
+
+
+def held(facts: StepFacts) -> tuple[str, ...]:
+    """Ids of the controls that stage 6 checked and found held; encryption only where it is on."""
+    return _held(facts.policy.compliance, proven=_proven(facts), encrypted=facts.safeguards.payloads_encrypted)
+
+
+@lru_cache(maxsize=64)
+def _held(profiles: tuple[str, ...], *, proven: bool, encrypted: bool) -> tuple[str, ...]:
+    absent = {*(() if encrypted else ("encryption",)), *(() if proven else ("identity",))}
+    return tuple(control for control in _decided(profiles) if control.partition(".")[2] not in absent)
+
+
+@lru_cache(maxsize=64)
+def _decided(profiles: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(control.id for profile in profiles for control in controls_of(profile) if control.id in _CHECKS)
+
+
+def _proven(facts: StepFacts) -> bool:
+    return facts.principal.method != ANONYMOUS and bool(facts.principal.id) and facts.agent_known
+
+
+def _floors_hold(control: str, facts: StepFacts) -> Objection | None:
+    profile = control.partition(".")[0]
+    below = unmet(facts.policy, profile)
+    if not below:
+        return None
+    listed = ", ".join(f"policy.{path}" for path in below)
+    return Objection(
+        control,
+        "PROFILE_FLOOR_UNMET",
+        f"profile {profile} demands more of {listed}",
+        "start a new run: its policy is raised to the profile's floor",
+        f"policy.{below[0]}",
+    )
+
+
+def _identity(control: str, facts: StepFacts) -> Objection | None:
+    if not facts.safeguards.production or _proven(facts):
+        return None
+    return Objection(
+        control,
+        "IDENTITY_REQUIRED",
+        f"profile {control.partition('.')[0]} lets no anonymous caller act in production",
+        "authenticate the caller (MESHFLOW_AUTH)",
+        "principal",
+    )
+
+
+def _encryption(control: str, facts: StepFacts) -> Objection | None:
+    if not facts.safeguards.production or facts.safeguards.payloads_encrypted:
+        return None
+    return Objection(
+        control,
+        "ENCRYPTION_REQUIRED",
+        "profile hipaa demands encrypted payloads in production, and this server stores them in the clear",
+        "use a server that encrypts payloads",
+        "policy.compliance",
+    )
+
+
+def _purpose(control: str, facts: StepFacts) -> Objection | None:
+    if facts.labels.get(PURPOSE, "").strip():
+        return None
+    return Objection(
+        control,
+        "PURPOSE_REQUIRED",
+        "profile gdpr demands that the purpose of processing is named",
+        "name it in labels.purpose of the request",
+        "labels.purpose",
+    )
+
+
+def _human(control: str, facts: StepFacts) -> Objection | None:
+    human = facts.policy.human_in_loop
+    if human.enabled and human.tier_threshold <= RiskTier.IRREVERSIBLE:
+        return None
+    return Objection(
+        control,
+        "OVERSIGHT_REQUIRED",
+        f"profile {control.partition('.')[0]} demands that a person approves risky actions",
+        "set policy.human_in_loop.enabled to true, or leave it out",
+        "policy.human_in_loop.enabled",
+    )
+
+
+_CHECKS: dict[str, Callable[[str, StepFacts], Objection | None]] = {
+    "hipaa.profile": _floors_hold,
+    "hipaa.identity": _identity,
+    "hipaa.oversight": _human,
+    "hipaa.encryption": _encryption,
+    "sox.profile": _floors_hold,
+    "sox.identity": _identity,
+    "sox.oversight": _human,
+    "gdpr.profile": _floors_hold,
+    "gdpr.purpose": _purpose,
+    "gdpr.oversight": _human,
+}

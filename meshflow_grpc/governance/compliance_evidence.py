@@ -1,0 +1,230 @@
+"""Evaluates the controls of a compliance profile from what a run's entries say. Pure: the chain was verified before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, cast
+
+from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.domain.policy import RiskTier
+from meshflow_grpc.governance.compliance import ANONYMOUS, PURPOSE, Control, controls_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from meshflow_grpc.domain.check import ChainVerification
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+
+_GUARDRAILS, _SCAN, _EXECUTION, _OUTPUT = 6, 7, 11, 12
+_SHOWN = 10
+
+
+class Finding(StrEnum):
+    """What the evidence says of a control."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    NOT_EVIDENCED = "not_evidenced"
+
+
+@dataclass(frozen=True, slots=True)
+class ControlResult:
+    """A control, what was found, and why; ``entries`` are the sequences that speak against it."""
+
+    control: Control
+    finding: Finding
+    evidence: str
+    entries: tuple[int, ...] = ()
+
+
+class RunEvidence:
+    """A run's entries, sorted by what they are evidence of."""
+
+    def __init__(self, entries: Sequence[LedgerEntry], chain: ChainVerification, stage_names: tuple[str, ...]) -> None:
+        self.entries = entries
+        self.chain = chain
+        self.stage_names = stage_names
+        self.steps = tuple(e for e in entries if "stages" in e.facts)
+        self.executed = tuple(e for e in self.steps if decision(e, _EXECUTION) != "skip")
+        self.gates = tuple(e for e in entries if e.kind is EntryKind.GATE_DECIDED)
+        self.start = next((e for e in entries if e.kind is EntryKind.RUN_STARTED), None)
+
+
+def decision(entry: LedgerEntry, stage: int) -> str:
+    """What a stage, counted from 0, decided about a step; ``skip`` when the entry does not say."""
+    stages = cast("Sequence[Mapping[str, str]]", entry.facts["stages"])
+    return stages[stage]["decision"] if stage < len(stages) else "skip"
+
+
+def evaluate(profile: str, evidence: RunEvidence) -> tuple[ControlResult, ...]:
+    """Every control of a profile; nothing passes on a chain that does not verify."""
+    return tuple(_result(control, evidence) for control in controls_of(profile))
+
+
+def _result(control: Control, evidence: RunEvidence) -> ControlResult:
+    name = control.id.partition(".")[2]
+    if name == "integrity":
+        return _integrity(control, evidence)
+    if not evidence.chain.valid:
+        return ControlResult(control, Finding.NOT_EVIDENCED, "the chain does not verify: its entries prove nothing")
+    rule = _RULES.get(name) if control.stage else None
+    if rule is None:
+        return ControlResult(control, Finding.NOT_EVIDENCED, control.absent)
+    return rule(control, evidence)
+
+
+def _judged(control: Control, against: Iterable[LedgerEntry], bad: str, good: str) -> ControlResult:
+    entries = tuple(entry.sequence for entry in against)
+    if entries:
+        listed = ", ".join(map(str, entries[:_SHOWN])) + ("…" if len(entries) > _SHOWN else "")
+        return ControlResult(control, Finding.FAIL, f"{bad}: entries {listed}", entries)
+    return ControlResult(control, Finding.PASS, good)
+
+
+def _integrity(control: Control, evidence: RunEvidence) -> ControlResult:
+    chain = evidence.chain
+    if chain.valid:
+        return ControlResult(control, Finding.PASS, f"the chain of {chain.entries_checked} entries verifies")
+    faults = "; ".join(fault.description for fault in chain.faults[:_SHOWN])
+    return ControlResult(control, Finding.FAIL, faults, tuple(sorted({f.sequence for f in chain.faults})))
+
+
+def _lists(entry: LedgerEntry, control: str) -> bool:
+    return control in cast("Sequence[str]", entry.facts.get("controls", ()))
+
+
+def _without(control: str, entries: Iterable[LedgerEntry]) -> list[LedgerEntry]:
+    return [entry for entry in entries if not _lists(entry, control)]
+
+
+def _profile(control: Control, evidence: RunEvidence) -> ControlResult:
+    if not evidence.steps:
+        return ControlResult(control, Finding.NOT_EVIDENCED, "the run took no step")
+    missing = _without(control.id, evidence.executed)
+    good = f"{len(evidence.executed)} executed steps were held to it, {_denied(evidence)} were stopped before"
+    return _judged(control, missing, "steps were executed without it", good)
+
+
+def _denied(evidence: RunEvidence) -> int:
+    return len(evidence.steps) - len(evidence.executed)
+
+
+def _identity(control: Control, evidence: RunEvidence) -> ControlResult:
+    acting = [e for e in evidence.entries if "actor" in e.facts]
+    if not acting:
+        return ControlResult(control, Finding.NOT_EVIDENCED, "no entry names who acted")
+    actors = [(entry, cast("Mapping[str, str]", entry.facts["actor"])) for entry in acting]
+    unknown = [e for e, actor in actors if not actor.get("principal") or actor.get("auth", ANONYMOUS) == ANONYMOUS]
+    methods = ", ".join(sorted({actor.get("auth", ANONYMOUS) for _, actor in actors}))
+    return _judged(control, unknown, "nobody proved who they are", f"all actors are proven ({methods})")
+
+
+def _guardian(control: Control, evidence: RunEvidence) -> ControlResult:
+    unguarded = [
+        e
+        for e in evidence.executed
+        if decision(e, _GUARDRAILS) == "skip" or not _lists(e, f"{control.profile}.profile")
+    ]
+    return _judged(control, unguarded, "steps were executed unguarded", "the guardian saw every executed step")
+
+
+def _masking(control: Control, evidence: RunEvidence) -> ControlResult:
+    clear = [e for e in evidence.executed if "label" in (decision(e, _SCAN), decision(e, _OUTPUT))]
+    clear += [e for e in _without(f"{control.profile}.profile", evidence.executed) if e not in clear]
+    counts: Counter[str] = Counter()
+    for entry in evidence.steps:
+        counts.update(cast("Mapping[str, int]", entry.facts.get("masked", {})))
+    listed = ", ".join(f"{kind} x{count}" for kind, count in sorted(counts.items())) or "nothing to mask"
+    start = evidence.start
+    kept = f"; the request is kept as received in entry {start.sequence}" if start and start.input is not None else ""
+    return _judged(control, clear, "sensitive data was not masked", f"masked in what agents were given: {listed}{kept}")
+
+
+def _oversight(control: Control, evidence: RunEvidence) -> ControlResult:
+    threshold = RiskTier.IRREVERSIBLE if control.profile == "gdpr" else RiskTier.EXTERNAL_IO
+    risky = [e for e in evidence.executed if RiskTier[cast("str", e.facts["risk"]).upper()] >= threshold]
+    persons = {g.facts["approval_id"] for g in evidence.gates if not g.facts.get("expired")}
+    alone = [e for e in risky if _approval(e) not in persons]
+    good = f"{len(risky)} steps of tier {threshold.label} or above were executed, each approved by a person"
+    return _judged(control, alone, f"no person approved steps of tier {threshold.label} or above", good)
+
+
+def _approval(entry: LedgerEntry) -> str | None:
+    return cast("Mapping[str, str]", entry.facts.get("approved_by", {})).get("approval_id")
+
+
+def _separation(control: Control, evidence: RunEvidence) -> ControlResult:
+    if evidence.start is None:
+        return ControlResult(control, Finding.NOT_EVIDENCED, "no entry names the requester")
+    requester = cast("Mapping[str, str]", evidence.start.facts["actor"])["principal"]
+    approved = [g for g in evidence.gates if g.facts["decision"] == "approve"]
+    own = [g for g in approved if g.facts["reviewer"] == requester]
+    return _judged(control, own, "the requester approved", f"{len(approved)} approvals, none by the requester")
+
+
+def _change(control: Control, evidence: RunEvidence) -> ControlResult:
+    start = evidence.start
+    if start is None:
+        return ControlResult(control, Finding.NOT_EVIDENCED, "no entry says how the run was started")
+    digest = start.facts["policy_digest"]
+    pinned: dict[str, object] = {}
+    changed = []
+    for entry in evidence.steps:
+        agent = cast("Mapping[str, str]", entry.facts["actor"]).get("agent_digest")
+        if entry.facts["policy_digest"] != digest or pinned.setdefault(entry.node_id, agent) != agent or not agent:
+            changed.append(entry)
+    return _judged(
+        control, changed, "policy or agent changed", f"policy {str(digest)[:12]}, {len(pinned)} pinned agents"
+    )
+
+
+def _audit(control: Control, evidence: RunEvidence) -> ControlResult:
+    names = evidence.stage_names
+    partial = [e for e in evidence.steps if _stage_names(e) != names]
+    ended = any(e.kind is EntryKind.RUN_FINISHED for e in evidence.entries)
+    told = f"{len(evidence.steps)} steps, each with {len(names)} decisions" + ("" if ended else "; the run goes on")
+    return _judged(control, partial, "steps lack decisions", told)
+
+
+def _stage_names(entry: LedgerEntry) -> tuple[str, ...]:
+    return tuple(stage["stage"] for stage in cast("Sequence[Mapping[str, str]]", entry.facts["stages"]))
+
+
+def _encryption(control: Control, evidence: RunEvidence) -> ControlResult:
+    if not evidence.executed or _without(control.id, evidence.executed):
+        return ControlResult(control, Finding.NOT_EVIDENCED, "the entries do not say that payloads are encrypted")
+    return ControlResult(control, Finding.PASS, "the server encrypted payloads when each step was taken")
+
+
+def _purpose(control: Control, evidence: RunEvidence) -> ControlResult:
+    start = evidence.start
+    named = cast("Mapping[str, str]", start.facts["labels"]).get(PURPOSE, "").strip() if start else ""
+    if named:
+        return ControlResult(control, Finding.PASS, f"purpose: {named}")
+    return ControlResult(control, Finding.FAIL, "the request named no purpose", (start.sequence,) if start else ())
+
+
+def _erasure(control: Control, evidence: RunEvidence) -> ControlResult:
+    told = "; ".join(f"entry {e.sequence}: {e.payloads} payloads at {e.time}" for e in evidence.chain.erasures)
+    if told:
+        return ControlResult(control, Finding.PASS, told)
+    return ControlResult(control, Finding.NOT_EVIDENCED, "nothing of this run was erased")
+
+
+_RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
+    "profile": _profile,
+    "identity": _identity,
+    "guardian": _guardian,
+    "minimum_necessary": _masking,
+    "minimisation": _masking,
+    "oversight": _oversight,
+    "separation_of_duties": _separation,
+    "change_control": _change,
+    "audit": _audit,
+    "accountability": _audit,
+    "encryption": _encryption,
+    "purpose": _purpose,
+    "erasure": _erasure,
+}
