@@ -16,7 +16,6 @@ from meshflow_grpc.engine.run_progress import RunProgress
 from meshflow_grpc.engine.run_record import definition_of, new_run, run_context, started_draft
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.workflow import frontier
-from meshflow_grpc.workflow.digest import from_json
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -92,10 +91,11 @@ class Engine:
     async def start_fork(self, fork: Fork) -> Run:
         """Starts a fork and returns when its start is durable.
 
-        Raises DrainingError, AdmissionLimitError, and InvalidWorkflowError when this server cannot execute its workflow.
+        Raises DrainingError, AdmissionLimitError, and, when this server cannot execute its workflow or its floors are above its policy,
+        InvalidWorkflowError or PolicyFloorViolatedError.
         """
         self._check_room()
-        self._parts.admission.runnable(from_json(definition_of(fork.draft)))
+        self._parts.admission.check_recorded(definition_of(fork.draft), fork.run.policy)
         active = self._register(fork.run.run_id, fork.run.tenant_id)
         try:
             created = await uninterrupted(self._parts.tools.recorder.create_run(fork.run, fork.draft, ""))

@@ -6,10 +6,18 @@ import asyncio
 
 import pytest
 
-from meshflow_grpc.domain.errors import DrainingError, InvalidRequestError, RunConflictError, RunNotFoundError
+from meshflow_grpc.app import RuntimeOptions
+from meshflow_grpc.domain.errors import (
+    DrainingError,
+    InvalidRequestError,
+    PolicyFloorViolatedError,
+    RunConflictError,
+    RunNotFoundError,
+)
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
 from meshflow_grpc.engine.fork import ForkPoint
+from meshflow_grpc.governance.floors import ServerFloors, Tier
 from meshflow_grpc.ports.storage import RunQuery
 from tests.fakes.ids import SequentialIds
 from tests.fakes.providers import FakeProvider, gate
@@ -132,3 +140,16 @@ async def test_what_cannot_be_forked_is_refused(world: World) -> None:
     world.runtime.state.draining = True
     with pytest.raises(DrainingError):
         await forked(world, fork.run_id, BEFORE_WRITER)
+
+
+async def test_floors_that_rose_refuse_the_fork() -> None:
+    """A fork is no way around them: a policy from before is refused, one that meets them goes on."""
+    ids = SequentialIds()
+    world = make_world(ids=ids)
+    parent = await world.run()
+    options = RuntimeOptions(floors=ServerFloors(Tier.ENTERPRISE, ("sox",)))
+    strict = make_world(storage=world.storage, ids=ids, options=options)
+    with pytest.raises(PolicyFloorViolatedError):
+        await forked(strict, parent.run_id, BEFORE_WRITER)
+    raised = await strict.run()
+    assert (await forked(strict, raised.run_id, BEFORE_WRITER)).status is raised.status
