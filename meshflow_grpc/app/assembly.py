@@ -14,6 +14,7 @@ from meshflow_grpc.commands.decide_approval import DecideApprovalCommand
 from meshflow_grpc.commands.diff_runs import DiffRunsCommand
 from meshflow_grpc.commands.erase_run import EraseRunCommand
 from meshflow_grpc.commands.export_run import ExportRunCommand
+from meshflow_grpc.commands.fork_run import ForkRunCommand
 from meshflow_grpc.commands.get_approval import GetApprovalCommand
 from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofCommand
 from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
@@ -149,6 +150,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         cancel_run=CancelRunCommand(engine, storage, gates),
         check_run=CheckRunCommand(engine, Preflight(ports, outside.tools)),
         diff_runs=DiffRunsCommand(storage),
+        fork_run=ForkRunCommand(engine, storage, outside.clock),
         list_entries=ListEntriesCommand(storage),
         verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers),
         get_tree_head=GetTreeHeadCommand(log),

@@ -1,4 +1,4 @@
-"""``meshflow ledger diff|export|erase``: whole runs of a ledger, compared, taken out, and freed of what people wrote."""
+"""``meshflow ledger diff|fork|export|erase``: whole runs of a ledger, compared, taken out, and freed of what people wrote."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ExportFormat(StrEnum):
 
 def register(app: typer.Typer) -> None:
     """Adds the commands to ``meshflow ledger``."""
-    for command in (diff, export, erase):
+    for command in (diff, fork, export, erase):
         app.command()(command)
 
 
@@ -56,6 +56,22 @@ def diff(
     ]
     write_table(("NODE", "DIFFERENCE", "A", "B"), rows)
     typer.echo(f"B - A: {found.cost_delta_usd:+.6f} USD, {found.token_delta:+d} tokens")
+
+
+def fork(
+    run_id: Annotated[str, typer.Argument(help="The run to leave.", show_default=False)],
+    before_node: Annotated[str, typer.Option(help="Keep what was committed before this node began.")] = "",
+    before_sequence: Annotated[int, typer.Option(help="Keep what was committed before this entry.")] = 0,
+    by: Annotated[str, typer.Option(help="Who forks; it is recorded.")] = "local",
+    db: Db = None,
+    tenant: Tenant = "default",
+) -> None:
+    """Records a run that goes on from a point of another, once a server starts. None may be running on a SQLite ledger."""
+    from meshflow_grpc.engine.fork import ForkPoint
+
+    point = ForkPoint(before_sequence, before_node)
+    typer.echo(asyncio.run(_ledger(db, tenant).fork_before(run_id, point, principal_id=by)))
+    stderr_console().print("the fork goes on when a server with this ledger starts", highlight=False)
 
 
 def export(

@@ -170,6 +170,13 @@ class AsyncClient:
         request = run_service_pb2.DiffRunsRequest(run_a=run_a, run_b=run_b)
         return await _result(self._runs.DiffRuns(request, **self._call()))
 
+    async def fork_run(self, run_id: str, *, before_sequence: int = 0, before_node: str = "") -> RunResponse:
+        """Starts a run that goes on from before a place or a node of an earlier one; returns when its start is durable."""
+        request = run_service_pb2.ForkRunRequest(
+            run_id=run_id, before_sequence=before_sequence, before_node=before_node
+        )
+        return await _result(self._runs.ForkRun(request, **self._call()))
+
     async def export_run(self, run_id: str, *, export_format: str = "json") -> bytes:
         """Returns a run as a file: ``json``, ``csv`` or ``evidence``, the bundle that `meshflow audit verify` checks offline."""
         request = ledger_service_pb2.ExportRunRequest(run_id=run_id, format=export_format)

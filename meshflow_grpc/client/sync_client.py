@@ -115,6 +115,10 @@ class Client:
         """Compares two runs node by node; deltas are B minus A."""
         return self._wait(self._client.diff_runs(run_a, run_b))
 
+    def fork_run(self, run_id: str, *, before_sequence: int = 0, before_node: str = "") -> RunResponse:
+        """Starts a run that goes on from before a place or a node of an earlier one."""
+        return self._wait(self._client.fork_run(run_id, before_sequence=before_sequence, before_node=before_node))
+
     def export_run(self, run_id: str, *, export_format: str = "json") -> bytes:
         """Returns a run as a file: ``json``, ``csv`` or ``evidence``."""
         return self._wait(self._client.export_run(run_id, export_format=export_format))

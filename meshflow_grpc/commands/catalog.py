@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.commands.diff_runs import DiffRunsCommand
     from meshflow_grpc.commands.erase_run import EraseRunCommand
     from meshflow_grpc.commands.export_run import ExportRunCommand
+    from meshflow_grpc.commands.fork_run import ForkRunCommand
     from meshflow_grpc.commands.get_approval import GetApprovalCommand
     from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofCommand
     from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
@@ -42,6 +43,7 @@ class Commands:
     cancel_run: CancelRunCommand
     check_run: CheckRunCommand
     diff_runs: DiffRunsCommand
+    fork_run: ForkRunCommand
     list_entries: ListEntriesCommand
     verify_run: VerifyRunCommand
     get_tree_head: GetTreeHeadCommand

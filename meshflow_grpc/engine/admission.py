@@ -20,17 +20,18 @@ from meshflow_grpc.domain.errors import (
 )
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.prompt import task_text
-from meshflow_grpc.governance.effective_policy import EffectivePolicy, resolve
-from meshflow_grpc.governance.floors import NO_FLOORS, ServerFloors
+from meshflow_grpc.governance.effective_policy import EffectivePolicy, policy_from_json, resolve
+from meshflow_grpc.governance.floors import NO_FLOORS, ServerFloors, raised
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.workflow.catalog import packaged_names, packaged_workflow
 from meshflow_grpc.workflow.compiled import CompiledWorkflow, compile_workflow
-from meshflow_grpc.workflow.digest import to_json
+from meshflow_grpc.workflow.digest import from_json, to_json
 from meshflow_grpc.workflow.yaml_codec import load_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Principal, RunRequest
     from meshflow_grpc.domain.workflow import Node, Workflow
     from meshflow_grpc.engine.node_checks import NodeChecks
@@ -144,6 +145,15 @@ class Admission:
                 f"workflow {name!r} was not found; known: {listed}", metadata={"workflow": name}
             )
         return packaged_workflow(name)
+
+    def check_recorded(self, definition: Mapping[str, JsonValue], policy: Mapping[str, JsonValue]) -> None:
+        """Raises PolicyFloorViolatedError when floors rose above an earlier run's policy, and what ``runnable`` raises."""
+        self.runnable(from_json(definition))
+        recorded = policy_from_json(policy)
+        if raised(recorded, {}, self._floors)[0] != recorded:
+            raise PolicyFloorViolatedError(
+                "the run's policy is below the floors this server has now; start a new run instead"
+            )
 
     def runnable(self, workflow: Workflow) -> RunnableWorkflow:
         """Compiles a definition and checks that this server can execute and price every node."""

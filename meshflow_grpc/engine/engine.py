@@ -13,7 +13,7 @@ from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.active_run import ActiveRun
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.run_progress import RunProgress
-from meshflow_grpc.engine.run_record import new_run, run_context, started_draft
+from meshflow_grpc.engine.run_record import definition_of, new_run, run_context, started_draft
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.workflow import frontier
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, Run, RunRequest
     from meshflow_grpc.engine.admission import Admission, AdmittedRun
     from meshflow_grpc.engine.executor import RunTools
+    from meshflow_grpc.engine.fork import Fork
     from meshflow_grpc.engine.resumption import Resumption
     from meshflow_grpc.engine.server_state import ServerState
     from meshflow_grpc.ports.clock import IdSource
@@ -82,6 +83,33 @@ class Engine:
 
     def start(self, admitted: AdmittedRun, run_id: str) -> ActiveRun:
         """Starts a run; raises DrainingError or AdmissionLimitError. Await ``created``, then ``done``."""
+        self._check_room()
+        active = self._register(run_id, admitted.principal.tenant_id)
+        self._spawn(self._run_new(active, admitted))
+        return active
+
+    async def start_fork(self, fork: Fork) -> Run:
+        """Starts a fork and returns when its start is durable.
+
+        Raises DrainingError, AdmissionLimitError, and, when this server cannot execute its workflow or its floors are above its policy,
+        InvalidWorkflowError or PolicyFloorViolatedError.
+        """
+        self._check_room()
+        self._parts.admission.check_recorded(definition_of(fork.draft), fork.run.policy)
+        active = self._register(fork.run.run_id, fork.run.tenant_id)
+        try:
+            created = await uninterrupted(self._parts.tools.recorder.create_run(fork.run, fork.draft, ""))
+        except MeshflowError:
+            self._release(active)
+            raise
+        except asyncio.CancelledError:
+            self.go_on(active)
+            raise
+        self._parts.observer.run_started(created.run)
+        self.go_on(active)
+        return created.run
+
+    def _check_room(self) -> None:
         if self._parts.state.draining:
             raise DrainingError("the server is draining; retry on another replica", retry_after_s=1.0)
         if len(self._active) >= self._max_in_flight:
@@ -90,9 +118,6 @@ class Engine:
                 metadata={"limit": str(self._max_in_flight)},
                 retry_after_s=1.0,
             )
-        active = self._register(run_id, admitted.principal.tenant_id)
-        self._spawn(self._run_new(active, admitted))
-        return active
 
     def claim(self, run_id: str, tenant_id: str) -> ActiveRun | None:
         """Takes a run that nothing executes, so that nobody else decides about it; None when it is taken. Release it or go on."""

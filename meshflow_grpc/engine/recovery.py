@@ -8,6 +8,7 @@ from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.engine.approvals import granted_of, pending_of
 from meshflow_grpc.engine.events import output_text
+from meshflow_grpc.engine.fork import inherited_of
 from meshflow_grpc.engine.run_progress import RunProgress, settle
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.frontier import NodeRun
@@ -15,6 +16,7 @@ from meshflow_grpc.workflow.frontier import NodeRun
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
 
@@ -36,6 +38,8 @@ _NO_STEP = frozenset({EntryKind.STEP_DENIED, EntryKind.STEP_CANCELLED, EntryKind
 def replay(workflow: CompiledWorkflow, entries: Sequence[LedgerEntry]) -> RunProgress:
     """Rebuilds progress from all entries of a run. Raises ValueError when a committed output is not readable any more."""
     progress = RunProgress(frontier.start(workflow.graph))
+    for step in inherited_of(entries[0]):
+        _replay_inherited(workflow, progress, step)
     for entry in entries:
         progress.history.take(entry)
         if entry.kind is EntryKind.RUN_RESUMED:
@@ -60,6 +64,17 @@ def _replay_commit(workflow: CompiledWorkflow, progress: RunProgress, entry: Led
         raise ValueError(message)
     labels = frozenset(cast("Sequence[str]", entry.facts["labels"]))
     settle(workflow, progress, NodeRun(entry.node_id, cast("int", entry.facts["iteration"])), output, labels)
+
+
+def _replay_inherited(workflow: CompiledWorkflow, progress: RunProgress, step: Mapping[str, JsonValue]) -> None:
+    """A step of the parent counts in the graph, not in what this run has spent."""
+    output = step["output"]
+    if not isinstance(output, str):
+        message = f"the inherited output of node {step['node_id']!r} is not readable any more"
+        raise ValueError(message)
+    progress.steps = max(progress.steps, cast("int", step["step"]))
+    run = NodeRun(cast("str", step["node_id"]), cast("int", step["iteration"]))
+    settle(workflow, progress, run, output, frozenset(cast("Sequence[str]", step["labels"])))
 
 
 def _replay_decision(progress: RunProgress, entry: LedgerEntry) -> None:

@@ -77,6 +77,26 @@ def started_draft(admitted: AdmittedRun, run: Run) -> EntryDraft:
     )
 
 
+def forked_draft(
+    run: Run, start: LedgerEntry, principal: Principal, origin: JsonValue, payload: Mapping[str, JsonValue]
+) -> EntryDraft:
+    """The run_started entry of a fork; ``forked_from`` names its parent's place and head, which the parent's chain proves."""
+    facts: dict[str, JsonValue] = {
+        **start.facts,
+        "actor": {"principal": principal.id, "auth": principal.method},
+        "forked_from": origin,
+        "request_id": None,
+    }
+    return EntryDraft(
+        run.run_id, run.tenant_id, EntryKind.RUN_STARTED, run.create_time, facts=facts, input=_json(payload)
+    )
+
+
+def definition_of(draft: EntryDraft) -> Mapping[str, JsonValue]:
+    """The workflow definition that a run_started entry about to be recorded holds."""
+    return cast("Mapping[str, JsonValue]", json.loads(draft.input or "{}")["workflow"])
+
+
 def origin_of(entry: LedgerEntry) -> RunOrigin:
     """Reads the run_started entry; raises ValueError when its payload is gone or not ours."""
     if entry.kind is not EntryKind.RUN_STARTED or entry.input is None:

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, FieldViolation, InvalidRequestError
+from meshflow_grpc.domain.run import Principal
 from meshflow_grpc.domain.usage import usd
+from meshflow_grpc.engine.fork import ForkPoint, fork_of
 from meshflow_grpc.ledger.erasure import new_erasure
 from meshflow_grpc.ledger.run_diff import STEP_ENDS, RunDiff, diff_runs
 from meshflow_grpc.ledger.run_export import run_csv, run_json
 from meshflow_grpc.ledger.verify import ChainVerifier
 from meshflow_grpc.ports.storage import RunQuery
 from meshflow_grpc.storage.factory import open_storage
-from meshflow_grpc.system import SystemClock
+from meshflow_grpc.system import SystemClock, Uuid7Ids
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Coroutine
 
     from meshflow_grpc.domain.check import ChainVerification
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.ports.storage import Storage
 
 _PAGE = 1000
+T = TypeVar("T")
 
 
 class ReplayLedger:
     """A ledger by its address: a file, or ``postgresql://…``. Each call opens it, so that it can be used beside a server.
 
-    Reading never writes or creates anything. ``anonymize_run`` needs the file for itself: stop the server first.
+    Reading never writes or creates anything. ``anonymize_run`` and ``fork`` need the file for themselves: stop the server first.
     All methods raise RunNotFoundError for a run that is not the tenant's, and LedgerUnavailableError.
     """
 
@@ -91,6 +95,28 @@ class ReplayLedger:
                 await run_entries(storage, self._tenant_id, run_b),
             )
 
+    async def fork(self, run_id: str, from_step: int, *, principal_id: str = "local") -> str:
+        """Records a new run that keeps the steps before this one (``load_state``'s index), and returns its id.
+
+        It goes on when a server with this ledger starts; a running one has ForkRun. Raises InvalidRequestError beyond the last step.
+        """
+        step = await self.load_state(run_id, step_index=from_step)
+        return await self.fork_before(run_id, ForkPoint(before_sequence=step.sequence), principal_id=principal_id)
+
+    async def fork_before(self, run_id: str, point: ForkPoint, *, principal_id: str = "local") -> str:
+        """Does what ``fork`` does, before a place of the chain or a node."""
+        async with self._opened(read_only=False) as storage:
+            parent = await storage.get_run(self._tenant_id, run_id)
+            entries = await run_entries(storage, self._tenant_id, run_id)
+            principal = Principal(principal_id, self._tenant_id, method="local")
+            new_id, now = Uuid7Ids().run_id(), SystemClock().now()
+            fork = fork_of(parent, entries, point, run_id=new_id, now=now, principal=principal)
+            return (await storage.create_run(fork.run, fork.draft, "")).run.run_id
+
+    def sync(self) -> SyncReplayLedger:
+        """Returns the same ledger for code that is not asynchronous."""
+        return SyncReplayLedger(self)
+
     async def verify_chain(self, run_id: str) -> ChainVerification:
         """Verifies a run as stored; the result is truthy when valid, else its faults name the entries."""
         verifier = ChainVerifier(run_id)
@@ -132,3 +158,64 @@ class ReplayLedger:
             yield storage
         finally:
             await storage.close()
+
+
+class SyncReplayLedger:
+    """Each method does what ReplayLedger's of the same name does, and returns when it is done.
+
+    Raises RuntimeError inside a running event loop: there, await ReplayLedger's own methods.
+    """
+
+    def __init__(self, ledger: ReplayLedger) -> None:
+        self._ledger = ledger
+
+    def get_run(self, run_id: str) -> list[LedgerEntry]:
+        """See ReplayLedger.get_run."""
+        return _wait(self._ledger.get_run(run_id))
+
+    def list_runs(self) -> list[str]:
+        """See ReplayLedger.list_runs."""
+        return _wait(self._ledger.list_runs())
+
+    def run_summary(self, run_id: str) -> dict[str, Any]:
+        """See ReplayLedger.run_summary."""
+        return _wait(self._ledger.run_summary(run_id))
+
+    def load_state(self, run_id: str, *, step_index: int) -> LedgerEntry:
+        """See ReplayLedger.load_state."""
+        return _wait(self._ledger.load_state(run_id, step_index=step_index))
+
+    def diff(self, run_a: str, run_b: str) -> RunDiff:
+        """See ReplayLedger.diff."""
+        return _wait(self._ledger.diff(run_a, run_b))
+
+    def fork(self, run_id: str, from_step: int, *, principal_id: str = "local") -> str:
+        """See ReplayLedger.fork."""
+        return _wait(self._ledger.fork(run_id, from_step, principal_id=principal_id))
+
+    def fork_before(self, run_id: str, point: ForkPoint, *, principal_id: str = "local") -> str:
+        """See ReplayLedger.fork_before."""
+        return _wait(self._ledger.fork_before(run_id, point, principal_id=principal_id))
+
+    def verify_chain(self, run_id: str) -> ChainVerification:
+        """See ReplayLedger.verify_chain."""
+        return _wait(self._ledger.verify_chain(run_id))
+
+    def export_run(self, run_id: str) -> str:
+        """See ReplayLedger.export_run."""
+        return _wait(self._ledger.export_run(run_id))
+
+    def export_run_csv(self, run_id: str) -> str:
+        """See ReplayLedger.export_run_csv."""
+        return _wait(self._ledger.export_run_csv(run_id))
+
+    def anonymize_run(self, run_id: str, *, principal_id: str = "local", basis: str = "gdpr art. 17") -> int:
+        """See ReplayLedger.anonymize_run."""
+        return _wait(self._ledger.anonymize_run(run_id, principal_id=principal_id, basis=basis))
+
+
+def _wait(call: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(call)
+    finally:
+        call.close()

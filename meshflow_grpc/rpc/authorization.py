@@ -21,6 +21,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.RunService/CancelRun": OPERATOR,
     "/meshflow.v1.RunService/CheckRun": VIEWER,
     "/meshflow.v1.RunService/DiffRuns": VIEWER,
+    "/meshflow.v1.RunService/ForkRun": OPERATOR,
+    "/meshflow.v1.RestService/ForkRunJson": OPERATOR,
     "/meshflow.v1.RestService/RunJson": OPERATOR,
     "/meshflow.v1.RestService/StreamRunJson": OPERATOR,
     "/meshflow.v1.RestService/CreateRunJson": OPERATOR,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.engine.fork import ForkPoint
 from meshflow_grpc.governance.enforcement import NESTED_FIELDS, POLICY_FIELDS
 from meshflow_grpc.governance.policy_fields import kind_of
 from meshflow_grpc.rpc.convert.run_request import REQUEST_FIELDS, parse_run_request, unknown_key
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.run import RunRequest
 
+_FORK_FIELDS = ("before_sequence", "before_node")
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
@@ -59,3 +61,17 @@ def text_from_json(body: Struct, name: str) -> str:
     if problems:
         raise InvalidRequestError.of(*problems)
     return str(text)
+
+
+def fork_point_from_json(body: Struct) -> ForkPoint:
+    """A body with ``before_sequence`` or ``before_node``; raises InvalidRequestError naming every problem."""
+    fields = _snake(struct_to_dict(body), _FORK_FIELDS)
+    problems = [FieldViolation(key, unknown_key(key, _FORK_FIELDS)) for key in fields if key not in _FORK_FIELDS]
+    sequence, node = fields.get("before_sequence", 0), fields.get("before_node", "")
+    if not isinstance(sequence, int) or isinstance(sequence, bool):
+        problems.append(FieldViolation("before_sequence", f"expected an integer, got {kind_of(sequence)}"))
+    if not isinstance(node, str):
+        problems.append(FieldViolation("before_node", f"expected a string, got {kind_of(node)}"))
+    if problems:
+        raise InvalidRequestError.of(*problems)
+    return ForkPoint(cast("int", sequence), cast("str", node))

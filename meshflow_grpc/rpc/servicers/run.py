@@ -6,6 +6,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc._gen.meshflow.v1 import run_service_pb2_grpc
+from meshflow_grpc.engine.fork import ForkPoint
 from meshflow_grpc.rpc.call import current_principal
 from meshflow_grpc.rpc.convert.event import event_to_proto
 from meshflow_grpc.rpc.convert.request import event_view, request_from_proto
@@ -100,3 +101,8 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
     ) -> run_service_pb2.DiffRunsResponse:
         """See run_service.proto."""
         return diff_to_proto(await self._commands.diff_runs.execute(current_principal(), request.run_a, request.run_b))
+
+    async def ForkRun(self, request: run_service_pb2.ForkRunRequest, context: Any) -> run_pb2.RunResponse:  # noqa: N802
+        """See run_service.proto."""
+        point = ForkPoint(request.before_sequence, request.before_node)
+        return self._messages.run(await self._commands.fork_run.execute(current_principal(), request.run_id, point))

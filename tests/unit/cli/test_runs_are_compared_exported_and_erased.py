@@ -66,3 +66,13 @@ def test_unknown_runs_exit_with_6(ledger: str, meshflow: Meshflow) -> None:
     """By every command."""
     for arguments in (("diff", "run_a", "run_x"), ("export", "run_x"), ("erase", "run_x", "--basis", "b", "--yes")):
         assert meshflow("ledger", *arguments, "--db", ledger).code == 6
+
+
+def test_a_fork_needs_one_point_that_exists(ledger: str, meshflow: Meshflow) -> None:
+    """Without one, or with one the run does not have, nothing is recorded and the field is named."""
+    none = meshflow("ledger", "fork", "run_a", "--db", ledger)
+    unknown = meshflow("ledger", "fork", "run_a", "--before-node", "nobody", "--db", ledger)
+
+    assert (none.code, unknown.code) == (2, 2)
+    assert "before_sequence" in none.err
+    assert "nobody" in unknown.err

@@ -68,6 +68,11 @@ class RestServiceStub:
                 request_serializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
                 _registered_method=True)
+        self.ForkRunJson = channel.unary_unary(
+                '/meshflow.v1.RestService/ForkRunJson',
+                request_serializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
+                _registered_method=True)
         self.EraseRunJson = channel.unary_unary(
                 '/meshflow.v1.RestService/EraseRunJson',
                 request_serializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
@@ -125,6 +130,13 @@ class RestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForkRunJson(self, request, context):
+        """JSON twin of RunService.ForkRun.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EraseRunJson(self, request, context):
         """JSON twin of LedgerService.EraseRun.
         """
@@ -171,6 +183,11 @@ def add_RestServiceServicer_to_server(servicer, server):
             ),
             'CancelRunJson': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelRunJson,
+                    request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.FromString,
+                    response_serializer=meshflow_dot_v1_dot_run__pb2.RunResponse.SerializeToString,
+            ),
+            'ForkRunJson': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForkRunJson,
                     request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.RunBody.FromString,
                     response_serializer=meshflow_dot_v1_dot_run__pb2.RunResponse.SerializeToString,
             ),
@@ -325,6 +342,33 @@ class RestService:
             request,
             target,
             '/meshflow.v1.RestService/CancelRunJson',
+            meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
+            meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForkRunJson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/ForkRunJson',
             meshflow_dot_v1_dot_rest__service__pb2.RunBody.SerializeToString,
             meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
             options,

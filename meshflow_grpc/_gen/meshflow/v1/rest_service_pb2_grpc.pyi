@@ -35,6 +35,8 @@ class RestServiceStub:
     """JSON twin of RunService.CheckRun."""
     CancelRunJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.RunBody, _run_pb2.RunResponse]
     """JSON twin of RunService.CancelRun."""
+    ForkRunJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.RunBody, _run_pb2.RunResponse]
+    """JSON twin of RunService.ForkRun."""
     EraseRunJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.RunBody, _ledger_service_pb2.EraseRunResponse]
     """JSON twin of LedgerService.EraseRun."""
     DecideApprovalJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.ApprovalBody, _approval_service_pb2.Approval]
@@ -86,6 +88,14 @@ class RestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_rest_service_pb2.RunBody, _abc.Awaitable[_run_pb2.RunResponse]],
     ) -> _abc.Awaitable[_run_pb2.RunResponse]:
         """JSON twin of RunService.CancelRun."""
+
+    @_abc_1.abstractmethod
+    def ForkRunJson(
+        self,
+        request: _rest_service_pb2.RunBody,
+        context: _aio.ServicerContext[_rest_service_pb2.RunBody, _abc.Awaitable[_run_pb2.RunResponse]],
+    ) -> _abc.Awaitable[_run_pb2.RunResponse]:
+        """JSON twin of RunService.ForkRun."""
 
     @_abc_1.abstractmethod
     def EraseRunJson(

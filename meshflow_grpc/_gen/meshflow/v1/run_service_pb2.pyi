@@ -281,6 +281,36 @@ class PolicyViolation(_message.Message):
 Global___PolicyViolation: _TypeAlias = PolicyViolation  # noqa: Y015
 
 @_typing.final
+class ForkRunRequest(_message.Message):
+    """Names a run and where to leave it: set either before_sequence or before_node."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    BEFORE_SEQUENCE_FIELD_NUMBER: _builtins.int
+    BEFORE_NODE_FIELD_NUMBER: _builtins.int
+    run_id: _builtins.str
+    """The run; it may have ended or not."""
+    before_sequence: _builtins.int
+    """Keeps what was committed by entries before this place of the run's chain; from 2 to the last entry."""
+    before_node: _builtins.str
+    """Keeps what was committed before this node first began."""
+    def __init__(
+        self,
+        *,
+        run_id: _builtins.str = ...,
+        before_sequence: _builtins.int = ...,
+        before_node: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_node", b"before_node", "before_sequence", b"before_sequence", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForkRunRequest: _TypeAlias = ForkRunRequest  # noqa: Y015
+
+@_typing.final
 class DiffRunsRequest(_message.Message):
     """Names two runs."""
 

@@ -87,6 +87,11 @@ class RunServiceStub:
                 request_serializer=meshflow_dot_v1_dot_run__service__pb2.DiffRunsRequest.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_run__service__pb2.DiffRunsResponse.FromString,
                 _registered_method=True)
+        self.ForkRun = channel.unary_unary(
+                '/meshflow.v1.RunService/ForkRun',
+                request_serializer=meshflow_dot_v1_dot_run__service__pb2.ForkRunRequest.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
+                _registered_method=True)
 
 
 class RunServiceServicer:
@@ -163,6 +168,14 @@ class RunServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ForkRun(self, request, context):
+        """Starts a new run that has what an earlier run committed before some point, and goes on by itself from there. The earlier run
+        is not changed. Returns when the start is durable. REST: POST /v1/runs/{run_id}:fork.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RunServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -215,6 +228,11 @@ def add_RunServiceServicer_to_server(servicer, server):
                     servicer.DiffRuns,
                     request_deserializer=meshflow_dot_v1_dot_run__service__pb2.DiffRunsRequest.FromString,
                     response_serializer=meshflow_dot_v1_dot_run__service__pb2.DiffRunsResponse.SerializeToString,
+            ),
+            'ForkRun': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForkRun,
+                    request_deserializer=meshflow_dot_v1_dot_run__service__pb2.ForkRunRequest.FromString,
+                    response_serializer=meshflow_dot_v1_dot_run__pb2.RunResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -488,6 +506,33 @@ class RunService:
             '/meshflow.v1.RunService/DiffRuns',
             meshflow_dot_v1_dot_run__service__pb2.DiffRunsRequest.SerializeToString,
             meshflow_dot_v1_dot_run__service__pb2.DiffRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForkRun(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RunService/ForkRun',
+            meshflow_dot_v1_dot_run__service__pb2.ForkRunRequest.SerializeToString,
+            meshflow_dot_v1_dot_run__pb2.RunResponse.FromString,
             options,
             channel_credentials,
             insecure,

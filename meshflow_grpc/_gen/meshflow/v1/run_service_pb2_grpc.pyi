@@ -38,6 +38,10 @@ class RunServiceStub:
     """Checks a request before it runs: effective policy, every violated rule, estimates. Nothing is executed. REST: POST /v1/runs:check."""
     DiffRuns: _aio.UnaryUnaryMultiCallable[_run_service_pb2.DiffRunsRequest, _run_service_pb2.DiffRunsResponse]
     """Compares two runs node by node; deltas are B minus A."""
+    ForkRun: _aio.UnaryUnaryMultiCallable[_run_service_pb2.ForkRunRequest, _run_pb2.RunResponse]
+    """Starts a new run that has what an earlier run committed before some point, and goes on by itself from there. The earlier run
+    is not changed. Returns when the start is durable. REST: POST /v1/runs/{run_id}:fork.
+    """
 
 class RunServiceServicer(metaclass=_abc_1.ABCMeta):
     """Governed runs. A refusal by governance is an outcome, not an RPC error: once a run exists the RPC is OK and `status` tells."""
@@ -121,5 +125,15 @@ class RunServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_run_service_pb2.DiffRunsRequest, _abc.Awaitable[_run_service_pb2.DiffRunsResponse]],
     ) -> _abc.Awaitable[_run_service_pb2.DiffRunsResponse]:
         """Compares two runs node by node; deltas are B minus A."""
+
+    @_abc_1.abstractmethod
+    def ForkRun(
+        self,
+        request: _run_service_pb2.ForkRunRequest,
+        context: _aio.ServicerContext[_run_service_pb2.ForkRunRequest, _abc.Awaitable[_run_pb2.RunResponse]],
+    ) -> _abc.Awaitable[_run_pb2.RunResponse]:
+        """Starts a new run that has what an earlier run committed before some point, and goes on by itself from there. The earlier run
+        is not changed. Returns when the start is durable. REST: POST /v1/runs/{run_id}:fork.
+        """
 
 def add_RunServiceServicer_to_server(servicer: RunServiceServicer, server: _aio.Server) -> None: ...

@@ -561,6 +561,70 @@ func (x *PolicyViolation) GetRemedy() string {
 	return ""
 }
 
+// Names a run and where to leave it: set either before_sequence or before_node.
+type ForkRunRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The run; it may have ended or not.
+	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
+	// Keeps what was committed by entries before this place of the run's chain; from 2 to the last entry.
+	BeforeSequence int32 `protobuf:"varint,2,opt,name=before_sequence,json=beforeSequence,proto3" json:"before_sequence,omitempty"`
+	// Keeps what was committed before this node first began.
+	BeforeNode    string `protobuf:"bytes,3,opt,name=before_node,json=beforeNode,proto3" json:"before_node,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForkRunRequest) Reset() {
+	*x = ForkRunRequest{}
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForkRunRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForkRunRequest) ProtoMessage() {}
+
+func (x *ForkRunRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForkRunRequest.ProtoReflect.Descriptor instead.
+func (*ForkRunRequest) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ForkRunRequest) GetRunId() string {
+	if x != nil {
+		return x.RunId
+	}
+	return ""
+}
+
+func (x *ForkRunRequest) GetBeforeSequence() int32 {
+	if x != nil {
+		return x.BeforeSequence
+	}
+	return 0
+}
+
+func (x *ForkRunRequest) GetBeforeNode() string {
+	if x != nil {
+		return x.BeforeNode
+	}
+	return ""
+}
+
 // Names two runs.
 type DiffRunsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -574,7 +638,7 @@ type DiffRunsRequest struct {
 
 func (x *DiffRunsRequest) Reset() {
 	*x = DiffRunsRequest{}
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +650,7 @@ func (x *DiffRunsRequest) String() string {
 func (*DiffRunsRequest) ProtoMessage() {}
 
 func (x *DiffRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +663,7 @@ func (x *DiffRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRunsRequest.ProtoReflect.Descriptor instead.
 func (*DiffRunsRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{8}
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DiffRunsRequest) GetRunA() string {
@@ -637,7 +701,7 @@ type DiffRunsResponse struct {
 
 func (x *DiffRunsResponse) Reset() {
 	*x = DiffRunsResponse{}
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +713,7 @@ func (x *DiffRunsResponse) String() string {
 func (*DiffRunsResponse) ProtoMessage() {}
 
 func (x *DiffRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +726,7 @@ func (x *DiffRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRunsResponse.ProtoReflect.Descriptor instead.
 func (*DiffRunsResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{9}
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DiffRunsResponse) GetOnlyInA() []string {
@@ -726,7 +790,7 @@ type NodeChange struct {
 
 func (x *NodeChange) Reset() {
 	*x = NodeChange{}
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -738,7 +802,7 @@ func (x *NodeChange) String() string {
 func (*NodeChange) ProtoMessage() {}
 
 func (x *NodeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -751,7 +815,7 @@ func (x *NodeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeChange.ProtoReflect.Descriptor instead.
 func (*NodeChange) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{10}
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NodeChange) GetNodeId() string {
@@ -834,7 +898,12 @@ const file_meshflow_v1_run_service_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\tR\x05stage\x12 \n" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x16\n" +
-	"\x06remedy\x18\x04 \x01(\tR\x06remedy\";\n" +
+	"\x06remedy\x18\x04 \x01(\tR\x06remedy\"q\n" +
+	"\x0eForkRunRequest\x12\x15\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12'\n" +
+	"\x0fbefore_sequence\x18\x02 \x01(\x05R\x0ebeforeSequence\x12\x1f\n" +
+	"\vbefore_node\x18\x03 \x01(\tR\n" +
+	"beforeNode\";\n" +
 	"\x0fDiffRunsRequest\x12\x13\n" +
 	"\x05run_a\x18\x01 \x01(\tR\x04runA\x12\x13\n" +
 	"\x05run_b\x18\x02 \x01(\tR\x04runB\"\xdc\x01\n" +
@@ -854,7 +923,7 @@ const file_meshflow_v1_run_service_proto_rawDesc = "" +
 	"\boutput_a\x18\x04 \x01(\tH\x00R\aoutputA\x88\x01\x01\x12\x1e\n" +
 	"\boutput_b\x18\x05 \x01(\tH\x01R\aoutputB\x88\x01\x01B\v\n" +
 	"\t_output_aB\v\n" +
-	"\t_output_b2\xa5\x06\n" +
+	"\t_output_b2\xe7\x06\n" +
 	"\n" +
 	"RunService\x128\n" +
 	"\x03Run\x12\x17.meshflow.v1.RunRequest\x1a\x18.meshflow.v1.RunResponse\x12=\n" +
@@ -867,7 +936,8 @@ const file_meshflow_v1_run_service_proto_rawDesc = "" +
 	"\bWatchRun\x12\x1c.meshflow.v1.WatchRunRequest\x1a\x15.meshflow.v1.RunEvent\"\x03\x90\x02\x010\x01\x12I\n" +
 	"\tCancelRun\x12\x1d.meshflow.v1.CancelRunRequest\x1a\x18.meshflow.v1.RunResponse\"\x03\x90\x02\x02\x12G\n" +
 	"\bCheckRun\x12\x17.meshflow.v1.RunRequest\x1a\x1d.meshflow.v1.CheckRunResponse\"\x03\x90\x02\x01\x12a\n" +
-	"\bDiffRuns\x12\x1c.meshflow.v1.DiffRunsRequest\x1a\x1d.meshflow.v1.DiffRunsResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/runs:diff\x90\x02\x01b\x06proto3"
+	"\bDiffRuns\x12\x1c.meshflow.v1.DiffRunsRequest\x1a\x1d.meshflow.v1.DiffRunsResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/runs:diff\x90\x02\x01\x12@\n" +
+	"\aForkRun\x12\x1b.meshflow.v1.ForkRunRequest\x1a\x18.meshflow.v1.RunResponseb\x06proto3"
 
 var (
 	file_meshflow_v1_run_service_proto_rawDescOnce sync.Once
@@ -881,7 +951,7 @@ func file_meshflow_v1_run_service_proto_rawDescGZIP() []byte {
 	return file_meshflow_v1_run_service_proto_rawDescData
 }
 
-var file_meshflow_v1_run_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_meshflow_v1_run_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_meshflow_v1_run_service_proto_goTypes = []any{
 	(*GetRunRequest)(nil),    // 0: meshflow.v1.GetRunRequest
 	(*ListRunsRequest)(nil),  // 1: meshflow.v1.ListRunsRequest
@@ -891,41 +961,44 @@ var file_meshflow_v1_run_service_proto_goTypes = []any{
 	(*CancelRunRequest)(nil), // 5: meshflow.v1.CancelRunRequest
 	(*CheckRunResponse)(nil), // 6: meshflow.v1.CheckRunResponse
 	(*PolicyViolation)(nil),  // 7: meshflow.v1.PolicyViolation
-	(*DiffRunsRequest)(nil),  // 8: meshflow.v1.DiffRunsRequest
-	(*DiffRunsResponse)(nil), // 9: meshflow.v1.DiffRunsResponse
-	(*NodeChange)(nil),       // 10: meshflow.v1.NodeChange
-	(*RunResponse)(nil),      // 11: meshflow.v1.RunResponse
-	(*Policy)(nil),           // 12: meshflow.v1.Policy
-	(*RunRequest)(nil),       // 13: meshflow.v1.RunRequest
-	(*RunEvent)(nil),         // 14: meshflow.v1.RunEvent
+	(*ForkRunRequest)(nil),   // 8: meshflow.v1.ForkRunRequest
+	(*DiffRunsRequest)(nil),  // 9: meshflow.v1.DiffRunsRequest
+	(*DiffRunsResponse)(nil), // 10: meshflow.v1.DiffRunsResponse
+	(*NodeChange)(nil),       // 11: meshflow.v1.NodeChange
+	(*RunResponse)(nil),      // 12: meshflow.v1.RunResponse
+	(*Policy)(nil),           // 13: meshflow.v1.Policy
+	(*RunRequest)(nil),       // 14: meshflow.v1.RunRequest
+	(*RunEvent)(nil),         // 15: meshflow.v1.RunEvent
 }
 var file_meshflow_v1_run_service_proto_depIdxs = []int32{
-	11, // 0: meshflow.v1.ListRunsResponse.runs:type_name -> meshflow.v1.RunResponse
-	12, // 1: meshflow.v1.CheckRunResponse.effective_policy:type_name -> meshflow.v1.Policy
+	12, // 0: meshflow.v1.ListRunsResponse.runs:type_name -> meshflow.v1.RunResponse
+	13, // 1: meshflow.v1.CheckRunResponse.effective_policy:type_name -> meshflow.v1.Policy
 	7,  // 2: meshflow.v1.CheckRunResponse.violations:type_name -> meshflow.v1.PolicyViolation
-	10, // 3: meshflow.v1.DiffRunsResponse.changed:type_name -> meshflow.v1.NodeChange
-	13, // 4: meshflow.v1.RunService.Run:input_type -> meshflow.v1.RunRequest
-	13, // 5: meshflow.v1.RunService.StreamRun:input_type -> meshflow.v1.RunRequest
-	13, // 6: meshflow.v1.RunService.CreateRun:input_type -> meshflow.v1.RunRequest
+	11, // 3: meshflow.v1.DiffRunsResponse.changed:type_name -> meshflow.v1.NodeChange
+	14, // 4: meshflow.v1.RunService.Run:input_type -> meshflow.v1.RunRequest
+	14, // 5: meshflow.v1.RunService.StreamRun:input_type -> meshflow.v1.RunRequest
+	14, // 6: meshflow.v1.RunService.CreateRun:input_type -> meshflow.v1.RunRequest
 	0,  // 7: meshflow.v1.RunService.GetRun:input_type -> meshflow.v1.GetRunRequest
 	1,  // 8: meshflow.v1.RunService.ListRuns:input_type -> meshflow.v1.ListRunsRequest
 	3,  // 9: meshflow.v1.RunService.WaitRun:input_type -> meshflow.v1.WaitRunRequest
 	4,  // 10: meshflow.v1.RunService.WatchRun:input_type -> meshflow.v1.WatchRunRequest
 	5,  // 11: meshflow.v1.RunService.CancelRun:input_type -> meshflow.v1.CancelRunRequest
-	13, // 12: meshflow.v1.RunService.CheckRun:input_type -> meshflow.v1.RunRequest
-	8,  // 13: meshflow.v1.RunService.DiffRuns:input_type -> meshflow.v1.DiffRunsRequest
-	11, // 14: meshflow.v1.RunService.Run:output_type -> meshflow.v1.RunResponse
-	14, // 15: meshflow.v1.RunService.StreamRun:output_type -> meshflow.v1.RunEvent
-	11, // 16: meshflow.v1.RunService.CreateRun:output_type -> meshflow.v1.RunResponse
-	11, // 17: meshflow.v1.RunService.GetRun:output_type -> meshflow.v1.RunResponse
-	2,  // 18: meshflow.v1.RunService.ListRuns:output_type -> meshflow.v1.ListRunsResponse
-	11, // 19: meshflow.v1.RunService.WaitRun:output_type -> meshflow.v1.RunResponse
-	14, // 20: meshflow.v1.RunService.WatchRun:output_type -> meshflow.v1.RunEvent
-	11, // 21: meshflow.v1.RunService.CancelRun:output_type -> meshflow.v1.RunResponse
-	6,  // 22: meshflow.v1.RunService.CheckRun:output_type -> meshflow.v1.CheckRunResponse
-	9,  // 23: meshflow.v1.RunService.DiffRuns:output_type -> meshflow.v1.DiffRunsResponse
-	14, // [14:24] is the sub-list for method output_type
-	4,  // [4:14] is the sub-list for method input_type
+	14, // 12: meshflow.v1.RunService.CheckRun:input_type -> meshflow.v1.RunRequest
+	9,  // 13: meshflow.v1.RunService.DiffRuns:input_type -> meshflow.v1.DiffRunsRequest
+	8,  // 14: meshflow.v1.RunService.ForkRun:input_type -> meshflow.v1.ForkRunRequest
+	12, // 15: meshflow.v1.RunService.Run:output_type -> meshflow.v1.RunResponse
+	15, // 16: meshflow.v1.RunService.StreamRun:output_type -> meshflow.v1.RunEvent
+	12, // 17: meshflow.v1.RunService.CreateRun:output_type -> meshflow.v1.RunResponse
+	12, // 18: meshflow.v1.RunService.GetRun:output_type -> meshflow.v1.RunResponse
+	2,  // 19: meshflow.v1.RunService.ListRuns:output_type -> meshflow.v1.ListRunsResponse
+	12, // 20: meshflow.v1.RunService.WaitRun:output_type -> meshflow.v1.RunResponse
+	15, // 21: meshflow.v1.RunService.WatchRun:output_type -> meshflow.v1.RunEvent
+	12, // 22: meshflow.v1.RunService.CancelRun:output_type -> meshflow.v1.RunResponse
+	6,  // 23: meshflow.v1.RunService.CheckRun:output_type -> meshflow.v1.CheckRunResponse
+	10, // 24: meshflow.v1.RunService.DiffRuns:output_type -> meshflow.v1.DiffRunsResponse
+	12, // 25: meshflow.v1.RunService.ForkRun:output_type -> meshflow.v1.RunResponse
+	15, // [15:26] is the sub-list for method output_type
+	4,  // [4:15] is the sub-list for method input_type
 	4,  // [4:4] is the sub-list for extension type_name
 	4,  // [4:4] is the sub-list for extension extendee
 	0,  // [0:4] is the sub-list for field type_name
@@ -939,14 +1012,14 @@ func file_meshflow_v1_run_service_proto_init() {
 	file_meshflow_v1_event_proto_init()
 	file_meshflow_v1_policy_proto_init()
 	file_meshflow_v1_run_proto_init()
-	file_meshflow_v1_run_service_proto_msgTypes[10].OneofWrappers = []any{}
+	file_meshflow_v1_run_service_proto_msgTypes[11].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meshflow_v1_run_service_proto_rawDesc), len(file_meshflow_v1_run_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -29,6 +29,7 @@ const (
 	RunService_CancelRun_FullMethodName = "/meshflow.v1.RunService/CancelRun"
 	RunService_CheckRun_FullMethodName  = "/meshflow.v1.RunService/CheckRun"
 	RunService_DiffRuns_FullMethodName  = "/meshflow.v1.RunService/DiffRuns"
+	RunService_ForkRun_FullMethodName   = "/meshflow.v1.RunService/ForkRun"
 )
 
 // RunServiceClient is the client API for RunService service.
@@ -57,6 +58,9 @@ type RunServiceClient interface {
 	CheckRun(ctx context.Context, in *RunRequest, opts ...grpc.CallOption) (*CheckRunResponse, error)
 	// Compares two runs node by node; deltas are B minus A.
 	DiffRuns(ctx context.Context, in *DiffRunsRequest, opts ...grpc.CallOption) (*DiffRunsResponse, error)
+	// Starts a new run that has what an earlier run committed before some point, and goes on by itself from there. The earlier run
+	// is not changed. Returns when the start is durable. REST: POST /v1/runs/{run_id}:fork.
+	ForkRun(ctx context.Context, in *ForkRunRequest, opts ...grpc.CallOption) (*RunResponse, error)
 }
 
 type runServiceClient struct {
@@ -185,6 +189,16 @@ func (c *runServiceClient) DiffRuns(ctx context.Context, in *DiffRunsRequest, op
 	return out, nil
 }
 
+func (c *runServiceClient) ForkRun(ctx context.Context, in *ForkRunRequest, opts ...grpc.CallOption) (*RunResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RunResponse)
+	err := c.cc.Invoke(ctx, RunService_ForkRun_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RunServiceServer is the server API for RunService service.
 // All implementations must embed UnimplementedRunServiceServer
 // for forward compatibility.
@@ -211,6 +225,9 @@ type RunServiceServer interface {
 	CheckRun(context.Context, *RunRequest) (*CheckRunResponse, error)
 	// Compares two runs node by node; deltas are B minus A.
 	DiffRuns(context.Context, *DiffRunsRequest) (*DiffRunsResponse, error)
+	// Starts a new run that has what an earlier run committed before some point, and goes on by itself from there. The earlier run
+	// is not changed. Returns when the start is durable. REST: POST /v1/runs/{run_id}:fork.
+	ForkRun(context.Context, *ForkRunRequest) (*RunResponse, error)
 	mustEmbedUnimplementedRunServiceServer()
 }
 
@@ -250,6 +267,9 @@ func (UnimplementedRunServiceServer) CheckRun(context.Context, *RunRequest) (*Ch
 }
 func (UnimplementedRunServiceServer) DiffRuns(context.Context, *DiffRunsRequest) (*DiffRunsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DiffRuns not implemented")
+}
+func (UnimplementedRunServiceServer) ForkRun(context.Context, *ForkRunRequest) (*RunResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ForkRun not implemented")
 }
 func (UnimplementedRunServiceServer) mustEmbedUnimplementedRunServiceServer() {}
 func (UnimplementedRunServiceServer) testEmbeddedByValue()                    {}
@@ -438,6 +458,24 @@ func _RunService_DiffRuns_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RunService_ForkRun_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ForkRunRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RunServiceServer).ForkRun(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RunService_ForkRun_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RunServiceServer).ForkRun(ctx, req.(*ForkRunRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RunService_ServiceDesc is the grpc.ServiceDesc for RunService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -476,6 +514,10 @@ var RunService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DiffRuns",
 			Handler:    _RunService_DiffRuns_Handler,
+		},
+		{
+			MethodName: "ForkRun",
+			Handler:    _RunService_ForkRun_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/run_service.proto.
  */
 export const file_meshflow_v1_run_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1tZXNoZmxvdy92MS9ydW5fc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiWgoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIQCgh3b3JrZmxvdxgEIAEoCSJTChBMaXN0UnVuc1Jlc3BvbnNlEiYKBHJ1bnMYASADKAsyGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMwoOV2FpdFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXRpbWVvdXRfcxgCIAEoASJNCg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgFEhIKCmV2ZW50X3ZpZXcYAyABKAkiMgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcmVhc29uGAIgASgJIpoCChBDaGVja1J1blJlc3BvbnNlEhIKCmFkbWlzc2libGUYASABKAgSEAoId29ya2Zsb3cYAiABKAkSLQoQZWZmZWN0aXZlX3BvbGljeRgDIAEoCzITLm1lc2hmbG93LnYxLlBvbGljeRIVCg1wb2xpY3lfZGlnZXN0GAQgASgJEjAKCnZpb2xhdGlvbnMYBSADKAsyHC5tZXNoZmxvdy52MS5Qb2xpY3lWaW9sYXRpb24SGgoSZXN0aW1hdGVkX2Nvc3RfdXNkGAYgASgBEhgKEGVzdGltYXRlZF90b2tlbnMYByABKAUSGgoSZXN0aW1hdGVkX2NhcmJvbl9nGAggASgBEhYKDmFwcHJvdmFsX25vZGVzGAkgAygJIlQKD1BvbGljeVZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRINCgVzdGFnZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZyZW1lZHkYBCABKAkiLwoPRGlmZlJ1bnNSZXF1ZXN0Eg0KBXJ1bl9hGAEgASgJEg0KBXJ1bl9iGAIgASgJIp8BChBEaWZmUnVuc1Jlc3BvbnNlEhEKCW9ubHlfaW5fYRgBIAMoCRIRCglvbmx5X2luX2IYAiADKAkSDgoGY29tbW9uGAMgAygJEigKB2NoYW5nZWQYBCADKAsyFy5tZXNoZmxvdy52MS5Ob2RlQ2hhbmdlEhYKDmNvc3RfZGVsdGFfdXNkGAUgASgBEhMKC3Rva2VuX2RlbHRhGAYgASgFIosBCgpOb2RlQ2hhbmdlEg8KB25vZGVfaWQYASABKAkSEQoJdmVyZGljdF9hGAIgASgJEhEKCXZlcmRpY3RfYhgDIAEoCRIVCghvdXRwdXRfYRgEIAEoCUgAiAEBEhUKCG91dHB1dF9iGAUgASgJSAGIAQFCCwoJX291dHB1dF9hQgsKCV9vdXRwdXRfYjKlBgoKUnVuU2VydmljZRI4CgNSdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2USPQoJU3RyZWFtUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBoVLm1lc2hmbG93LnYxLlJ1bkV2ZW50MAESPgoJQ3JlYXRlUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlElwKBkdldFJ1bhIaLm1lc2hmbG93LnYxLkdldFJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZSIckAIBgtPkkwITEhEvdjEvcnVucy97cnVuX2lkfRJcCghMaXN0UnVucxIcLm1lc2hmbG93LnYxLkxpc3RSdW5zUmVxdWVzdBodLm1lc2hmbG93LnYxLkxpc3RSdW5zUmVzcG9uc2UiE5ACAYLT5JMCChIIL3YxL3J1bnMSYwoHV2FpdFJ1bhIbLm1lc2hmbG93LnYxLldhaXRSdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2UiIZACAYLT5JMCGBIWL3YxL3J1bnMve3J1bl9pZH06d2FpdBJGCghXYXRjaFJ1bhIcLm1lc2hmbG93LnYxLldhdGNoUnVuUmVxdWVzdBoVLm1lc2hmbG93LnYxLlJ1bkV2ZW50IgOQAgEwARJJCglDYW5jZWxSdW4SHS5tZXNoZmxvdy52MS5DYW5jZWxSdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2UiA5ACAhJHCghDaGVja1J1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaHS5tZXNoZmxvdy52MS5DaGVja1J1blJlc3BvbnNlIgOQAgESYQoIRGlmZlJ1bnMSHC5tZXNoZmxvdy52MS5EaWZmUnVuc1JlcXVlc3QaHS5tZXNoZmxvdy52MS5EaWZmUnVuc1Jlc3BvbnNlIhiQAgGC0+STAg8SDS92MS9ydW5zOmRpZmZiBnByb3RvMw", [file_google_api_annotations, file_meshflow_v1_event, file_meshflow_v1_policy, file_meshflow_v1_run]);
+  fileDesc("Ch1tZXNoZmxvdy92MS9ydW5fc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiWgoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIQCgh3b3JrZmxvdxgEIAEoCSJTChBMaXN0UnVuc1Jlc3BvbnNlEiYKBHJ1bnMYASADKAsyGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMwoOV2FpdFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXRpbWVvdXRfcxgCIAEoASJNCg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgFEhIKCmV2ZW50X3ZpZXcYAyABKAkiMgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcmVhc29uGAIgASgJIpoCChBDaGVja1J1blJlc3BvbnNlEhIKCmFkbWlzc2libGUYASABKAgSEAoId29ya2Zsb3cYAiABKAkSLQoQZWZmZWN0aXZlX3BvbGljeRgDIAEoCzITLm1lc2hmbG93LnYxLlBvbGljeRIVCg1wb2xpY3lfZGlnZXN0GAQgASgJEjAKCnZpb2xhdGlvbnMYBSADKAsyHC5tZXNoZmxvdy52MS5Qb2xpY3lWaW9sYXRpb24SGgoSZXN0aW1hdGVkX2Nvc3RfdXNkGAYgASgBEhgKEGVzdGltYXRlZF90b2tlbnMYByABKAUSGgoSZXN0aW1hdGVkX2NhcmJvbl9nGAggASgBEhYKDmFwcHJvdmFsX25vZGVzGAkgAygJIlQKD1BvbGljeVZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRINCgVzdGFnZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZyZW1lZHkYBCABKAkiTgoORm9ya1J1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhcKD2JlZm9yZV9zZXF1ZW5jZRgCIAEoBRITCgtiZWZvcmVfbm9kZRgDIAEoCSIvCg9EaWZmUnVuc1JlcXVlc3QSDQoFcnVuX2EYASABKAkSDQoFcnVuX2IYAiABKAkinwEKEERpZmZSdW5zUmVzcG9uc2USEQoJb25seV9pbl9hGAEgAygJEhEKCW9ubHlfaW5fYhgCIAMoCRIOCgZjb21tb24YAyADKAkSKAoHY2hhbmdlZBgEIAMoCzIXLm1lc2hmbG93LnYxLk5vZGVDaGFuZ2USFgoOY29zdF9kZWx0YV91c2QYBSABKAESEwoLdG9rZW5fZGVsdGEYBiABKAUiiwEKCk5vZGVDaGFuZ2USDwoHbm9kZV9pZBgBIAEoCRIRCgl2ZXJkaWN0X2EYAiABKAkSEQoJdmVyZGljdF9iGAMgASgJEhUKCG91dHB1dF9hGAQgASgJSACIAQESFQoIb3V0cHV0X2IYBSABKAlIAYgBAUILCglfb3V0cHV0X2FCCwoJX291dHB1dF9iMucGCgpSdW5TZXJ2aWNlEjgKA1J1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRI9CglTdHJlYW1SdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0GhUubWVzaGZsb3cudjEuUnVuRXZlbnQwARI+CglDcmVhdGVSdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2USXAoGR2V0UnVuEhoubWVzaGZsb3cudjEuR2V0UnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlIhyQAgGC0+STAhMSES92MS9ydW5zL3tydW5faWR9ElwKCExpc3RSdW5zEhwubWVzaGZsb3cudjEuTGlzdFJ1bnNSZXF1ZXN0Gh0ubWVzaGZsb3cudjEuTGlzdFJ1bnNSZXNwb25zZSITkAIBgtPkkwIKEggvdjEvcnVucxJjCgdXYWl0UnVuEhsubWVzaGZsb3cudjEuV2FpdFJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZSIhkAIBgtPkkwIYEhYvdjEvcnVucy97cnVuX2lkfTp3YWl0EkYKCFdhdGNoUnVuEhwubWVzaGZsb3cudjEuV2F0Y2hSdW5SZXF1ZXN0GhUubWVzaGZsb3cudjEuUnVuRXZlbnQiA5ACATABEkkKCUNhbmNlbFJ1bhIdLm1lc2hmbG93LnYxLkNhbmNlbFJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZSIDkAICEkcKCENoZWNrUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBodLm1lc2hmbG93LnYxLkNoZWNrUnVuUmVzcG9uc2UiA5ACARJhCghEaWZmUnVucxIcLm1lc2hmbG93LnYxLkRpZmZSdW5zUmVxdWVzdBodLm1lc2hmbG93LnYxLkRpZmZSdW5zUmVzcG9uc2UiGJACAYLT5JMCDxINL3YxL3J1bnM6ZGlmZhJACgdGb3JrUnVuEhsubWVzaGZsb3cudjEuRm9ya1J1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZWIGcHJvdG8z", [file_google_api_annotations, file_meshflow_v1_event, file_meshflow_v1_policy, file_meshflow_v1_run]);
 
 /**
  * Names a run.
@@ -321,6 +321,41 @@ export const PolicyViolationSchema: GenMessage<PolicyViolation> = /*@__PURE__*/
   messageDesc(file_meshflow_v1_run_service, 7);
 
 /**
+ * Names a run and where to leave it: set either before_sequence or before_node.
+ *
+ * @generated from message meshflow.v1.ForkRunRequest
+ */
+export type ForkRunRequest = Message<"meshflow.v1.ForkRunRequest"> & {
+  /**
+   * The run; it may have ended or not.
+   *
+   * @generated from field: string run_id = 1;
+   */
+  runId: string;
+
+  /**
+   * Keeps what was committed by entries before this place of the run's chain; from 2 to the last entry.
+   *
+   * @generated from field: int32 before_sequence = 2;
+   */
+  beforeSequence: number;
+
+  /**
+   * Keeps what was committed before this node first began.
+   *
+   * @generated from field: string before_node = 3;
+   */
+  beforeNode: string;
+};
+
+/**
+ * Describes the message meshflow.v1.ForkRunRequest.
+ * Use `create(ForkRunRequestSchema)` to create a new message.
+ */
+export const ForkRunRequestSchema: GenMessage<ForkRunRequest> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_run_service, 8);
+
+/**
  * Names two runs.
  *
  * @generated from message meshflow.v1.DiffRunsRequest
@@ -346,7 +381,7 @@ export type DiffRunsRequest = Message<"meshflow.v1.DiffRunsRequest"> & {
  * Use `create(DiffRunsRequestSchema)` to create a new message.
  */
 export const DiffRunsRequestSchema: GenMessage<DiffRunsRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 8);
+  messageDesc(file_meshflow_v1_run_service, 9);
 
 /**
  * How two runs differ. A node that ran often is compared by its last step.
@@ -402,7 +437,7 @@ export type DiffRunsResponse = Message<"meshflow.v1.DiffRunsResponse"> & {
  * Use `create(DiffRunsResponseSchema)` to create a new message.
  */
 export const DiffRunsResponseSchema: GenMessage<DiffRunsResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 9);
+  messageDesc(file_meshflow_v1_run_service, 10);
 
 /**
  * A node that went another way in B than in A.
@@ -451,7 +486,7 @@ export type NodeChange = Message<"meshflow.v1.NodeChange"> & {
  * Use `create(NodeChangeSchema)` to create a new message.
  */
 export const NodeChangeSchema: GenMessage<NodeChange> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 10);
+  messageDesc(file_meshflow_v1_run_service, 11);
 
 /**
  * Governed runs. A refusal by governance is an outcome, not an RPC error: once a run exists the RPC is OK and `status` tells.
@@ -558,6 +593,17 @@ export const RunService: GenService<{
     methodKind: "unary";
     input: typeof DiffRunsRequestSchema;
     output: typeof DiffRunsResponseSchema;
+  },
+  /**
+   * Starts a new run that has what an earlier run committed before some point, and goes on by itself from there. The earlier run
+   * is not changed. Returns when the start is durable. REST: POST /v1/runs/{run_id}:fork.
+   *
+   * @generated from rpc meshflow.v1.RunService.ForkRun
+   */
+  forkRun: {
+    methodKind: "unary";
+    input: typeof ForkRunRequestSchema;
+    output: typeof RunResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_meshflow_v1_run_service, 0);

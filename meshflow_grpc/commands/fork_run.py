@@ -1,0 +1,32 @@
+"""ForkRun: a new run that goes on from a point of an earlier one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.commands.run_entries import run_entries
+from meshflow_grpc.engine.fork import fork_of
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.run import Principal, Run
+    from meshflow_grpc.engine.engine import Engine
+    from meshflow_grpc.engine.fork import ForkPoint
+    from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.storage import Storage
+
+
+class ForkRunCommand:
+    """Forks a run of the caller's tenant."""
+
+    def __init__(self, engine: Engine, storage: Storage, clock: Clock) -> None:
+        self._engine = engine
+        self._storage = storage
+        self._clock = clock
+
+    async def execute(self, principal: Principal, run_id: str, point: ForkPoint) -> Run:
+        """Returns the new run as soon as its start is durable. Raises RunNotFoundError and what fork_of and start_fork raise."""
+        parent = await self._storage.get_run(principal.tenant_id, run_id)
+        entries = await run_entries(self._storage, principal.tenant_id, run_id)
+        new_id, now = self._engine.new_run_id(), self._clock.now()
+        fork = fork_of(parent, entries, point, run_id=new_id, now=now, principal=principal)
+        return await self._engine.start_fork(fork)
