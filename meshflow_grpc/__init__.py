@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from meshflow_grpc.domain.tool import ToolContext as ToolContext
     from meshflow_grpc.domain.tool import ToolError as ToolError
+    from meshflow_grpc.domain.workflow import END as END
+    from meshflow_grpc.domain.workflow import START as START
+    from meshflow_grpc.graph.definition import WorkflowDefinition as WorkflowDefinition
+    from meshflow_grpc.graph.result import WorkflowResult as WorkflowResult
     from meshflow_grpc.ledger.run_diff import RunDiff as RunDiff
     from meshflow_grpc.replay.ledger import ReplayLedger as ReplayLedger
     from meshflow_grpc.tools.registry import Registry as Registry
@@ -16,6 +20,10 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "WorkflowResult": "meshflow_grpc.graph.result",
+    "WorkflowDefinition": "meshflow_grpc.graph.definition",
+    "START": "meshflow_grpc.domain.workflow",
+    "END": "meshflow_grpc.domain.workflow",
     "Registry": "meshflow_grpc.tools.registry",
     "ReplayLedger": "meshflow_grpc.replay.ledger",
     "RunDiff": "meshflow_grpc.ledger.run_diff",

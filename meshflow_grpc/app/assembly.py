@@ -118,7 +118,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         recorder=recorder,
         provider=outside.provider,
         scanner=outside.scanner,
-        limiter=RateLimiter(options.step_rate_per_s, int(options.step_rate_per_s)),
+        limiter=RateLimiter(options.step_rate_per_s, max(1, int(options.step_rate_per_s))),
         clock=outside.clock,
         observer=observer,
         jitter=outside.jitter,

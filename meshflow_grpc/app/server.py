@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from meshflow_grpc.app.assembly import Outside, Runtime, RuntimeOptions, assemble
+from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.signing import log_keys
 from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
@@ -17,7 +18,6 @@ from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress
 from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartError
 from meshflow_grpc.governance.floors import ServerFloors, Tier
 from meshflow_grpc.providers.approval_webhook import approval_notifier
-from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
@@ -33,7 +33,6 @@ from meshflow_grpc.tools.loading import load_registry
 
 if TYPE_CHECKING:
     from meshflow_grpc.config import Settings
-    from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
 _log = structlog.get_logger(__name__)
@@ -59,7 +58,7 @@ async def serve(settings: Settings) -> int:
         statement_cache=settings.pg_statement_cache,
     )
     try:
-        provider = await asyncio.to_thread(_provider, settings)
+        provider = await asyncio.to_thread(open_provider, settings)
         try:
             anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
             secret, in_trials = settings.webhook_secret, settings.env == "development"
@@ -79,6 +78,8 @@ async def _serve(settings: Settings, outside: Outside) -> int:
     options = RuntimeOptions(
         allow_inline_workflows=settings.allow_inline_workflows,
         max_in_flight=settings.max_in_flight_runs,
+        step_rate_per_s=settings.step_rate_per_s,
+        revoked_agents=settings.revoked,
         allow_webhooks=settings.webhook_secret is not None,
         floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
         production=settings.env == "production",
@@ -112,21 +113,6 @@ async def _serve(settings: Settings, outside: Outside) -> int:
         heart.cancel()
         if sweep is not None:
             sweep.cancel()
-
-
-def _provider(settings: Settings) -> ModelProvider:
-    """The SDK of the paid provider takes a second to import, so that only those who use it pay for it."""
-    if settings.mock or settings.anthropic_api_key is None:
-        return MockProvider(latency_ms=settings.mock_latency_ms)
-    from meshflow_grpc.providers.anthropic import AnthropicProvider
-    from meshflow_grpc.providers.pricing import parse_prices
-
-    return AnthropicProvider(
-        api_key=settings.anthropic_api_key.get_secret_value(),
-        base_url=settings.anthropic_base_url,
-        default_model=settings.model,
-        prices=parse_prices(settings.model_prices or ""),
-    )
 
 
 def _authenticator(settings: Settings) -> Authenticator:

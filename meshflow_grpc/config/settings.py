@@ -93,6 +93,16 @@ class Settings(AuthSettings):
         json_schema_extra={"default": "`console`; `json` in production"},
     )
     max_in_flight_runs: int = Field(default=1024, ge=1, le=1_000_000, description="Runs at once; more are refused.")
+    step_rate_per_s: float = Field(
+        default=5000.0,
+        gt=0,
+        le=1_000_000,
+        allow_inf_nan=False,
+        description="Steps a second that one agent of one tenant may take, with bursts of as many (at least one).",
+    )
+    revoked_agents: str | None = Field(
+        default=None, description="Agents that take no step any more: node ids or definition digests, comma-separated."
+    )
     max_request_bytes: int = Field(default=2**22, ge=2**10, le=2**26, description="Largest request, in bytes.")
     shutdown_grace_s: float = Field(
         default=30.0, ge=0, le=3600, description="Seconds for runs to finish after SIGTERM."
@@ -142,6 +152,11 @@ class Settings(AuthSettings):
     def regulations(self) -> tuple[str, ...]:
         """The profiles every run is held to."""
         return tuple(self.zt_regulation.split(",")) if self.zt_regulation else ()
+
+    @property
+    def revoked(self) -> frozenset[str]:
+        """The revoked agents' ids and digests."""
+        return frozenset(name.strip() for name in (self.revoked_agents or "").split(",") if name.strip())
 
     @property
     def loopback(self) -> bool:

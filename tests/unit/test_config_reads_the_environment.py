@@ -251,3 +251,12 @@ def test_a_floor_nobody_knows_stops_the_start(monkeypatch: pytest.MonkeyPatch) -
 
     assert "foundation" in problems_of()["MESHFLOW_ZT_TIER"]
     assert "gdpr, hipaa, sox" in problems_of()["MESHFLOW_ZT_REGULATION"]
+
+
+def test_revoked_agents_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Separated by commas; spaces and empty places do not count."""
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
+    monkeypatch.setenv("MESHFLOW_REVOKED_AGENTS", "writer, ,critic")
+    assert Settings.load().revoked == {"writer", "critic"}
+    monkeypatch.delenv("MESHFLOW_REVOKED_AGENTS")
+    assert Settings.load().revoked == frozenset()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from meshflow_grpc.app import RuntimeOptions
+from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.governance.rate_limit import RateLimiter
+from tests.unit.engine.conftest import make_world
 
 
 def test_a_burst_passes_and_the_next_waits() -> None:
@@ -34,3 +37,12 @@ def test_idle_keys_are_forgotten_at_the_bound() -> None:
 
     assert limiter.admit("busy", 100.0) > 0
     assert limiter.admit("old", 100.0) == 0.0
+
+
+async def test_a_rate_below_one_a_second_admits_the_first_step() -> None:
+    """The burst is at least one, so that a slow rate is not a ban."""
+    world = make_world(options=RuntimeOptions(step_rate_per_s=0.001))
+    first, second = await world.run(), await world.run()
+
+    assert first.status is RunStatus.COMPLETED
+    assert second.blocked_by == "rate_limiting"

@@ -1,0 +1,43 @@
+"""The governed runtime inside the caller's process, for as long as one call takes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.app import Outside, Runtime, RuntimeOptions, assemble
+from meshflow_grpc.app.model_provider import open_provider
+from meshflow_grpc.config import Settings
+from meshflow_grpc.domain.run import Principal
+from meshflow_grpc.storage.factory import open_storage
+from meshflow_grpc.tools.builtin import BUILT_IN
+from meshflow_grpc.tools.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+LOCAL = Principal("local", "default", method="process")
+
+
+@asynccontextmanager
+async def local_runtime(registry: Registry | None, ledger: str | None) -> AsyncIterator[Runtime]:
+    """Opens provider and ledger as the environment names them, ``ledger`` winning over MESHFLOW_LEDGER_DB, and closes them after.
+
+    Raises ConfigurationError, and LedgerUnavailableError when a server has the ledger's file open.
+    """
+    settings = Settings.load()
+    storage = await open_storage(ledger or settings.ledger_db)
+    try:
+        provider = await asyncio.to_thread(open_provider, settings)
+        try:
+            tools = (registry or Registry()).with_tools(*BUILT_IN)
+            runtime = assemble(Outside(storage, provider, tools=tools), RuntimeOptions())
+            try:
+                yield runtime
+            finally:
+                await runtime.engine.drain(settings.shutdown_grace_s)
+        finally:
+            await provider.close()
+    finally:
+        await storage.close()
