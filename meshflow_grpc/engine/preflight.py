@@ -135,9 +135,7 @@ class Preflight:
         carbon = policy.carbon_budget_g if policy.enable_environmental else None
         limits = BudgetLimits.of(policy.budget_usd, policy.budget_tokens, policy.max_steps, carbon)
         return tuple(
-            PolicyViolation(
-                f"policy.{short.field}", "budget_check", f"the worst case {short}", f"raise policy.{short.field}"
-            )
+            PolicyViolation(f"policy.{short.field}", "budget_check", f"the worst case {short}", short.remedy)
             for short in Budget(limits).shortfalls(estimate)
         )
 

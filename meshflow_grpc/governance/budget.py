@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.usage import MICRO_PER_GRAM, ZERO_USAGE, Usage, nano_usd
+from meshflow_grpc.domain.usage import MICRO_PER_GRAM, NANO_PER_USD, ZERO_USAGE, Usage, nano_usd
+from meshflow_grpc.governance.policy_fields import MAX_GRAMS, MAX_INT, MAX_STEPS, MAX_USD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,15 +30,26 @@ class BudgetLimits:
 
 @dataclass(frozen=True, slots=True)
 class Shortfall:
-    """Why a reservation was refused: the field of the policy, its limit, and what is left and needed, in the field's unit."""
+    """Why a reservation was refused: the field of the policy, its limit, and what is left and needed, in the field's unit.
+
+    ``enough`` is the least value of the field that would do, a plain number; None when the field cannot be set that high.
+    """
 
     field: str
     limit: str
     left: str
     needed: str
+    enough: str | None
 
     def __str__(self) -> str:
         return f"needs up to {self.needed}, but only {self.left} of {self.field}={self.limit} is left"
+
+    @property
+    def remedy(self) -> str:
+        """The cheapest fix, with the number to raise the field to."""
+        if self.enough is None:
+            return f"ask for less work: policy.{self.field} cannot be raised that far"
+        return f"raise policy.{self.field} to at least {self.enough}"
 
 
 class Budget:
@@ -75,16 +87,22 @@ class Budget:
     def shortfalls(self, need: Usage) -> Iterator[Shortfall]:
         """Every limit that the need would exceed on top of what is spent and reserved; reserves nothing."""
         limits, used = self._limits, self._spent + self._reserved
-        if (left := limits.steps - used.steps) < need.steps:
-            yield Shortfall(
-                "max_steps", str(limits.steps), str(left), f"{need.steps} more step{'s' * (need.steps > 1)}"
-            )
-        if (left := limits.cost_nano_usd - used.cost_nano_usd) < need.cost_nano_usd:
-            yield Shortfall("budget_usd", _usd(limits.cost_nano_usd), _usd(left), _usd(need.cost_nano_usd))
-        if (left := limits.tokens - used.tokens) < need.tokens:
-            yield Shortfall("budget_tokens", str(limits.tokens), str(left), f"{need.tokens} tokens")
-        if limits.carbon_ug is not None and (left := limits.carbon_ug - used.carbon_ug) < need.carbon_ug:
-            yield Shortfall("carbon_budget_g", _g(limits.carbon_ug), _g(left), _g(need.carbon_ug))
+        total = used + need
+        if total.steps > limits.steps:
+            more = f"{need.steps} more step{'s' * (need.steps > 1)}"
+            left = str(limits.steps - used.steps)
+            yield Shortfall("max_steps", str(limits.steps), left, more, _up_to(MAX_STEPS, total.steps))
+        if total.cost_nano_usd > limits.cost_nano_usd:
+            left = _usd(limits.cost_nano_usd - used.cost_nano_usd)
+            enough = _up_to(nano_usd(MAX_USD), total.cost_nano_usd, NANO_PER_USD)
+            yield Shortfall("budget_usd", _usd(limits.cost_nano_usd), left, _usd(need.cost_nano_usd), enough)
+        if total.tokens > limits.tokens:
+            left, tokens = str(limits.tokens - used.tokens), f"{need.tokens} tokens"
+            yield Shortfall("budget_tokens", str(limits.tokens), left, tokens, _up_to(MAX_INT, total.tokens))
+        if limits.carbon_ug is not None and total.carbon_ug > limits.carbon_ug:
+            left = _g(limits.carbon_ug - used.carbon_ug)
+            enough = _up_to(round(MAX_GRAMS * MICRO_PER_GRAM), total.carbon_ug, MICRO_PER_GRAM)
+            yield Shortfall("carbon_budget_g", _g(limits.carbon_ug), left, _g(need.carbon_ug), enough)
 
 
 def minus(a: Usage, b: Usage) -> Usage:
@@ -98,9 +116,20 @@ def minus(a: Usage, b: Usage) -> Usage:
     )
 
 
+def _up_to(ceiling: int, value: int, scale: int = 1) -> str | None:
+    return _decimal(value, scale) if value <= ceiling else None
+
+
+def _decimal(value: int, scale: int) -> str:
+    """``value / scale`` exactly; scale is a power of ten."""
+    whole, rest = divmod(abs(value), scale)
+    digits = str(rest).zfill(len(str(scale)) - 1).rstrip("0") if rest else ""
+    return "-" * (value < 0) + str(whole) + (f".{digits}" if digits else "")
+
+
 def _usd(nano: int) -> str:
-    return f"${nano / 1e9:.9f}".rstrip("0").rstrip(".")
+    return f"${_decimal(nano, NANO_PER_USD)}"
 
 
 def _g(micrograms: int) -> str:
-    return f"{micrograms / 1e6:.6f}".rstrip("0").rstrip(".") + " g"
+    return f"{_decimal(micrograms, MICRO_PER_GRAM)} g"

@@ -19,6 +19,7 @@ MAX_INT = 2**31 - 1
 MAX_USD = 1_000_000.0
 MAX_SECONDS = 31_536_000.0
 MAX_GRAMS = 1_000_000_000.0
+MAX_STEPS = 1_000_000
 MAX_RULES = 100
 
 
@@ -206,7 +207,7 @@ _FIELDS: dict[str, Parse] = {
     "mode": _word({mode.value: mode for mode in PolicyMode}),
     "budget_usd": _number(0, MAX_USD),
     "budget_tokens": _integer(0),
-    "max_steps": _integer(1, 1_000_000),
+    "max_steps": _integer(1, MAX_STEPS),
     "timeout_s": _number(0, MAX_SECONDS, above=True),
     "step_timeout_s": _number(0, MAX_SECONDS),
     "enable_guardian": _boolean,

@@ -113,7 +113,7 @@ class AgentCall:
         short = run.budget.reserve(need)
         if short is not None:
             message = f"step {state.step.step_id!r}, model call {len(self._turns) + 1}, {short}"
-            return Deny("BUDGET_EXHAUSTED", message, f"raise policy.{short.field}", spending.charged, spending.prepaid)
+            return Deny("BUDGET_EXHAUSTED", message, short.remedy, spending.charged, spending.prepaid)
         charged, prepaid = spending.charged, spending.prepaid
         try:
             reply = await ModelAttempts(self._ports, state, spending, need, self._turns).run()

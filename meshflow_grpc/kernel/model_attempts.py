@@ -104,7 +104,7 @@ class ModelAttempts:
         if maybe_billed:
             short = run.budget.reserve(self._again)
             if short is not None:
-                return spending.fail(reason, f"{text}; a retry {short}")
+                return spending.fail(reason, f"{text}; a retry {short}; {short.remedy}")
             run.budget.settle(self._again, self._again)
             spending.prepaid += self._again
         await asyncio.sleep(pause)

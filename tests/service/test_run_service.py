@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import grpc
 from google.protobuf.struct_pb2 import Struct
@@ -119,6 +120,21 @@ async def test_check_run_tells_violations_estimate_and_executes_nothing(service:
     assert all(v.remedy for v in check.violations)
     assert check.estimated_cost_usd > 0
     assert service.world.provider.requests == []
+
+
+async def test_the_fix_of_a_budget_violation_is_the_number_that_makes_the_request_admissible(service: Service) -> None:
+    """Following every remedy to the letter is enough for the check and for the run."""
+    small = Policy(budget_usd=0.000001, budget_tokens=1, max_steps=1, enable_environmental=True, carbon_budget_g=0.0)
+    check = await service.runs.CheckRun(RunRequest(task="x", policy=small))
+    fixes = dict(re.fullmatch(r"raise policy\.(\w+) to at least ([\d.]+)", v.remedy).groups() for v in check.violations)
+    assert set(fixes) == {"budget_usd", "budget_tokens", "max_steps", "carbon_budget_g"}
+
+    for field, number in fixes.items():
+        setattr(small, field, type(getattr(small, field))(number))
+    request = RunRequest(task="x", policy=small)
+
+    assert (await service.runs.CheckRun(request)).admissible
+    assert (await service.runs.Run(request)).status == "completed"
 
 
 async def test_a_client_that_cancels_cancels_its_run(make_service: MakeService) -> None:

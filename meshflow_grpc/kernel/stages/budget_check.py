@@ -23,7 +23,7 @@ class BudgetCheck(Check):
     name = "budget_check"
 
     def apply(self, state: StepState) -> StepState | Deny:
-        """Denies when any budget could be exceeded, naming the policy field to raise."""
+        """Denies when any budget could be exceeded, naming the policy field and the number to raise it to."""
         run, node = state.step.run, state.step.node
         if self._ports.clock.monotonic() >= run.deadline:
             return Deny(
@@ -38,4 +38,4 @@ class BudgetCheck(Check):
         short = run.budget.reserve(need)
         if short is None:
             return dataclasses.replace(state, reserved=need)
-        return Deny("BUDGET_EXHAUSTED", f"step {state.step.step_id!r} {short}", f"raise policy.{short.field}")
+        return Deny("BUDGET_EXHAUSTED", f"step {state.step.step_id!r} {short}", short.remedy)

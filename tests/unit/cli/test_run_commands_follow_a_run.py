@@ -181,7 +181,10 @@ def test_a_table_in_a_pipe_has_a_line_a_row(server: FakeServer, meshflow: Meshfl
 def test_check_tells_every_violation_and_ends_with_3(server: FakeServer, meshflow: Meshflow) -> None:
     """An inadmissible request names field, stage and remedy."""
     violation = PolicyViolation(
-        field="policy.budget_usd", stage="budget_check", description="too low", remedy="raise it"
+        field="policy.budget_usd",
+        stage="budget_check",
+        description="too low",
+        remedy="raise policy.budget_usd to at least 0.5",
     )
     server.answers("CheckRun", CheckRunResponse(violations=[violation]), CheckRunResponse(admissible=True))
 
@@ -189,7 +192,10 @@ def test_check_tells_every_violation_and_ends_with_3(server: FakeServer, meshflo
     admitted = meshflow("run", "check", "a task", "--address", server.address)
 
     assert refused.code == 3
-    assert "violation: too low\n  where: policy.budget_usd (stage budget_check)\n  fix: raise it" in refused.out
+    assert (
+        "violation: too low\n  where: policy.budget_usd (stage budget_check)\n  fix: raise policy.budget_usd to at least 0.5"
+        in refused.out
+    )
     assert admitted.code == 0
 
 

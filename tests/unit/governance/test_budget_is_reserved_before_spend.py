@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from decimal import Decimal
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,3 +74,25 @@ def test_all_shortfalls_are_told_at_once() -> None:
     short = list(Budget(BudgetLimits(1, 1, 0, 1)).shortfalls(Usage(2, 2, 2, 2, 1)))
 
     assert [s.field for s in short] == ["max_steps", "budget_usd", "budget_tokens", "carbon_budget_g"]
+
+
+@given(LIMITS, NEED, NEED)
+def test_the_remedy_is_the_least_number_that_is_enough(limits: BudgetLimits, used: Usage, need: Usage) -> None:
+    """With the number told the need fits; with one unit less it does not."""
+    budget = Budget(limits, used)
+    scale = {"max_steps": 1, "budget_usd": 10**9, "budget_tokens": 1, "carbon_budget_g": 10**6}
+    column = dict(zip(scale, ("steps", "cost_nano_usd", "tokens", "carbon_ug"), strict=True))
+    for short in budget.shortfalls(need):
+        enough = Decimal(str(short.enough)) * scale[short.field]
+        for value, fits in ((int(enough), True), (int(enough) - 1, False)):
+            raised = dataclasses.replace(limits, **{column[short.field]: value})
+            still = {s.field for s in Budget(raised, used).shortfalls(need)}
+            assert (short.field not in still) is fits
+        assert short.remedy == f"raise policy.{short.field} to at least {short.enough}"
+
+
+def test_a_limit_no_policy_can_hold_is_not_advised() -> None:
+    """Beyond the highest value of a field the advice is to ask for less."""
+    (short,) = Budget(BudgetLimits(10**18, 10, 5, None)).shortfalls(Usage(input_tokens=2**31))
+
+    assert short.remedy == "ask for less work: policy.budget_tokens cannot be raised that far"
