@@ -10,8 +10,14 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.tool import ToolError as ToolError
     from meshflow_grpc.domain.workflow import END as END
     from meshflow_grpc.domain.workflow import START as START
+    from meshflow_grpc.graph.compiled_graph import GraphRecursionError as GraphRecursionError
+    from meshflow_grpc.graph.compiled_graph import GraphRunError as GraphRunError
     from meshflow_grpc.graph.definition import WorkflowDefinition as WorkflowDefinition
+    from meshflow_grpc.graph.reducers import add as add
+    from meshflow_grpc.graph.reducers import last as last
     from meshflow_grpc.graph.result import WorkflowResult as WorkflowResult
+    from meshflow_grpc.graph.state_graph import StateGraph as StateGraph
+    from meshflow_grpc.graph.state_graph import node as node
     from meshflow_grpc.ledger.run_diff import RunDiff as RunDiff
     from meshflow_grpc.replay.ledger import ReplayLedger as ReplayLedger
     from meshflow_grpc.tools.registry import Registry as Registry
@@ -20,15 +26,21 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
-    "WorkflowResult": "meshflow_grpc.graph.result",
-    "WorkflowDefinition": "meshflow_grpc.graph.definition",
-    "START": "meshflow_grpc.domain.workflow",
     "END": "meshflow_grpc.domain.workflow",
+    "GraphRecursionError": "meshflow_grpc.graph.compiled_graph",
+    "GraphRunError": "meshflow_grpc.graph.compiled_graph",
     "Registry": "meshflow_grpc.tools.registry",
     "ReplayLedger": "meshflow_grpc.replay.ledger",
     "RunDiff": "meshflow_grpc.ledger.run_diff",
+    "START": "meshflow_grpc.domain.workflow",
+    "StateGraph": "meshflow_grpc.graph.state_graph",
     "ToolContext": "meshflow_grpc.domain.tool",
     "ToolError": "meshflow_grpc.domain.tool",
+    "WorkflowDefinition": "meshflow_grpc.graph.definition",
+    "WorkflowResult": "meshflow_grpc.graph.result",
+    "add": "meshflow_grpc.graph.reducers",
+    "last": "meshflow_grpc.graph.reducers",
+    "node": "meshflow_grpc.graph.state_graph",
     "tool": "meshflow_grpc.tools.registry",
 }
 

@@ -19,6 +19,7 @@ from meshflow_grpc.cli import (
     ledger_runs,
     run,
     serve,
+    workflow,
 )
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.add_typer(compliance.app, name="compliance")
 app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
 app.command()(conformance.conformance)
+app.add_typer(workflow.app, name="workflow")
 
 
 @app.callback()

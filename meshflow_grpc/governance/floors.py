@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import FieldViolation
@@ -105,9 +107,13 @@ def raised(
 
 def unmet(policy: Policy, profile: str) -> tuple[str, ...]:
     """Paths of the fields in which a policy is below a profile's floor; a resumed run's policy may be older than the floor."""
-    floor = PROFILE_FLOORS[profile]
-    enforced = ((path, least) for path, least in floor.items() if path.partition(".")[0] in ENFORCED_BY)
-    return tuple(path for path, least in enforced if not _suffices(value_at(policy, path), least))
+    return tuple(path for path, least in _enforced(profile) if not _suffices(value_at(policy, path), least))
+
+
+@lru_cache(maxsize=8)
+def _enforced(profile: str) -> tuple[tuple[str, Least], ...]:
+    floor = PROFILE_FLOORS[profile].items()
+    return tuple((path, least) for path, least in floor if path.partition(".")[0] in ENFORCED_BY)
 
 
 def _with_mode(
@@ -169,10 +175,12 @@ def _word(value: object) -> str:
 
 def value_at(policy: Policy, path: str) -> object:
     """The value of a field by its path, for example ``human_in_loop.enabled``."""
-    value: object = policy
-    for name in path.split("."):
-        value = getattr(value, name)
-    return value
+    return _getter(path)(policy)
+
+
+@lru_cache(maxsize=64)
+def _getter(path: str) -> attrgetter[object]:
+    return attrgetter(path)
 
 
 def _set(policy: Policy, path: str, value: Least) -> Policy:

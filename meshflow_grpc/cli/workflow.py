@@ -1,0 +1,101 @@
+"""``meshflow workflow``: definitions in files, checked and drawn without a server."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meshflow_grpc.cli.output import OutputFormat, write_record
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.workflow import Workflow
+
+app = typer.Typer(help="Make, check and draw workflow definitions.", no_args_is_help=True)
+
+START_FROM = "production_pipeline"
+File = Annotated[Path, typer.Argument(help="A workflow definition in YAML.")]
+
+
+class Drawing(StrEnum):
+    """Languages of pictures."""
+
+    MERMAID = "mermaid"
+    DOT = "dot"
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(help="The file to make.")] = Path("workflow.yaml"),
+    template: Annotated[str, typer.Option("--from", help="The packaged workflow to start from.")] = START_FROM,
+) -> None:
+    """Writes a packaged workflow to a file to change; a file that is there is left alone."""
+    from meshflow_grpc.workflow.catalog import packaged_workflow
+    from meshflow_grpc.workflow.yaml_codec import dump_workflow
+
+    text = dump_workflow(packaged_workflow(template))
+    try:
+        with file.open("x", encoding="utf-8") as made:
+            made.write(text)
+    except OSError as error:
+        raise _unusable(file, "write", error) from error
+    typer.echo(f"{file}: made from {template}")
+
+
+@app.command()
+def validate(
+    file: File,
+    output: Annotated[OutputFormat, typer.Option("--output", "-o", help="How to print.")] = OutputFormat.TABLE,
+) -> None:
+    """Checks a definition; every problem is told as file:line:column with the nearest known name. Exit code 2 when there is one."""
+    from meshflow_grpc.workflow.digest import workflow_digest
+
+    workflow = _load(file)
+    digest = workflow_digest(workflow)
+    if output is OutputFormat.TABLE:
+        typer.echo(
+            f"{file}: {workflow.name} is valid: {len(workflow.nodes)} nodes, {len(workflow.edges)} edges, {digest}"
+        )
+    else:
+        counts = {"nodes": len(workflow.nodes), "edges": len(workflow.edges)}
+        write_record({"name": workflow.name, "version": workflow.version, **counts, "digest": digest}, output)
+
+
+@app.command()
+def graph(
+    file: File,
+    language: Annotated[Drawing, typer.Option("--format", "-f", help="The picture's language.")] = Drawing.MERMAID,
+) -> None:
+    """Draws a definition as Mermaid or Graphviz DOT text."""
+    from meshflow_grpc.workflow.graph_render import to_dot, to_mermaid
+
+    draw = to_dot if language is Drawing.DOT else to_mermaid
+    sys.stdout.write(draw(_load(file)))
+
+
+@app.command()
+def schema() -> None:
+    """Prints the JSON Schema of a definition, for editors and validators."""
+    from meshflow_grpc.workflow.schema import workflow_schema
+
+    write_record(workflow_schema(), OutputFormat.JSON)
+
+
+def _load(file: Path) -> Workflow:
+    from meshflow_grpc.workflow.yaml_codec import load_workflow
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unusable(file, "read", error) from error
+    return load_workflow(text, source=str(file))
+
+
+def _unusable(file: Path, verb: str, error: Exception) -> Exception:
+    from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+
+    why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    return InvalidRequestError.of(FieldViolation("FILE", f"cannot {verb} {file}: {why}"))

@@ -1,0 +1,89 @@
+"""The state of one graph run: typed, JSON, and changed by updates alone."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.graph.reducers import last
+from meshflow_grpc.workflow.problem import did_you_mean
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.json_value import JsonValue
+
+Reducer: TypeAlias = Callable[[Any, Any], Any]
+
+
+class StateType:
+    """What a state may hold: the annotations of a class, and for ``Annotated[type, reducer]`` how updates join."""
+
+    def __init__(self, schema: type) -> None:
+        hints = get_type_hints(schema, include_extras=True)
+        if not hints:
+            raise TypeError(f"{schema.__name__} has no annotated fields; use a TypedDict")
+        self.reducers = {name: _reducer(hint) for name, hint in hints.items()}
+        self._types = {name: _adapter(hint) for name, hint in hints.items()}
+
+    def checked(self, values: object, place: str) -> dict[str, JsonValue]:
+        """Returns the values when each is a known field of its type and JSON; raises InvalidRequestError naming every other."""
+        if not isinstance(values, Mapping):
+            raise InvalidRequestError.of(FieldViolation(place, f"must be a mapping, not {type(values).__name__}"))
+        wrong = [
+            FieldViolation(f"{place}.{name}", problem)
+            for name, value in values.items()
+            if (problem := self._problem(str(name), value)) is not None
+        ]
+        if wrong:
+            raise InvalidRequestError.of(*wrong)
+        return dict(values)
+
+    def _problem(self, name: str, value: object) -> str | None:
+        if name not in self._types:
+            return f"is not a field of the state{did_you_mean(name, self._types)}"
+        try:
+            self._types[name].validate_python(value, strict=True)
+        except ValidationError as error:
+            return str(error.errors()[0]["msg"])
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            return "is not JSON"
+        return None
+
+
+class GraphState:
+    """The values of one run. Nodes see copies, so that only their updates change it."""
+
+    def __init__(self, kind: StateType, values: object) -> None:
+        self._kind = kind
+        self._values = copy.deepcopy(kind.checked(values, "input"))
+
+    def copy(self) -> dict[str, Any]:
+        """The values as they stand."""
+        return copy.deepcopy(self._values)
+
+    def update(self, node: str, update: object) -> dict[str, JsonValue]:
+        """Joins a node's update in and returns it; raises InvalidRequestError, and then nothing has changed."""
+        changes = self._kind.checked({} if update is None else update, node)
+        joined = {
+            name: self._kind.reducers[name](self._values[name], value) if name in self._values else value
+            for name, value in changes.items()
+        }
+        self._values |= copy.deepcopy(self._kind.checked(joined, node))
+        return changes
+
+
+def _adapter(hint: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any annotation
+    return TypeAdapter(get_args(hint)[0] if get_origin(hint) is Annotated else hint)
+
+
+def _reducer(hint: Any) -> Reducer:  # noqa: ANN401 - any annotation
+    found = [item for item in get_args(hint)[1:] if callable(item)] if get_origin(hint) is Annotated else []
+    if len(found) > 1:
+        raise TypeError(f"{hint} names {len(found)} reducers; one joins an update")
+    return found[0] if found else last
