@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Read and verify a ledger, with or without a server running.", no_args_is_help=True)
 
-_PAGE = 500
 _SHORT = 12
 Db = Annotated[str | None, typer.Option("--db", help="The ledger. Default: MESHFLOW_LEDGER_DB, meshflow_runs.db.")]
 Tenant = Annotated[str, typer.Option("--tenant", help="Whose runs.")]
@@ -59,13 +58,10 @@ def show(
 
 
 async def _entries(db: str | None, tenant: str, run_id: str) -> list[LedgerEntry]:
+    from meshflow_grpc.commands.run_entries import run_entries
+
     async with reading(db) as storage:
-        found: list[LedgerEntry] = []
-        while page := await storage.entries(
-            tenant, run_id, after_sequence=found[-1].sequence if found else 0, limit=_PAGE
-        ):
-            found += page
-        return found
+        return await run_entries(storage, tenant, run_id)
 
 
 @asynccontextmanager

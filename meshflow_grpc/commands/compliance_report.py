@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.commands.verify_run import verify_run
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.governance.compliance_evidence import Finding, RunEvidence, evaluate
@@ -14,12 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshflow_grpc.domain.check import ChainVerification
-    from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.governance.compliance_evidence import ControlResult
     from meshflow_grpc.ledger.note_key import VerifierKey
     from meshflow_grpc.ports.storage import Storage
-
-_PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +51,7 @@ async def compliance_report(
     chosen = tuple(dict.fromkeys(profiles)) or tuple(cast("Sequence[str]", run.policy.get("compliance", ())))
     if not chosen:
         raise InvalidRequestError.of(FieldViolation("profile", "the run was held to no profile; name one"))
-    entries = await _entries(storage, tenant_id, run_id) if chain.valid else []
+    entries = await run_entries(storage, tenant_id, run_id) if chain.valid else []
     evidence = RunEvidence(entries, chain, STAGE_NAMES)
     results = tuple(result for profile in chosen for result in evaluate(profile, evidence))
     return ComplianceReport(run_id, run.workflow, run.status.value, run.policy_digest, chosen, chain, results)
-
-
-async def _entries(storage: Storage, tenant_id: str, run_id: str) -> list[LedgerEntry]:
-    found: list[LedgerEntry] = []
-    while page := await storage.entries(
-        tenant_id, run_id, after_sequence=found[-1].sequence if found else 0, limit=_PAGE
-    ):
-        found += page
-    return found

@@ -9,7 +9,7 @@ import signal
 import socket
 import stat
 import sys
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -191,9 +191,9 @@ async def _refused(port: int) -> None:
         with socket.socket() as probe:
             probe.setblocking(False)
             try:
-                await asyncio.get_running_loop().sock_connect(probe, ("127.0.0.1", port))
+                # A reset is a connection that the kernel accepted in the moment Envoy ended: ask again.
+                with suppress(ConnectionResetError):
+                    await asyncio.get_running_loop().sock_connect(probe, ("127.0.0.1", port))
             except ConnectionRefusedError:
                 return
-            except ConnectionResetError:
-                pass  # accepted by the kernel in the moment Envoy ended
         await asyncio.sleep(0)
