@@ -54,4 +54,6 @@ const (
 	ReasonApprovalDigestMismatch Reason = "APPROVAL_DIGEST_MISMATCH"
 	// ReasonApprovalNotReady: Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION.
 	ReasonApprovalNotReady Reason = "APPROVAL_NOT_READY"
+	// ReasonPayloadKeyUnavailable: Payloads are encrypted and their key is not there. FAILED_PRECONDITION.
+	ReasonPayloadKeyUnavailable Reason = "PAYLOAD_KEY_UNAVAILABLE"
 )

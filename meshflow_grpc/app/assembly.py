@@ -120,6 +120,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     storage, observer = outside.storage, outside.observer
     state, hub = ServerState(__version__, outside.clock), EventHub()
     recorder = PublishingRecorder(storage, hub, observer, outside.clock)
+    safeguards = Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted)
     ports = KernelPorts(
         recorder=recorder,
         provider=outside.provider,
@@ -130,7 +131,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         jitter=outside.jitter,
         tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
-        safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
+        safeguards=safeguards,
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
     admission = Admission(
@@ -139,6 +140,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         checks=NodeChecks(outside.provider, outside.tools),
         allow_webhooks=options.allow_webhooks,
         floors=options.floors,
+        safeguards=safeguards,
     )
     resumption = Resumption(storage, tools, admission)
     parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer, outside.notifier)

@@ -62,6 +62,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
         pool_min=settings.pg_pool_min,
         pool_max=settings.pg_pool_max,
         statement_cache=settings.pg_statement_cache,
+        payload_keys=settings.payload_keys,
     )
     try:
         provider = await asyncio.to_thread(open_provider, settings)
@@ -96,6 +97,7 @@ async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> 
         allow_webhooks=settings.webhook_secret is not None,
         floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
         production=settings.env == "production",
+        payloads_encrypted=bool(settings.payload_keys),
     )
     runtime = assemble(outside, options)
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)

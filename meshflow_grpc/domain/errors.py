@@ -36,6 +36,7 @@ class ErrorReason(StrEnum):
     APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
     APPROVAL_DIGEST_MISMATCH = "APPROVAL_DIGEST_MISMATCH"
     APPROVAL_NOT_READY = "APPROVAL_NOT_READY"
+    PAYLOAD_KEY_UNAVAILABLE = "PAYLOAD_KEY_UNAVAILABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,3 +232,9 @@ class ApprovalNotReadyError(MeshflowError):
     """Other branches of the run are still at work; ``retry_after_s`` says when to come back."""
 
     reason = ErrorReason.APPROVAL_NOT_READY
+
+
+class PayloadKeyUnavailableError(MeshflowError):
+    """Payloads are encrypted, and the key that opens them is not configured here, or was destroyed with an erasure."""
+
+    reason = ErrorReason.PAYLOAD_KEY_UNAVAILABLE

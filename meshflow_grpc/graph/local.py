@@ -27,12 +27,14 @@ async def local_runtime(registry: Registry | None, ledger: str | None) -> AsyncI
     Raises ConfigurationError, and LedgerUnavailableError when a server has the ledger's file open.
     """
     settings = Settings.load()
-    storage = await open_storage(ledger or settings.ledger_db)
+    storage = await open_storage(ledger or settings.ledger_db, payload_keys=settings.payload_keys)
     try:
         provider = await asyncio.to_thread(open_provider, settings)
         try:
             tools = (registry or Registry()).with_tools(*BUILT_IN)
-            runtime = assemble(Outside(storage, provider, tools=tools), RuntimeOptions())
+            runtime = assemble(
+                Outside(storage, provider, tools=tools), RuntimeOptions(payloads_encrypted=bool(settings.payload_keys))
+            )
             try:
                 yield runtime
             finally:

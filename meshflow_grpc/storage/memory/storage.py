@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError, MeshflowError, RunNotFoundError
 from meshflow_grpc.ledger.chain import SALT_BYTES
 from meshflow_grpc.ledger.merkle_nodes import CompactRange
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys, WrappedKey
     from meshflow_grpc.ports.log import LogState, NodeKey, StoredHead
     from meshflow_grpc.ports.storage import RunChange, RunQuery
     from meshflow_grpc.storage.batch import Command, Plan
@@ -43,8 +45,9 @@ _Key = tuple[str, str, int, str]
 class MemoryStorage:
     """Storage in memory; see ``ports.storage.Storage``. Durable until the process ends, which tests and trials want."""
 
-    def __init__(self) -> None:
-        self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES))
+    def __init__(self, keys: PayloadKeys = NO_KEYS) -> None:
+        self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES), keys)
+        self._keys: dict[str, WrappedKey] = {}
         self._runs: dict[str, RunRow] = {}
         self._entries: dict[str, list[EntryRow]] = {}
         self._recorded: set[_Key] = set()
@@ -181,6 +184,19 @@ class MemoryStorage:
         found = [row for run_id, row in sorted(self._runs.items()) if row.status == "paused" and run_id > after_run_id]
         return tuple(map(run_of, found[:limit]))
 
+    async def payload_keys(self, run_ids: Sequence[str]) -> dict[str, WrappedKey]:
+        """See KeyedStorage."""
+        return {run_id: self._keys[run_id] for run_id in run_ids if run_id in self._keys}
+
+    async def payload_keys_not_under(self, key_id: str, after: str, limit: int) -> tuple[WrappedKey, ...]:
+        """See KeyedStorage."""
+        found = (key for run_id, key in sorted(self._keys.items()) if run_id > after and key.key_id != key_id)
+        return tuple(found)[:limit]
+
+    async def replace_payload_keys(self, keys: Sequence[WrappedKey]) -> None:
+        """See KeyedStorage."""
+        self._keys.update({key.run_id: key for key in keys if key.run_id in self._keys})
+
     async def ping(self) -> None:
         """See Storage."""
         self._check_open()
@@ -223,7 +239,8 @@ class MemoryStorage:
             key = (command.run.tenant_id, command.run.request_id)
             if key in self._requests:
                 requests[key] = request_of(self._runs[self._requests[key]])
-        return self._sequencer.plan((command,), {run_id: head_of(self._runs[run_id]) for run_id in unknown}, requests)
+        heads = {run_id: head_of(self._runs[run_id]) for run_id in unknown}
+        return self._sequencer.plan((command,), heads, requests, self._keys)
 
     def _check_new(self, plan: Plan, drafts: Iterable[EntryDraft]) -> None:
         for row in plan.runs:
@@ -242,6 +259,7 @@ class MemoryStorage:
             self._runs[run_id], self._entries[run_id] = new, []
             if new.request_id is not None:
                 self._requests[str(new.tenant_id), str(new.request_id)] = run_id
+        self._keys.update({key.run_id: key for key in plan.keys})
         for entry in plan.entries:
             stored = entry_row(entry)
             self._entries[entry.run_id].append(stored)
@@ -250,6 +268,7 @@ class MemoryStorage:
             told = {name: value for name, value in update._asdict().items() if value is not None}
             self._runs[update.run_id] = self._runs[update.run_id]._replace(**told)
         for run_id in plan.erased_runs:
+            self._keys.pop(run_id, None)
             kept = {"input": None, "output": None, "input_salt": None, "output_salt": None}
             self._entries[run_id] = [row._replace(**kept) for row in self._entries[run_id]]
             self._runs[run_id] = self._runs[run_id]._replace(output="", output_salt=None, reason=None, reason_salt=None)
