@@ -48,6 +48,7 @@ from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ledger.log_keys import LogKeys
+from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
 from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.telemetry.log_observer import LogObserver
@@ -58,9 +59,11 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.anchor import HeadAnchor
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.notifier import ApprovalNotifier
+    from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
     from meshflow_grpc.ports.tools import ToolCatalog
+    from meshflow_grpc.ports.tracer import Tracer
 
 # Steps a second that one agent of one tenant may take, with bursts of as many.
 STEP_RATE_PER_S = 5_000
@@ -95,6 +98,8 @@ class Outside:
     anchor: HeadAnchor | None = None
     notifier: ApprovalNotifier = field(default_factory=LogNotifier)
     tools: ToolCatalog = field(default_factory=lambda: load_registry(None))
+    observer: Observer = field(default_factory=LogObserver)
+    tracer: Tracer = field(default_factory=NoTracer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +117,9 @@ class Runtime:
 
 def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     """Puts the runtime together; nothing runs yet."""
-    storage, observer = outside.storage, LogObserver()
+    storage, observer = outside.storage, outside.observer
     state, hub = ServerState(__version__, outside.clock), EventHub()
-    recorder = PublishingRecorder(storage, hub)
+    recorder = PublishingRecorder(storage, hub, observer, outside.clock)
     ports = KernelPorts(
         recorder=recorder,
         provider=outside.provider,
@@ -123,10 +128,11 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         clock=outside.clock,
         observer=observer,
         jitter=outside.jitter,
+        tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
         safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
     )
-    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools)
+    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
     admission = Admission(
         options.default_policy,
         allow_inline=options.allow_inline_workflows,
@@ -152,7 +158,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         diff_runs=DiffRunsCommand(storage),
         fork_run=ForkRunCommand(engine, storage, outside.clock),
         list_entries=ListEntriesCommand(storage),
-        verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers),
+        verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers, observer),
         get_tree_head=GetTreeHeadCommand(log),
         get_inclusion_proof=GetInclusionProofCommand(storage, log),
         get_consistency_proof=GetConsistencyProofCommand(storage, log),

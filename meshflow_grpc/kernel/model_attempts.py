@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.governance.circuit_breaker import CircuitBreaker
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
-    from meshflow_grpc.ports.provider import ModelReply, Turn
+    from meshflow_grpc.ports.provider import ModelReply, ModelRequest, Turn
 
 # Faults after which the provider may have done, and billed, the work.
 MAYBE_BILLED = frozenset({ProviderFault.TIMEOUT, ProviderFault.FAILED})
@@ -79,6 +79,12 @@ class ModelAttempts:
 
     async def _call(self, attempt: int) -> ModelReply:
         request = model_request(self._state, attempt, self._ports.provider.default_model, self._turns)
+        with self._ports.tracer.model_call(request.model, attempt) as span:
+            reply = await self._answer(request)
+            span.ended(reply.stop_reason, Usage(reply.input_tokens, reply.output_tokens))
+            return reply
+
+    async def _answer(self, request: ModelRequest) -> ModelReply:
         if not self._timeout:
             return await self._ports.provider.complete(request)
         try:

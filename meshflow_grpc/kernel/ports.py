@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from meshflow_grpc.governance.carbon import CarbonModel
 from meshflow_grpc.governance.circuit_breaker import Breakers
 from meshflow_grpc.governance.compliance import Safeguards
+from meshflow_grpc.ports.tracer import NoTracer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.observer import StepObserver
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import RunChange
+    from meshflow_grpc.ports.tracer import Tracer
 
 
 class Scanner(Protocol):
@@ -54,6 +56,7 @@ class KernelPorts:
     clock: Clock
     observer: StepObserver
     jitter: Jitter
+    tracer: Tracer = field(default_factory=NoTracer)
     breakers: Breakers = field(default_factory=Breakers)
     carbon: CarbonModel = field(default_factory=CarbonModel)
     revoked_agents: frozenset[str] = frozenset()
