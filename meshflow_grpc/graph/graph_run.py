@@ -17,7 +17,7 @@ from meshflow_grpc.graph.state import GraphState
 from meshflow_grpc.tools.registry import Registry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
@@ -62,17 +62,18 @@ class GraphRun:
             registry.function(name)(self._bound(name))
         return registry
 
+    def start(self, values: object) -> None:
+        """Goes back to before the first step, with these values; raises InvalidRequestError when they are not the state's."""
+        self.state = GraphState(self.plan.state, values)
+        self.rounds.clear()
+        self.error = None
+
     def take(self, entry: LedgerEntry) -> None:
-        """Joins the update of a committed step in. What goes wrong there fails the step that follows."""
+        """Joins the update of a committed step in, also of those a fork has from its parent; a failure fails the step that follows."""
+        for step in inherited_of(entry):
+            self._join(cast("str", step["node_id"]), cast("str | None", step["output"]))
         if entry.kind is EntryKind.STEP_COMMITTED:
             self._join(entry.node_id, output_text(entry.output))
-
-    def take_all(self, entries: Iterable[LedgerEntry]) -> None:
-        """Takes a run's entries from its first on, with what a fork has from its parent."""
-        for entry in entries:
-            for step in inherited_of(entry):
-                self._join(cast("str", step["node_id"]), cast("str | None", step["output"]))
-            self.take(entry)
 
     def _join(self, name: str, output: str | None) -> None:
         try:
