@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError, MeshflowError, RunNotFoundError
+from meshflow_grpc.domain.ledger_entry import OUTCOME_KINDS, EntryKind
+from meshflow_grpc.domain.usage import SessionUse
 from meshflow_grpc.ledger.chain import SALT_BYTES
 from meshflow_grpc.ledger.merkle_nodes import CompactRange
 from meshflow_grpc.ports.log import RawLog
@@ -22,8 +24,9 @@ from meshflow_grpc.storage.batch import (
 )
 from meshflow_grpc.storage.integration import state_of
 from meshflow_grpc.storage.paging import checked_cursor, next_token
-from meshflow_grpc.storage.rows import entry_of, entry_row, run_of
+from meshflow_grpc.storage.rows import entry_of, entry_row, run_of, usage_of
 from meshflow_grpc.storage.sequencer import Sequencer
+from meshflow_grpc.storage.session_use import reserved_nano_usd, step_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -181,6 +184,14 @@ class MemoryStorage:
         found = [row for run_id, row in sorted(self._runs.items()) if row.status == "paused" and run_id > after_run_id]
         return tuple(map(run_of, found[:limit]))
 
+    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+        """See Storage."""
+        self._check_open()
+        found = [r for r in self._runs.values() if r.tenant_id == tenant_id and r.session_id == session_id]
+        running = [row for row in found if row.status == "running"]
+        reserved = sum(sum(_open_reservations(self._entries[str(row.run_id)]).values()) for row in running)
+        return SessionUse(sum(usage_of(row).cost_nano_usd for row in found), reserved)
+
     async def ping(self) -> None:
         """See Storage."""
         self._check_open()
@@ -259,6 +270,19 @@ class MemoryStorage:
 
 def _key(draft: EntryDraft) -> _Key:
     return draft.run_id, draft.step_id, draft.attempt, draft.kind.value
+
+
+def _open_reservations(rows: Iterable[EntryRow]) -> dict[str, int]:
+    """Nano-USD by step."""
+    found: dict[str, int] = {}
+    for row in rows:
+        if row.kind == EntryKind.BUDGET_RESERVED:
+            found[step_of(str(row.step_id))] = reserved_nano_usd(cast("bytes", row.record))
+        elif row.kind == EntryKind.RUN_RESUMED:
+            found.clear()
+        elif row.kind in OUTCOME_KINDS:
+            found.pop(str(row.step_id), None)
+    return found
 
 
 async def _pages(rows: tuple[EntryRow, ...]) -> AsyncIterator[tuple[EntryRow, ...]]:
