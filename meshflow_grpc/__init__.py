@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.tool import ToolError as ToolError
     from meshflow_grpc.domain.workflow import END as END
     from meshflow_grpc.domain.workflow import START as START
-    from meshflow_grpc.graph.compiled_graph import GraphRecursionError as GraphRecursionError
     from meshflow_grpc.graph.compiled_graph import GraphRunError as GraphRunError
     from meshflow_grpc.graph.definition import WorkflowDefinition as WorkflowDefinition
+    from meshflow_grpc.graph.durable import DurableWorkflowExecutor as DurableWorkflowExecutor
+    from meshflow_grpc.graph.graph_run import GraphRecursionError as GraphRecursionError
     from meshflow_grpc.graph.reducers import add as add
     from meshflow_grpc.graph.reducers import last as last
     from meshflow_grpc.graph.result import WorkflowResult as WorkflowResult
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "DurableWorkflowExecutor": "meshflow_grpc.graph.durable",
     "END": "meshflow_grpc.domain.workflow",
-    "GraphRecursionError": "meshflow_grpc.graph.compiled_graph",
+    "GraphRecursionError": "meshflow_grpc.graph.graph_run",
     "GraphRunError": "meshflow_grpc.graph.compiled_graph",
     "Registry": "meshflow_grpc.tools.registry",
     "ReplayLedger": "meshflow_grpc.replay.ledger",

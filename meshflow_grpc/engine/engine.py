@@ -16,10 +16,12 @@ from meshflow_grpc.engine.run_progress import RunProgress
 from meshflow_grpc.engine.run_record import budget_of, definition_of, new_run, run_context, started_draft
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.workflow import frontier
+from meshflow_grpc.workflow.digest import from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
+    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Principal, Run, RunRequest
     from meshflow_grpc.engine.admission import Admission, AdmittedRun
     from meshflow_grpc.engine.executor import RunTools
@@ -82,6 +84,10 @@ class Engine:
     def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
         """Resolves a request for a pre-flight; see Admission.resolve."""
         return self._parts.admission.resolve(principal, request)
+
+    def check_executable(self, definition: Mapping[str, JsonValue]) -> None:
+        """Raises InvalidWorkflowError when this process cannot execute a recorded definition: going on would fail the run."""
+        self._parts.admission.runnable(from_json(definition))
 
     def start(self, admitted: AdmittedRun, run_id: str) -> ActiveRun:
         """Starts a run; raises DrainingError or AdmissionLimitError. Await ``created``, then ``done``."""

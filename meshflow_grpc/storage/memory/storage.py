@@ -212,6 +212,15 @@ class MemoryStorage:
         return row
 
     def _write(self, command: Command, drafts: Sequence[EntryDraft]) -> CreatedRun | tuple[LedgerEntry, ...]:
+        plan, outcome = self._planned(command, drafts)
+        self._record(plan, drafts)
+        self._sequencer.settle()
+        return outcome
+
+    def _planned(
+        self, command: Command, drafts: Sequence[EntryDraft]
+    ) -> tuple[Plan, CreatedRun | tuple[LedgerEntry, ...]]:
+        """What a command would write; nothing is written yet. Raises why it is refused."""
         self._check_open()
         plan = self._plan(command)
         outcome = plan.outcomes[0]
@@ -223,9 +232,18 @@ class MemoryStorage:
         except MeshflowError:
             self._sequencer.revert()
             raise
-        self._record(plan, drafts)
-        self._sequencer.settle()
-        return outcome
+        return plan, outcome
+
+    def _restore(self, row: RunRow | None, entries: Sequence[EntryRow]) -> None:
+        """Makes this run all that is held: how a store that keeps single runs elsewhere reads one back."""
+        last = max((cast("int", entry.seq) for entry in entries), default=0)
+        self._sequencer = Sequencer(last, lambda: os.urandom(SALT_BYTES))
+        self._runs = {} if row is None else {str(row.run_id): row}
+        self._entries = {} if row is None else {str(row.run_id): list(entries)}
+        self._in_order = list(entries)
+        self._recorded = {cast("_Key", (e.run_id, e.step_id, e.attempt, e.kind)) for e in entries}
+        named = row is not None and row.request_id is not None
+        self._requests = {(str(row.tenant_id), str(row.request_id)): str(row.run_id)} if row and named else {}
 
     def _plan(self, command: Command) -> Plan:
         unknown = [run_id for run_id in self._sequencer.unknown_runs((command,)) if run_id in self._runs]
@@ -257,15 +275,28 @@ class MemoryStorage:
             stored = entry_row(entry)
             self._entries[entry.run_id].append(stored)
             self._in_order.append(stored)
-        for update in plan.updates.values():
-            told = {name: value for name, value in update._asdict().items() if value is not None}
-            self._runs[update.run_id] = self._runs[update.run_id]._replace(**told)
         for run_id in plan.erased_runs:
-            kept = {"input": None, "output": None, "input_salt": None, "output_salt": None}
-            self._entries[run_id] = [row._replace(**kept) for row in self._entries[run_id]]
-            self._runs[run_id] = self._runs[run_id]._replace(output="", output_salt=None, reason=None, reason_salt=None)
+            self._entries[run_id] = [without_payloads(row) for row in self._entries[run_id]]
+        for run_id in plan.updates:
+            self._runs[run_id] = planned_row(plan, run_id, self._runs[run_id])
         if plan.entries:
             self._recorded.update(map(_key, drafts))
+
+
+def planned_row(plan: Plan, run_id: str, held: RunRow | None) -> RunRow:
+    """A run's row as a plan leaves it; ``held`` is the one before, None for a new run."""
+    row = held if held is not None else next(new for new in plan.runs if new.run_id == run_id)
+    update = plan.updates.get(run_id)
+    if update is not None:
+        row = row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
+    if run_id in plan.erased_runs:
+        row = row._replace(output="", output_salt=None, reason=None, reason_salt=None)
+    return row
+
+
+def without_payloads(row: EntryRow) -> EntryRow:
+    """An entry's row after its run was erased."""
+    return row._replace(input=None, output=None, input_salt=None, output_salt=None)
 
 
 def _key(draft: EntryDraft) -> _Key:
