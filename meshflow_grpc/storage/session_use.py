@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import orjson
 
@@ -12,6 +12,8 @@ from meshflow_grpc.domain.usage import SessionUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from meshflow_grpc.domain.stored_row import EntryRow
 
 # A reservation is open until its step has an outcome, or the run was resumed, which charges it.
 _OPEN: Final = """
@@ -69,3 +71,16 @@ def reserved_nano_usd(record: bytes) -> int:
 def step_of(reservation_id: str) -> str:
     """The step that a reservation belongs to."""
     return reservation_id.partition(RESERVATION_MARK)[0]
+
+
+def open_reservations(rows: Iterable[EntryRow]) -> dict[str, int]:
+    """Returns what the steps of a run have reserved and not settled, by step; the meaning of the SQL, row by row."""
+    found: dict[str, int] = {}
+    for row in rows:
+        if row.kind == EntryKind.BUDGET_RESERVED:
+            found[step_of(str(row.step_id))] = reserved_nano_usd(cast("bytes", row.record))
+        elif row.kind == EntryKind.RUN_RESUMED:
+            found.clear()
+        elif row.kind in OUTCOME_KINDS:
+            found.pop(str(row.step_id), None)
+    return found
