@@ -50,6 +50,11 @@ class ReplayLedger:
         self._payload_keys = payload_keys
         self._tenant_id = tenant_id
 
+    @property
+    def url(self) -> str:
+        """The ledger's address."""
+        return self._url
+
     async def get_run(self, run_id: str) -> list[LedgerEntry]:
         """Returns the entries of a run in the order of its chain."""
         async with self._opened() as storage:

@@ -113,13 +113,14 @@ def head_of(row: RunRow) -> Head | MeshflowError:
         run = run_of(row)
     except MeshflowError as error:
         return error
+    run_sealed = is_sealed(run.output) or is_sealed(run.reason)
     return Head(
         run.tenant_id,
         columns.entries,
         columns.head_hash,
         run.status,
         run.usage,
-        sealed=is_sealed(run.output) or is_sealed(run.reason),
+        sealed=run_sealed,
     )
 
 

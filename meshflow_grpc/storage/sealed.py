@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow
+    from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.ledger.payload_cipher import DataKey, PayloadKeys, WrappedKey
     from meshflow_grpc.ports.log import LogState, NodeKey, RawLog, StoredHead
     from meshflow_grpc.ports.storage import RunChange, RunQuery
@@ -120,6 +121,10 @@ class SealedStorage:
     async def paused_runs(self, *, after_run_id: str = "", limit: int = 200) -> tuple[Run, ...]:
         """See Storage."""
         return await self._opened_runs(await self._store.paused_runs(after_run_id=after_run_id, limit=limit))
+
+    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+        """See Storage."""
+        return await self._store.session_use(tenant_id, session_id)
 
     async def rewrap_keys(self) -> int:
         """Wraps every run's key with the first key, and returns how many it changed; raises as reading does."""

@@ -78,7 +78,7 @@ const (
 	// Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION.
 	ErrorReason_ERROR_REASON_APPROVAL_NOT_READY ErrorReason = 25
 	// Payloads are encrypted and their key is not there. FAILED_PRECONDITION.
-	ErrorReason_ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE ErrorReason = 40
+	ErrorReason_ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE ErrorReason = 43
 )
 
 // Enum value maps for ErrorReason.
@@ -110,7 +110,7 @@ var (
 		23: "ERROR_REASON_APPROVAL_EXPIRED",
 		24: "ERROR_REASON_APPROVAL_DIGEST_MISMATCH",
 		25: "ERROR_REASON_APPROVAL_NOT_READY",
-		40: "ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE",
+		43: "ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -139,7 +139,7 @@ var (
 		"ERROR_REASON_APPROVAL_EXPIRED":          23,
 		"ERROR_REASON_APPROVAL_DIGEST_MISMATCH":  24,
 		"ERROR_REASON_APPROVAL_NOT_READY":        25,
-		"ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE":   40,
+		"ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE":   43,
 	}
 )
 
@@ -203,7 +203,7 @@ const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"\x1dERROR_REASON_APPROVAL_EXPIRED\x10\x17\x12)\n" +
 	"%ERROR_REASON_APPROVAL_DIGEST_MISMATCH\x10\x18\x12#\n" +
 	"\x1fERROR_REASON_APPROVAL_NOT_READY\x10\x19\x12(\n" +
-	"$ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE\x10(b\x06proto3"
+	"$ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE\x10+b\x06proto3"
 
 var (
 	file_meshflow_v1_error_reason_proto_rawDescOnce sync.Once
