@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.errors import (
@@ -62,7 +63,7 @@ class Sequencer:
         commands: Iterable[Command],
         heads: Mapping[str, Head | MeshflowError],
         requests: Mapping[RequestKey, EarlierRequest],
-        wrapped: Mapping[str, WrappedKey],
+        wrapped: Mapping[str, WrappedKey] = MappingProxyType({}),
     ) -> Plan:
         """Plans a batch. The store looked up for it: heads and wrapped keys of runs, fingerprint and run by request id."""
         self._unreadable = {}
