@@ -12,6 +12,7 @@ from meshflow_grpc.kernel.decision import Deny, Fail, Interrupted
 from meshflow_grpc.kernel.model_attempts import ModelAttempts, Spending
 from meshflow_grpc.kernel.model_call import call_usage, worst_case
 from meshflow_grpc.kernel.state import Execution
+from meshflow_grpc.kernel.token_deltas import TokenDeltas
 from meshflow_grpc.ports.provider import ToolResult, Turn
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class AgentCall:
         self._spending = Spending()
         self._labels = state.labels
         self._turns: tuple[Turn, ...] = ()
+        self._deltas = TokenDeltas.of(state, ports)
 
     async def run(self) -> StepState | Deny | Fail:
         """Returns the state with its execution, or why there is none. Raises Interrupted when cancelled after spending."""
@@ -68,7 +70,7 @@ class AgentCall:
     async def _rounds(self) -> ModelReply | Deny | Fail:
         state, spending = self._state, self._spending
         first = dataclasses.replace(state.reserved, steps=0)
-        reply = await ModelAttempts(self._ports, state, spending, first, ()).run()
+        reply = await ModelAttempts(self._ports, state, spending, first, (), self._deltas).run()
         if isinstance(reply, Fail):
             return reply
         spending.charged += self._used(reply)
@@ -116,7 +118,7 @@ class AgentCall:
             return Deny("BUDGET_EXHAUSTED", message, short.remedy, spending.charged, spending.prepaid)
         charged, prepaid = spending.charged, spending.prepaid
         try:
-            reply = await ModelAttempts(self._ports, state, spending, need, self._turns).run()
+            reply = await ModelAttempts(self._ports, state, spending, need, self._turns, self._deltas).run()
             if not isinstance(reply, Fail):
                 spending.charged += self._used(reply)
         finally:

@@ -12,9 +12,12 @@ from meshflow_grpc.kernel.retry import attempt_timeout_s, pause_s, retries_of
 from meshflow_grpc.ports.provider import ProviderError, ProviderFault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshflow_grpc.governance.circuit_breaker import CircuitBreaker
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
+    from meshflow_grpc.kernel.token_deltas import TokenDeltas
     from meshflow_grpc.ports.provider import ModelReply, Turn
 
 # Faults after which the provider may have done, and billed, the work.
@@ -39,13 +42,20 @@ class ModelAttempts:
     """The attempts of one call. ``reserved`` is the worst case of one attempt, reserved by the caller for the last of them."""
 
     def __init__(
-        self, ports: KernelPorts, state: StepState, spending: Spending, reserved: Usage, turns: tuple[Turn, ...]
+        self,
+        ports: KernelPorts,
+        state: StepState,
+        spending: Spending,
+        reserved: Usage,
+        turns: tuple[Turn, ...],
+        deltas: TokenDeltas | None = None,
     ) -> None:
         self._ports = ports
         self._state = state
         self._spending = spending
         self._again = reserved
         self._turns = turns
+        self._deltas = deltas
         node, policy = state.step.node, state.step.run.policy
         self._breaker: CircuitBreaker = ports.breakers.of(f"{state.step.run.tenant_id}/{ports.provider.name}/{node.id}")
         self._config = policy.circuit_breaker
@@ -62,7 +72,7 @@ class ModelAttempts:
             fault = None
             self._spending.attempts += 1
             try:
-                reply = await self._call(attempt)
+                reply = await self._shown(attempt)
             except ProviderError as error:
                 fault = error
             except BaseException:
@@ -77,13 +87,26 @@ class ModelAttempts:
                 return refusal
             attempt += 1
 
-    async def _call(self, attempt: int) -> ModelReply:
+    async def _shown(self, attempt: int) -> ModelReply:
+        """One attempt, its answer shown as it comes to those who watch."""
+        if self._deltas is None:
+            return await self._call(attempt)
+        await self._deltas.begin()
+        try:
+            reply = await self._call(attempt, self._deltas.take)
+        except ProviderError:
+            self._deltas.take_back()
+            raise
+        self._deltas.answered(reply)
+        return reply
+
+    async def _call(self, attempt: int, on_delta: Callable[[str], None] | None = None) -> ModelReply:
         request = model_request(self._state, attempt, self._ports.provider.default_model, self._turns)
         if not self._timeout:
-            return await self._ports.provider.complete(request)
+            return await self._ports.provider.complete(request, on_delta)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._ports.provider.complete(request)
+                return await self._ports.provider.complete(request, on_delta)
         except TimeoutError:
             message = f"no answer within {self._timeout:g} s"
             raise ProviderError(ProviderFault.TIMEOUT, message, retryable=True) from None
