@@ -41,6 +41,7 @@ from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
 from meshflow_grpc.engine.server_state import ServerState
+from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.detection.window.output_window import OutputWindows
@@ -50,6 +51,7 @@ from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.output_windows import Windows
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ledger.log_keys import LogKeys
+from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
 from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.telemetry.log_observer import LogObserver
@@ -60,9 +62,11 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.anchor import HeadAnchor
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.notifier import ApprovalNotifier
+    from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import Storage
     from meshflow_grpc.ports.tools import ToolCatalog
+    from meshflow_grpc.ports.tracer import Tracer
 
 # Steps a second that one agent of one tenant may take, with bursts of as many.
 STEP_RATE_PER_S = 5_000
@@ -97,6 +101,8 @@ class Outside:
     anchor: HeadAnchor | None = None
     notifier: ApprovalNotifier = field(default_factory=LogNotifier)
     tools: ToolCatalog = field(default_factory=lambda: load_registry(None))
+    observer: Observer = field(default_factory=LogObserver)
+    tracer: Tracer = field(default_factory=NoTracer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,22 +128,24 @@ def _windows(scanner: Scanner) -> Windows | None:
 
 def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     """Puts the runtime together; nothing runs yet."""
-    storage, observer = outside.storage, LogObserver()
+    storage, observer = outside.storage, outside.observer
     state, hub = ServerState(__version__, outside.clock), EventHub()
-    recorder = PublishingRecorder(storage, hub)
+    recorder = PublishingRecorder(storage, hub, observer, outside.clock)
     ports = KernelPorts(
         recorder=recorder,
+        sessions=storage,
         provider=outside.provider,
         scanner=outside.scanner,
         limiter=RateLimiter(options.step_rate_per_s, max(1, int(options.step_rate_per_s))),
         clock=outside.clock,
         observer=observer,
         jitter=outside.jitter,
+        tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
         safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
         windows=_windows(outside.scanner),
     )
-    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools)
+    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
     admission = Admission(
         options.default_policy,
         allow_inline=options.allow_inline_workflows,
@@ -145,8 +153,9 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         allow_webhooks=options.allow_webhooks,
         floors=options.floors,
     )
-    resumption = Resumption(storage, tools, admission)
-    parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer, outside.notifier)
+    sessions = Sessions(storage)
+    resumption = Resumption(storage, tools, admission, sessions)
+    parts = EngineParts(storage, tools, admission, resumption, sessions, outside.ids, state, observer, outside.notifier)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(storage, recorder, engine, outside.clock, state)
@@ -159,11 +168,11 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage, gates),
-        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools)),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage),
         diff_runs=DiffRunsCommand(storage),
         fork_run=ForkRunCommand(engine, storage, outside.clock),
         list_entries=ListEntriesCommand(storage),
-        verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers),
+        verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers, observer),
         get_tree_head=GetTreeHeadCommand(log),
         get_inclusion_proof=GetInclusionProofCommand(storage, log),
         get_consistency_proof=GetConsistencyProofCommand(storage, log),

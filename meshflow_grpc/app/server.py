@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from meshflow_grpc.app.assembly import Outside, Runtime, RuntimeOptions, assemble
+from meshflow_grpc.app.assembly import Outside, Runtime, assemble
 from meshflow_grpc.app.model_provider import open_provider
+from meshflow_grpc.app.options import runtime_options
+from meshflow_grpc.app.telemetry import open_telemetry
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.signing import log_keys
 from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
 from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress
 from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartError
-from meshflow_grpc.governance.floors import ServerFloors, Tier
+from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.providers.approval_webhook import approval_notifier
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
@@ -28,10 +30,10 @@ from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import stop_requested
 from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.telemetry.log_observer import LogObserver
-from meshflow_grpc.telemetry.logging import configure_logging
 from meshflow_grpc.tools.loading import load_registry
 
 if TYPE_CHECKING:
+    from meshflow_grpc.app.telemetry import Telemetry
     from meshflow_grpc.config import Settings
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
@@ -48,7 +50,11 @@ STRUCT_GROWTH = 8
 
 async def serve(settings: Settings) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken."""
-    configure_logging(settings.log_level, settings.log_format)
+    async with open_telemetry(settings) as telemetry:
+        return await _open_and_serve(settings, telemetry)
+
+
+async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     tools = load_registry(settings.app)
     storage = await open_storage(
@@ -65,28 +71,28 @@ async def serve(settings: Settings) -> int:
             key = secret.get_secret_value() if secret else None
             async with approval_notifier(key, LogNotifier(), trust_all=in_trials) as notifier:
                 outside = Outside(
-                    storage, provider, log_keys=log_keys(settings), anchor=anchor, notifier=notifier, tools=tools
+                    storage,
+                    provider,
+                    log_keys=log_keys(settings),
+                    anchor=anchor,
+                    notifier=notifier,
+                    tools=tools,
+                    observer=telemetry.observer,
+                    tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
                 )
-                return await _serve(settings, outside)
+                return await _serve(settings, outside, telemetry)
         finally:
             await provider.close()
     finally:
         await storage.close()
 
 
-async def _serve(settings: Settings, outside: Outside) -> int:
-    options = RuntimeOptions(
-        allow_inline_workflows=settings.allow_inline_workflows,
-        max_in_flight=settings.max_in_flight_runs,
-        step_rate_per_s=settings.step_rate_per_s,
-        revoked_agents=settings.revoked,
-        allow_webhooks=settings.webhook_secret is not None,
-        floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
-        production=settings.env == "production",
-    )
-    runtime = assemble(outside, options)
+async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> int:
+    runtime = assemble(outside, runtime_options(settings))
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
-    server = GrpcServer(runtime.commands, runtime.state, await asyncio.to_thread(_authenticator, settings), limits)
+    telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
+    authenticator = await asyncio.to_thread(_authenticator, settings)
+    server = GrpcServer(runtime.commands, runtime.state, authenticator, limits, telemetry=telemetry.calls)
     LogObserver().log_opened(await runtime.log.open(), outside.log_keys.verifiers)
     runtime.log.start()
     stop = stop_requested()

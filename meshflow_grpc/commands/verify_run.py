@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ledger.checkpoint import Checkpoint
     from meshflow_grpc.ledger.note_key import VerifierKey
     from meshflow_grpc.ports.log import LogStore
+    from meshflow_grpc.ports.observer import LedgerObserver
     from meshflow_grpc.ports.storage import Storage
 
 _MISSING_SHOWN = 10
@@ -43,13 +44,16 @@ class _Leaf(NamedTuple):
 class VerifyRunCommand:
     """Verifies a run of the caller's tenant from the rows as stored."""
 
-    def __init__(self, storage: Storage, trusted: Sequence[VerifierKey]) -> None:
+    def __init__(self, storage: Storage, trusted: Sequence[VerifierKey], observer: LedgerObserver) -> None:
         self._storage = storage
         self._trusted = trusted
+        self._observer = observer
 
     async def execute(self, principal: Principal, run_id: str) -> ChainVerification:
         """Returns every fault found; raises RunNotFoundError when nothing of the run is stored."""
-        return await verify_run(self._storage, principal.tenant_id, run_id, self._trusted)
+        result = await verify_run(self._storage, principal.tenant_id, run_id, self._trusted)
+        self._observer.verified(intact=not result.faults)
+        return result
 
 
 async def verify_run(

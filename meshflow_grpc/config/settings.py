@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from meshflow_grpc.config.auth import AuthSettings
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
+from meshflow_grpc.config.telemetry import TelemetrySettings
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
 CLIENT_VARIABLES = (
@@ -26,7 +26,6 @@ CLIENT_VARIABLES = (
 )
 NOT_ENFORCED = (
     "MESHFLOW_ENGINE",
-    "MESHFLOW_METRICS_PORT",
     "MESHFLOW_PAYLOAD_KEY",
 )
 SIDECAR_GRPC_PORT = 50051
@@ -39,7 +38,7 @@ _SECRETS = {
 }
 
 
-class Settings(AuthSettings):
+class Settings(TelemetrySettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -18,6 +18,7 @@ from meshflow_grpc.engine.step_making import StepMaker
 from meshflow_grpc.kernel.decision import Verdict
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
+from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.workflow import frontier
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import RunContext, StageDecision, Step, StepOutcome
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.ports.tools import ToolCatalog
+    from meshflow_grpc.ports.tracer import Tracer
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
     from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation
 
@@ -51,6 +53,7 @@ class RunTools:
     hub: EventHub
     clock: Clock
     catalog: ToolCatalog
+    tracer: Tracer = field(default_factory=NoTracer)
 
 
 class RunExecutor:
@@ -93,6 +96,12 @@ class RunExecutor:
 
     async def drive(self) -> Run:
         """Takes steps until the run ends or only humans can go on; records that; returns the run. Raises LedgerUnavailableError."""
+        with self._tools.tracer.workflow(self._run) as span:
+            run = await self._drive()
+            span.ended(run.status.value, run.usage, run.reason)
+            return run
+
+    async def _drive(self) -> Run:
         self._driver = cast("asyncio.Task[Run]", asyncio.current_task())
         loop = asyncio.get_running_loop()
         left = max(0.0, self._context.deadline - self._tools.clock.monotonic())

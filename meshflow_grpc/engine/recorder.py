@@ -4,34 +4,54 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.domain.errors import LedgerUnavailableError
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.engine.event_hub import EventHub
+    from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.observer import LedgerObserver
     from meshflow_grpc.ports.storage import CreatedRun, RunChange, Storage
 
 
 class PublishingRecorder:
     """The engine's way to write: nothing is published that is not durable."""
 
-    def __init__(self, storage: Storage, hub: EventHub) -> None:
+    def __init__(self, storage: Storage, hub: EventHub, observer: LedgerObserver, clock: Clock) -> None:
         self._storage = storage
         self._hub = hub
+        self._observer = observer
+        self._clock = clock
 
     async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
         """See ports.storage.Storage.create_run."""
-        created = await self._storage.create_run(run, draft, request_fingerprint)
+        started = self._clock.monotonic()
+        try:
+            created = await self._storage.create_run(run, draft, request_fingerprint)
+        except LedgerUnavailableError:
+            self._observer.append_failed()
+            raise
         if created.entry is not None:
-            self._hub.publish(created.entry)
+            self._publish((created.entry,), started)
         return created
 
     async def append(
         self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
     ) -> tuple[LedgerEntry, ...]:
         """See ports.storage.Storage.append."""
-        entries = await self._storage.append(run_id, drafts, change)
+        started = self._clock.monotonic()
+        try:
+            entries = await self._storage.append(run_id, drafts, change)
+        except LedgerUnavailableError:
+            self._observer.append_failed()
+            raise
+        self._publish(entries, started)
+        return entries
+
+    def _publish(self, entries: Sequence[LedgerEntry], started: float) -> None:
+        self._observer.appended([entry.kind for entry in entries], self._clock.monotonic() - started)
         for entry in entries:
             self._hub.publish(entry)
-        return entries

@@ -62,8 +62,6 @@ class EnvoyConfig:
     admin: Address = TcpAddress("127.0.0.1", 0)
     # Serialized FileDescriptorSet of the API.
     descriptors: bytes = field(default_factory=load_descriptors, repr=False)
-    # Where Envoy finds the descriptor set; None puts it into the configuration itself.
-    descriptors_path: PurePath | None = None
     max_request_bytes: int = 4 * MIB
     max_response_bytes: int = 16 * MIB
     max_connections: int = 10_000
@@ -107,7 +105,8 @@ def _listener(config: EnvoyConfig) -> dict[str, Any]:
 
 def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:
     methods = api_methods(config.descriptors)
-    filters = http_filters(methods, _descriptors(config), config.max_request_bytes, config.max_response_bytes)
+    descriptors = base64.b64encode(config.descriptors).decode("ascii")
+    filters = http_filters(methods, descriptors, config.max_request_bytes, config.max_response_bytes)
     return {
         "@type": f"{_EXTENSIONS}.filters.network.http_connection_manager.v3.HttpConnectionManager",
         "stat_prefix": LISTENER,
@@ -158,12 +157,6 @@ def _limits() -> dict[str, Any]:
             "initial_connection_window_size": 16 * MIB,
         },
     }
-
-
-def _descriptors(config: EnvoyConfig) -> dict[str, Any]:
-    if config.descriptors_path is not None:
-        return {"proto_descriptor": str(config.descriptors_path)}
-    return {"proto_descriptor_bin": base64.b64encode(config.descriptors).decode("ascii")}
 
 
 def _clusters(config: EnvoyConfig) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ GRPC_ONLY_HEADERS = ("grpc-status", "grpc-message", "grpc-accept-encoding")
 
 
 def http_filters(
-    methods: tuple[ApiMethod, ...], descriptors: dict[str, Any], max_request_bytes: int, max_response_bytes: int
+    methods: tuple[ApiMethod, ...], descriptors: str, max_request_bytes: int, max_response_bytes: int
 ) -> list[dict[str, Any]]:
     """Returns the filter chain; the filters that only REST needs are off until a route turns them on."""
     return [
@@ -93,11 +93,11 @@ def _script(name: str, max_bytes: int = 0) -> dict[str, Any]:
 
 
 def _transcoder(
-    methods: tuple[ApiMethod, ...], descriptors: dict[str, Any], max_request_bytes: int, max_response_bytes: int
+    methods: tuple[ApiMethod, ...], descriptors: str, max_request_bytes: int, max_response_bytes: int
 ) -> dict[str, Any]:
     return {
         "@type": f"{HTTP}.grpc_json_transcoder.v3.GrpcJsonTranscoder",
-        **descriptors,
+        "proto_descriptor_bin": descriptors,
         "services": sorted({method.service for method in methods}),
         "print_options": {
             "always_print_primitive_fields": True,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import yaml
 
@@ -11,9 +11,7 @@ from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress, bootstrap
 
 HEADER = """\
 # Envoy beside `meshflow serve --no-envoy`, made by `python -m meshflow_grpc.envoy.write_sidecar`; never edited by hand.
-# Needs the descriptor set meshflow_grpc/envoy/descriptors.binpb at the path below.
 """
-DESCRIPTORS_PATH = PurePosixPath("/etc/meshflow/descriptors.binpb")
 
 
 def sidecar_yaml() -> str:
@@ -22,7 +20,6 @@ def sidecar_yaml() -> str:
         public=TcpAddress("0.0.0.0", 8765),  # noqa: S104 - the public port of a container
         upstream=TcpAddress("127.0.0.1", 50051),
         admin=TcpAddress("127.0.0.1", 9901),
-        descriptors_path=DESCRIPTORS_PATH,
         readiness_service="meshflow-readiness",
     )
     return HEADER + yaml.dump(bootstrap(config), Dumper=_Plain, sort_keys=False, width=120)

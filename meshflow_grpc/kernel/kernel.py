@@ -56,6 +56,16 @@ class Kernel:
         Raises LedgerUnavailableError when the entry cannot be made durable: the output is then not released. Cancellation is recorded
         as a cancelled step before it propagates.
         """
+        action = step.action
+        tool = action.name if action is not None and action.is_tool else None
+        with self._ports.tracer.step(step.run.run_id, step.node, step.step_id, tool) as span:
+            outcome = await self._govern(step)
+            span.ended(outcome.verdict.value, outcome.usage, outcome.reason)
+            if outcome.verdict is Verdict.CANCELLED:
+                raise asyncio.CancelledError
+            return outcome
+
+    async def _govern(self, step: Step) -> StepOutcome:
         state = StepState(step, step.prompt, step.labels, step.node.risk, self._ports.clock.monotonic())
         passage = _Passage(state)
         cancelled = False
@@ -64,10 +74,7 @@ class Kernel:
                 break
         else:
             cancelled = not await self._execute(passage)
-        outcome = await self._record(passage, cancelled=cancelled)
-        if cancelled:
-            raise asyncio.CancelledError
-        return outcome
+        return await self._record(passage, cancelled=cancelled)
 
     async def _execute(self, passage: _Passage) -> bool:
         """Stages 12 and 13. Returns False when the step was cancelled."""

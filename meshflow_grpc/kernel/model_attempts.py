@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from meshflow_grpc.governance.circuit_breaker import CircuitBreaker
+    from meshflow_grpc.kernel.durable_reservation import DurableReservations
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
     from meshflow_grpc.kernel.token_deltas import TokenDeltas
-    from meshflow_grpc.ports.provider import ModelReply, Turn
+    from meshflow_grpc.ports.provider import ModelReply, ModelRequest, Turn
 
 # Faults after which the provider may have done, and billed, the work.
 MAYBE_BILLED = frozenset({ProviderFault.TIMEOUT, ProviderFault.FAILED})
@@ -46,6 +47,7 @@ class ModelAttempts:
         ports: KernelPorts,
         state: StepState,
         spending: Spending,
+        reservations: DurableReservations,
         reserved: Usage,
         turns: tuple[Turn, ...],
         deltas: TokenDeltas | None = None,
@@ -53,6 +55,7 @@ class ModelAttempts:
         self._ports = ports
         self._state = state
         self._spending = spending
+        self._reservations = reservations
         self._again = reserved
         self._turns = turns
         self._deltas = deltas
@@ -77,6 +80,8 @@ class ModelAttempts:
                 fault = error
             except BaseException:
                 self._breaker.release()
+                if self._reservations.charges_interrupted:
+                    self._spending.charged += self._again
                 raise
             if fault is None:
                 self._breaker.record_success()
@@ -102,6 +107,12 @@ class ModelAttempts:
 
     async def _call(self, attempt: int, on_delta: Callable[[str], None] | None = None) -> ModelReply:
         request = model_request(self._state, attempt, self._ports.provider.default_model, self._turns)
+        with self._ports.tracer.model_call(request.model, attempt) as span:
+            reply = await self._answer(request, on_delta)
+            span.ended(reply.stop_reason, Usage(reply.input_tokens, reply.output_tokens))
+            return reply
+
+    async def _answer(self, request: ModelRequest, on_delta: Callable[[str], None] | None) -> ModelReply:
         if not self._timeout:
             return await self._ports.provider.complete(request, on_delta)
         try:
@@ -130,5 +141,8 @@ class ModelAttempts:
                 return spending.fail(reason, f"{text}; a retry {short}; {short.remedy}")
             run.budget.settle(self._again, self._again)
             spending.prepaid += self._again
+            short = await self._reservations.reserve(spending.charged, self._again)
+            if short is not None:
+                return spending.fail(reason, f"{text}; a retry {short}; {short.remedy}")
         await asyncio.sleep(pause)
         return None

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 from meshflow_grpc.governance.carbon import CarbonModel
 from meshflow_grpc.governance.circuit_breaker import Breakers
 from meshflow_grpc.governance.compliance import Safeguards
+from meshflow_grpc.ports.tracer import NoTracer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.governance.detection.finding import ScanResult
     from meshflow_grpc.governance.rate_limit import RateLimiter
     from meshflow_grpc.kernel.output_windows import Windows
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.observer import StepObserver
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import RunChange
+    from meshflow_grpc.ports.tracer import Tracer
 
 
 class Scanner(Protocol):
@@ -44,17 +47,27 @@ class Recorder(Protocol):
         ...
 
 
+class SessionLedger(Protocol):
+    """Knows what sessions have spent and reserved."""
+
+    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+        """What is durable of a session; see ports.storage.Storage."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class KernelPorts:
     """Collaborators of the stages."""
 
     recorder: Recorder
+    sessions: SessionLedger
     provider: ModelProvider
     scanner: Scanner
     limiter: RateLimiter
     clock: Clock
     observer: StepObserver
     jitter: Jitter
+    tracer: Tracer = field(default_factory=NoTracer)
     breakers: Breakers = field(default_factory=Breakers)
     carbon: CarbonModel = field(default_factory=CarbonModel)
     revoked_agents: frozenset[str] = frozenset()

@@ -1,19 +1,36 @@
-"""Where finished steps and runs are observed: metrics and traces. Observers never block and never raise."""
+"""Where finished steps, runs and ledger writes are observed: logs and metrics. Observers never block and never raise."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshflow_grpc.domain.ledger_entry import EntryKind
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A recorded step. ``sla_met`` is None when the node has no SLA; ``blocked_by`` names the stage that refused."""
+
+    node_id: str
+    verdict: str
+    usage: Usage
+    latency_ms: int
+    sla_met: bool | None
+    blocked_by: str | None = None
+    reason: str | None = None
 
 
 class StepObserver(Protocol):
     """Told about every recorded step."""
 
-    def step_recorded(self, node_id: str, verdict: str, usage: Usage, latency_ms: int, *, sla_met: bool | None) -> None:
-        """A step's entry is durable; ``sla_met`` is None when the node has no SLA."""
+    def step_recorded(self, step: StepRecord) -> None:
+        """A step's entry is durable."""
         ...
 
 
@@ -27,3 +44,27 @@ class RunObserver(Protocol):
     def run_ended(self, run: Run) -> None:
         """A run's last entry is durable."""
         ...
+
+
+class LedgerObserver(Protocol):
+    """Told about every write to the ledger and every verification of it."""
+
+    def appended(self, kinds: Sequence[EntryKind], seconds: float) -> None:
+        """Entries of these kinds are durable, after so many seconds."""
+        ...
+
+    def append_failed(self) -> None:
+        """Entries could not be made durable."""
+        ...
+
+    def verified(self, *, intact: bool) -> None:
+        """A run's chain was verified."""
+        ...
+
+    def log_not_published(self, error: Exception) -> None:
+        """The log's head could not be published; it is tried again, unless the ledger turned out to be inconsistent."""
+        ...
+
+
+class Observer(StepObserver, RunObserver, LedgerObserver, Protocol):
+    """Told about everything."""

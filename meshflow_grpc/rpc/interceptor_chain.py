@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from meshflow_grpc.rpc.handler import Interceptor
+    from meshflow_grpc.rpc.interceptors.access_log import RpcObserver
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
 
-def interceptors(authenticator: Authenticator) -> tuple[Interceptor, ...]:
+def interceptors(authenticator: Authenticator, observe: RpcObserver) -> tuple[Interceptor, ...]:
     """Outermost first."""
     return (
         RequestId(),  # first, so that every log line and error names the request
-        AccessLog(),  # sees the outcome of everything inside it
+        AccessLog(observe),  # sees the outcome of everything inside it
         ErrorMapping(),  # turns what authentication and handlers raise into typed statuses
         Authentication(authenticator),  # last, so that no handler runs without a principal
     )

@@ -33,8 +33,11 @@ from meshflow_grpc.rpc.servicers.run import RunServicer
 from meshflow_grpc.rpc.servicers.system import SystemServicer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshflow_grpc.commands.catalog import Commands
     from meshflow_grpc.engine.server_state import ServerState
+    from meshflow_grpc.rpc.interceptors.access_log import RpcObserver
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
 RUN_SERVICE = run_service_pb2.DESCRIPTOR.services_by_name["RunService"].full_name
@@ -75,6 +78,18 @@ class ServerLimits:
         ]
 
 
+def _unobserved(_method: str, _code: str, _seconds: float) -> None:
+    """Nobody measures."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallTelemetry:
+    """What observes calls: a function told of each, and interceptors around all others (tracing)."""
+
+    observe: RpcObserver = _unobserved
+    interceptors: Sequence[aio.ServerInterceptor] = ()
+
+
 class GrpcServer:
     """Start it, mark it serving, stop it. ``stop`` may be called once."""
 
@@ -86,10 +101,12 @@ class GrpcServer:
         limits: ServerLimits,
         *,
         heartbeat_s: float = HEARTBEAT_S,
+        telemetry: CallTelemetry | None = None,
     ) -> None:
-        self._server = aio.server(options=limits.options())
+        telemetry = telemetry or CallTelemetry()
+        self._server = aio.server(interceptors=telemetry.interceptors, options=limits.options())
         self._health = HealthServicer()
-        chain = interceptors(authenticator)
+        chain = interceptors(authenticator, telemetry.observe)
         messages = RunMessages()
         rest = RestServicer(commands, messages, heartbeat_s=heartbeat_s)
         self._server.add_generic_rpc_handlers(

@@ -9,27 +9,30 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from meshflow_grpc.domain.ledger_entry import EntryKind
     from meshflow_grpc.domain.run import Run
-    from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.ledger.note_key import VerifierKey
     from meshflow_grpc.ports.log import StoredHead
+    from meshflow_grpc.ports.observer import StepRecord
 
 _log = structlog.get_logger(__name__)
 
 
 class LogObserver:
-    """Implements ports.observer.StepObserver and RunObserver."""
+    """Implements ports.observer.Observer."""
 
-    def step_recorded(self, node_id: str, verdict: str, usage: Usage, latency_ms: int, *, sla_met: bool | None) -> None:
+    def step_recorded(self, step: StepRecord) -> None:
         """See StepObserver; steps are logged at debug level, missed SLAs and refusals at info."""
-        log = _log.info if sla_met is False or verdict != "committed" else _log.debug
+        log = _log.info if step.sla_met is False or step.verdict != "committed" else _log.debug
         log(
             "step_recorded",
-            node_id=node_id,
-            verdict=verdict,
-            tokens=usage.tokens,
-            latency_ms=latency_ms,
-            sla_met=sla_met,
+            node_id=step.node_id,
+            verdict=step.verdict,
+            blocked_by=step.blocked_by,
+            reason=step.reason,
+            tokens=step.usage.tokens,
+            latency_ms=step.latency_ms,
+            sla_met=step.sla_met,
         )
 
     def run_started(self, run: Run) -> None:
@@ -46,6 +49,18 @@ class LogObserver:
             blocked_by=run.blocked_by,
             entries=run.entries,
         )
+
+    def appended(self, kinds: Sequence[EntryKind], seconds: float) -> None:
+        """See LedgerObserver; the entries themselves are the record."""
+
+    def append_failed(self) -> None:
+        """See LedgerObserver."""
+        _log.error("ledger_append_failed")
+
+    def verified(self, *, intact: bool) -> None:
+        """See LedgerObserver."""
+        if not intact:
+            _log.error("ledger_verification_failed")
 
     def log_not_published(self, error: Exception) -> None:
         """The log's head could not be published; it is tried again, unless the ledger turned out to be inconsistent."""

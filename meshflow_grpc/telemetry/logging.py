@@ -10,7 +10,7 @@ import structlog
 from meshflow_grpc.telemetry.log_writer import LogWriter
 
 
-def configure_logging(level: str, log_format: str) -> None:
+def configure_logging(level: str, log_format: str, *enrich: structlog.types.Processor) -> None:
     """Sets up structlog once per process; ``level`` is a standard name, ``log_format`` is json or console."""
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer()
@@ -20,6 +20,7 @@ def configure_logging(level: str, log_format: str) -> None:
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            *enrich,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

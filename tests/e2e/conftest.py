@@ -93,6 +93,7 @@ def _start(directory: Path, options: tuple[str, ...], environment: dict[str, str
             "MESHFLOW_MOCK": "1",
             "MESHFLOW_LEDGER_DB": str(ledger),
             "MESHFLOW_LOG_FORMAT": "json",
+            "MESHFLOW_METRICS_PORT": "0",
             **environment,
         },
         stderr=subprocess.PIPE,

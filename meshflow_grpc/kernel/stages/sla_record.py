@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from meshflow_grpc.ports.observer import StepRecord
+
 if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.kernel.ports import KernelPorts
@@ -28,4 +30,6 @@ class SlaRecord:
         """Feeds metrics."""
         met = None if end.sla == "none" else end.sla == "met"
         node_id = end.state.step.node.id
-        self._ports.observer.step_recorded(node_id, end.verdict.value, end.usage, end.latency_ms, sla_met=met)
+        self._ports.observer.step_recorded(
+            StepRecord(node_id, end.verdict.value, end.usage, end.latency_ms, met, end.blocked_by, end.reason)
+        )

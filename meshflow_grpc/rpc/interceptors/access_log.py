@@ -1,9 +1,10 @@
-"""One log line per call: method, code, duration, who. Never a payload."""
+"""One log line and one measurement per call: method, code, duration, who. Never a payload."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.rpc.handler import Context, Streaming, Unary
 
+RpcObserver = Callable[[str, str, float], None]  # told of each call: method, status code, seconds
+
 _log = structlog.get_logger(__name__)
 
 
@@ -23,6 +26,9 @@ class AccessLog:
     """Right inside the request id and outside the error mapping, so that it sees every outcome."""
 
     name = "access_log"
+
+    def __init__(self, observe: RpcObserver) -> None:
+        self._observe = observe
 
     def unary(self, method: str, handler: Unary) -> Unary:
         """See handler.Interceptor."""
@@ -35,7 +41,7 @@ class AccessLog:
                 _left()
                 raise
             finally:
-                _write(started)
+                self._write(started)
 
         return call
 
@@ -52,9 +58,16 @@ class AccessLog:
                 _left()
                 raise
             finally:
-                _write(started)
+                self._write(started)
 
         return call
+
+    def _write(self, started: float) -> None:
+        call = current_call()
+        principal = call.principal.id if call.principal else None
+        seconds = time.monotonic() - started
+        _log.info("rpc", method=call.method, code=call.code, ms=round(seconds * 1000, 3), principal=principal)
+        self._observe(call.method, call.code, seconds)
 
 
 def _left() -> None:
@@ -62,10 +75,3 @@ def _left() -> None:
     call = current_call()
     if call.code == "OK":
         call.code = "CANCELLED"
-
-
-def _write(started: float) -> None:
-    call = current_call()
-    principal = call.principal.id if call.principal else None
-    ms = round((time.monotonic() - started) * 1000, 3)
-    _log.info("rpc", method=call.method, code=call.code, ms=ms, principal=principal)

@@ -1,0 +1,154 @@
+"""Prometheus metrics. Labels are bounded: names that users choose are counted apart only up to a limit, then as `other`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.process_collector import ProcessCollector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from meshflow_grpc.domain.ledger_entry import EntryKind
+    from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.ports.observer import StepRecord
+
+MAX_NAMES = 100
+OTHER = "other"
+_STEP_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+_RUN_BUCKETS = (0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
+_WRITE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10)
+_RPC_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter, which no rule of ours reads
+
+
+class BoundedNames:
+    """The first hundred names pass; later ones become `other`, so that no caller can grow the metrics without end."""
+
+    def __init__(self, limit: int = MAX_NAMES) -> None:
+        self._limit = limit
+        self._known: set[str] = set()
+
+    def __call__(self, name: str) -> str:
+        """Returns the name to count under."""
+        if name not in self._known:
+            if len(self._known) >= self._limit:
+                return OTHER
+            self._known.add(name)
+        return name
+
+
+class Metrics:
+    """Implements ports.observer.Observer and rpc.interceptors.metrics.RpcObserver."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry = registry or CollectorRegistry()
+        ProcessCollector(registry=registry)
+        GCCollector(registry=registry)
+        self._workflow = BoundedNames()
+        self._runs_started = Counter("meshflow_runs_started", "Runs started.", ["workflow"], registry=registry)
+        self._runs_ended = Counter(
+            "meshflow_runs_ended", "Runs that ended.", ["workflow", "status", "blocked_by"], registry=registry
+        )
+        self._run_seconds = Histogram(
+            "meshflow_run_duration_seconds",
+            "From a run's start to its end, waiting for humans included.",
+            ["status"],
+            buckets=_RUN_BUCKETS,
+            registry=registry,
+        )
+        self._steps = Counter("meshflow_steps", "Steps recorded in the ledger.", ["verdict"], registry=registry)
+        self._step_seconds = Histogram(
+            "meshflow_step_duration_seconds", "A step in the kernel.", buckets=_STEP_BUCKETS, registry=registry
+        )
+        self._refusals = Counter(
+            "meshflow_step_refusals", "Steps that a stage refused.", ["stage", "reason"], registry=registry
+        )
+        self._sla_missed = Counter("meshflow_step_sla_missed", "Steps slower than their SLA.", registry=registry)
+        self._tokens = Counter("meshflow_tokens", "Tokens used.", ["direction"], registry=registry)
+        self._cost = Counter("meshflow_cost_usd", "Money spent, in US dollars.", registry=registry)
+        self._carbon = Counter("meshflow_carbon_grams", "Carbon dioxide emitted, in grams.", registry=registry)
+        self._entries = Counter("meshflow_ledger_entries", "Entries appended.", ["kind"], registry=registry)
+        self._append_seconds = Histogram(
+            "meshflow_ledger_append_seconds", "Until an append is durable.", buckets=_WRITE_BUCKETS, registry=registry
+        )
+        self._append_failures = Counter("meshflow_ledger_append_failures", "Appends that failed.", registry=registry)
+        self._verifications = Counter(
+            "meshflow_ledger_verifications", "Verifications of runs.", ["result"], registry=registry
+        )
+        self._unpublished = Counter(
+            "meshflow_log_publication_failures", "Times the log's head could not be published.", registry=registry
+        )
+        self._rpcs = Counter("meshflow_rpcs", "Calls answered.", ["method", "code"], registry=registry)
+        self._rpc_seconds = Histogram(
+            "meshflow_rpc_duration_seconds",
+            "Calls, streams included.",
+            ["method"],
+            buckets=_RPC_BUCKETS,
+            registry=registry,
+        )
+        self._reason = BoundedNames()
+
+    def watch(self, *, active_runs: Callable[[], int], ready: Callable[[], bool]) -> None:
+        """Adds gauges that are read when the metrics are."""
+        gauge = Gauge("meshflow_runs_active", "Runs this process executes now.", registry=self.registry)
+        gauge.set_function(active_runs)
+        gauge = Gauge("meshflow_ready", "1 while the server takes runs.", registry=self.registry)
+        gauge.set_function(lambda: float(ready()))
+
+    def run_started(self, run: Run) -> None:
+        """See RunObserver."""
+        self._runs_started.labels(self._workflow(run.workflow)).inc()
+
+    def run_ended(self, run: Run) -> None:
+        """See RunObserver."""
+        status = run.status.value
+        self._runs_ended.labels(self._workflow(run.workflow), status, run.blocked_by or "").inc()
+        self._run_seconds.labels(status).observe(_seconds(run.create_time, run.update_time))
+
+    def step_recorded(self, step: StepRecord) -> None:
+        """See StepObserver."""
+        self._steps.labels(step.verdict).inc()
+        self._step_seconds.observe(step.latency_ms / 1000)
+        usage = step.usage
+        if usage.tokens:
+            self._tokens.labels("input").inc(usage.input_tokens)
+            self._tokens.labels("output").inc(usage.output_tokens)
+            self._cost.inc(usage.cost_nano_usd / 1e9)
+            self._carbon.inc(usage.carbon_ug / 1e6)
+        if step.blocked_by is not None:
+            self._refusals.labels(step.blocked_by, self._reason(step.reason or "")).inc()
+        if step.sla_met is False:
+            self._sla_missed.inc()
+
+    def appended(self, kinds: Sequence[EntryKind], seconds: float) -> None:
+        """See LedgerObserver."""
+        for kind in kinds:
+            self._entries.labels(kind.value).inc()
+        self._append_seconds.observe(seconds)
+
+    def append_failed(self) -> None:
+        """See LedgerObserver."""
+        self._append_failures.inc()
+
+    def verified(self, *, intact: bool) -> None:
+        """See LedgerObserver."""
+        self._verifications.labels("intact" if intact else "tampered").inc()
+
+    def log_not_published(self, error: Exception) -> None:
+        """See LedgerObserver."""
+        self._unpublished.inc()
+
+    def answered(self, method: str, code: str, seconds: float) -> None:
+        """See RpcObserver."""
+        self._rpcs.labels(method, code).inc()
+        self._rpc_seconds.labels(method).observe(seconds)
+
+
+def _seconds(start: str, end: str) -> float:
+    """Between two RFC 3339 times."""
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
