@@ -44,9 +44,11 @@ from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
+from meshflow_grpc.governance.detection.window.output_window import OutputWindows
 from meshflow_grpc.governance.floors import ServerFloors
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
+from meshflow_grpc.kernel.output_windows import Windows
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ledger.log_keys import LogKeys
 from meshflow_grpc.ports.tracer import NoTracer
@@ -116,6 +118,14 @@ class Runtime:
     gates: Gates
 
 
+def _windows(scanner: Scanner) -> Windows | None:
+    """What lets outputs be shown as they come; there is none for a scanner whose rules it does not know."""
+    if type(scanner) is not TextScanner:
+        return None
+    known = scanner
+    return Windows(lambda: OutputWindows(known).open)
+
+
 def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     """Puts the runtime together; nothing runs yet."""
     storage, observer = outside.storage, outside.observer
@@ -133,6 +143,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
         safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
+        windows=_windows(outside.scanner),
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
     admission = Admission(
