@@ -21,7 +21,7 @@ class CheckRunCommand:
 
     async def execute(self, principal: Principal, request: RunRequest) -> RunCheck:
         """Returns every violation at once; a request that is not valid raises as Run would."""
-        admitted = self._engine.resolve(principal, request)
+        admitted = await self._engine.resolve(principal, request)
         violations, estimate = self._preflight.check(admitted)
         return RunCheck(
             admissible=not violations,
