@@ -46,6 +46,7 @@ from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
 from meshflow_grpc.engine.resumption import Resumption
 from meshflow_grpc.engine.server_state import ServerState
+from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.floors import ServerFloors
@@ -127,6 +128,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     recorder = PublishingRecorder(storage, hub, observer, outside.clock)
     ports = KernelPorts(
         recorder=recorder,
+        sessions=storage,
         provider=outside.provider,
         scanner=outside.scanner,
         limiter=RateLimiter(options.step_rate_per_s, max(1, int(options.step_rate_per_s))),
@@ -138,11 +140,11 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
-    admission = _admission(outside, options)
+    admission, sessions = _admission(outside, options), Sessions(storage)
     workflows = RegisteredWorkflows(storage)
-    resumption = Resumption(storage, tools, admission)
+    resumption = Resumption(storage, tools, admission, sessions)
     parts = EngineParts(
-        storage, tools, admission, resumption, outside.ids, state, observer, outside.notifier, workflows
+        storage, tools, admission, resumption, sessions, outside.ids, state, observer, outside.notifier, workflows
     )
     engine = Engine(parts, max_in_flight=options.max_in_flight)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
@@ -156,7 +158,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage, gates),
-        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools)),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage),
         diff_runs=DiffRunsCommand(storage),
         fork_run=ForkRunCommand(engine, storage, outside.clock),
         list_entries=ListEntriesCommand(storage),

@@ -13,7 +13,7 @@ from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.active_run import ActiveRun
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.run_progress import RunProgress
-from meshflow_grpc.engine.run_record import definition_of, new_run, run_context, started_draft
+from meshflow_grpc.engine.run_record import budget_of, definition_of, new_run, run_context, started_draft
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.digest import from_json
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
     from meshflow_grpc.engine.resumption import Resumption
     from meshflow_grpc.engine.server_state import ServerState
+    from meshflow_grpc.engine.sessions import Sessions
     from meshflow_grpc.ports.clock import IdSource
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import RunObserver
@@ -48,6 +49,7 @@ class EngineParts:
     tools: RunTools
     admission: Admission
     resumption: Resumption
+    sessions: Sessions
     ids: IdSource
     state: ServerState
     observer: RunObserver
@@ -201,7 +203,8 @@ class Engine:
         active.created.set_result(run)
         policy, workflow = admitted.policy.policy, admitted.workflow
         deadline = tools.clock.monotonic() + policy.timeout_s
-        context = run_context(run, admitted.principal, policy, workflow.agents, spent=ZERO_USAGE, deadline=deadline)
+        budget = budget_of(policy, ZERO_USAGE, await self._parts.sessions.join(run, policy))
+        context = run_context(run, admitted.principal, policy, workflow.agents, budget=budget, deadline=deadline)
         progress = RunProgress(frontier.start(workflow.compiled.graph))
         return RunExecutor(tools, run, workflow.compiled, context, admitted.task, progress)
 
@@ -216,6 +219,7 @@ class Engine:
 
     def _end(self, active: ActiveRun, run: Run) -> None:
         self._release(active)
+        self._parts.sessions.leave(run)
         if run.status.ended:
             self._parts.observer.run_ended(run)
         else:
