@@ -100,5 +100,6 @@ class AgentTools:
             granted=None,
             action=action,
             tools=None,
+            output_check=None,
             in_doubt=progress.history.doubtful(step_id, parent.step_id),
         )
