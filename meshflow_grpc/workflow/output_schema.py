@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator, SchemaError, ValidationError
 from jsonschema.validators import extend, validator_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.workflow.problem import Path
@@ -41,20 +41,21 @@ def schema_problem(schema: Mapping[str, JsonValue]) -> tuple[Path, str] | None:
 
 
 def _unusable(schema: object, path: Path) -> Iterator[tuple[Path, str]]:
-    if isinstance(schema, list | tuple):
-        for index, item in enumerate(schema):
-            yield from _unusable(item, (*path, index))
-    elif isinstance(schema, Mapping):
-        for key, value in schema.items():
-            place = (*path, str(key))
-            problem = _keyword_problem(str(key), value)
-            if problem is not None:
-                yield place, problem
-            elif key in _NAMED_SCHEMAS and isinstance(value, Mapping):
-                for name, each in value.items():
-                    yield from _unusable(each, (*place, str(name)))
-            elif key not in _DATA:
-                yield from _unusable(value, place)
+    for key, value in _children(schema):
+        problem = _keyword_problem(key, value) if isinstance(key, str) else None
+        if problem is not None:
+            yield (*path, key), problem
+        elif key in _NAMED_SCHEMAS:
+            for name, each in _children(value):
+                yield from _unusable(each, (*path, key, name))
+        elif key not in _DATA:
+            yield from _unusable(value, (*path, key))
+
+
+def _children(value: object) -> Iterable[tuple[str | int, object]]:
+    if isinstance(value, Mapping):
+        return ((str(key), item) for key, item in value.items())
+    return enumerate(value) if isinstance(value, list | tuple) else ()
 
 
 def _keyword_problem(key: str, value: object) -> str | None:
