@@ -73,7 +73,7 @@ class RunExecutor:
         self._workflow = workflow
         self._context = context
         self._progress = progress
-        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step)
+        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step, workflow.output_checks)
         self._stop: RunOutcome | None = None
         self._finishing = False
         self._driver: asyncio.Task[Run] | None = None

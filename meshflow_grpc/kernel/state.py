@@ -68,6 +68,7 @@ class Step:
     ``live`` is told of each stage's decision as it falls, ``deltas`` of each piece of the answer that can be shown and its offset,
     while someone watches. ``action`` is what tool and python steps call;
     ``tools`` what an agent may. ``in_doubt`` says that the step may have acted before.
+    ``output_check`` says what is wrong with an output.
     """
 
     run: RunContext
@@ -85,6 +86,7 @@ class Step:
     tools: Toolbox | None = None
     in_doubt: bool = False
     deltas: Callable[[int, str], None] | None = None
+    output_check: Callable[[str], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,10 @@ class BatchWriter:
         row = (head.size, head.root, head.note, head.time)
         await self._on_log(lambda connection: connection.execute(log.INSERT_HEAD, *row))
 
+    async def on_connection(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Works on what is beside the ledger, through the only connection that writes; each statement is durable by itself."""
+        return await self._on_log(work)
+
     async def _on_log(self, work: Callable[[Any], Awaitable[T]]) -> T:
         try:
             return await work(await self._connected())
