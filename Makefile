@@ -100,6 +100,10 @@ types: $(DEV) ## Check types (mypy --strict).
 layers: $(DEV) ## Check the import contracts between the layers.
 	@$(BIN)/lint-imports --no-logo
 
+.PHONY: check-deploy
+check-deploy: $(DEV) ## Check Dockerfile, Compose, Kubernetes and monitoring files; needs Go.
+	@$(BIN)/python tools/check_deploy.py
+
 .PHONY: bench
 bench: $(RUNTIME) ## Run the benchmarks; options in ARGS.
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -98,6 +98,13 @@ class AnthropicProvider:
             await stream.close()
         return answer.reply(request.model)
 
+    async def check(self) -> None:
+        """Asks for the default model's description, which costs nothing; raises ProviderError."""
+        try:
+            await self._client.models.retrieve(self._default_model, timeout=CONNECT_TIMEOUT_S)
+        except (AnthropicError, httpx2.HTTPError) as error:
+            raise provider_error(error, secret=self._secret) from None
+
     async def close(self) -> None:
         """Closes the connections; calls under way fail."""
         await self._client.close()
