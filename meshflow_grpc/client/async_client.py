@@ -171,7 +171,10 @@ class AsyncClient:
         return await _result(self._runs.DiffRuns(request, **self._call()))
 
     async def fork_run(self, run_id: str, *, before_sequence: int = 0, before_node: str = "") -> RunResponse:
-        """Starts a run that goes on from before a place or a node of an earlier one; returns when its start is durable."""
+        """Starts a run that goes on from before a place or a node of an earlier one; returns when its start is durable.
+
+        Never retried: a second try could start a second run.
+        """
         request = run_service_pb2.ForkRunRequest(
             run_id=run_id, before_sequence=before_sequence, before_node=before_node
         )

@@ -41,6 +41,11 @@ class ReplayLedger:
         self._url = url
         self._tenant_id = tenant_id
 
+    @property
+    def url(self) -> str:
+        """The ledger's address."""
+        return self._url
+
     async def get_run(self, run_id: str) -> list[LedgerEntry]:
         """Returns the entries of a run in the order of its chain."""
         async with self._opened() as storage:

@@ -6,10 +6,9 @@ import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
-from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError, MeshflowError, RunNotFoundError
+from meshflow_grpc.domain.errors import MeshflowError, RunNotFoundError
+from meshflow_grpc.domain.usage import SessionUse
 from meshflow_grpc.ledger.chain import SALT_BYTES
-from meshflow_grpc.ledger.merkle_nodes import CompactRange
-from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import (
     Append,
@@ -20,40 +19,32 @@ from meshflow_grpc.storage.batch import (
     request_of,
     run_exists,
 )
-from meshflow_grpc.storage.integration import state_of
+from meshflow_grpc.storage.memory.log_store import MemoryLogStore, pages
 from meshflow_grpc.storage.paging import checked_cursor, next_token
-from meshflow_grpc.storage.rows import entry_of, entry_row, run_of
+from meshflow_grpc.storage.rows import entry_of, entry_row, run_of, usage_of
 from meshflow_grpc.storage.sequencer import Sequencer
+from meshflow_grpc.storage.session_use import open_reservations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
-    from meshflow_grpc.ports.log import LogState, NodeKey, StoredHead
     from meshflow_grpc.ports.storage import RunChange, RunQuery
     from meshflow_grpc.storage.batch import Command, Plan
-
-RAW_PAGE_ROWS = 500
 
 _Key = tuple[str, str, int, str]
 
 
-class MemoryStorage:
+class MemoryStorage(MemoryLogStore):
     """Storage in memory; see ``ports.storage.Storage``. Durable until the process ends, which tests and trials want."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES))
-        self._runs: dict[str, RunRow] = {}
-        self._entries: dict[str, list[EntryRow]] = {}
         self._recorded: set[_Key] = set()
         self._requests: dict[tuple[str, str], str] = {}
-        self._in_order: list[EntryRow] = []
-        self._edge = CompactRange()
-        self._nodes: dict[NodeKey, bytes] = {}
-        self._heads: list[StoredHead] = []
-        self._closed = False
 
     async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
         """See Storage."""
@@ -109,66 +100,7 @@ class MemoryStorage:
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
         """See Storage."""
         row = self._row(tenant_id, run_id)
-        yield RawChain(row, _pages(tuple(self._entries[run_id])))
-
-    async def log_state(self) -> LogState:
-        """See LogStore."""
-        self._check_open()
-        return state_of(self._edge, len(self._in_order))
-
-    def pending_entries(self) -> int:
-        """See LogStore."""
-        return len(self._in_order) - self._edge.size
-
-    async def integrate(self, limit: int) -> LogState:
-        """See LogStore."""
-        self._check_open()
-        rows = self._in_order[self._edge.size : self._edge.size + limit]
-        nodes = self._edge.append(cast("bytes", row.record) for row in rows)
-        self._nodes.update({(node.level, node.idx): node.hash for node in nodes})
-        return await self.log_state()
-
-    async def merkle_nodes(self, keys: Iterable[NodeKey]) -> Mapping[NodeKey, bytes]:
-        """See LogStore."""
-        return {key: self._nodes[key] for key in keys if key in self._nodes}
-
-    async def newest_head(self) -> StoredHead | None:
-        """See LogStore."""
-        self._check_open()
-        return self._heads[-1] if self._heads else None
-
-    async def head_of_size(self, size: int) -> StoredHead | None:
-        """See LogStore."""
-        return next((head for head in reversed(self._heads) if head.size == size), None)
-
-    async def add_head(self, head: StoredHead) -> None:
-        """See LogStore."""
-        self._check_open()
-        self._heads.append(head)
-
-    async def seq_of(self, tenant_id: str, run_id: str, sequence: int) -> int:
-        """See LogStore."""
-        row = self._runs.get(run_id)
-        entries = self._entries.get(run_id, [])
-        if row is None or row.tenant_id != tenant_id or not 0 < sequence <= len(entries):
-            raise EntryNotFoundError(f"entry {sequence} of run {run_id!r} was not found", metadata={"run_id": run_id})
-        return cast("int", entries[sequence - 1].seq)
-
-    async def has_entry(self, tenant_id: str, seq: int) -> bool:
-        """See LogStore."""
-        return 0 < seq <= len(self._in_order) and self._in_order[seq - 1].tenant_id == tenant_id
-
-    async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
-        """See LogStore."""
-        return tuple(range(max(first, len(self._in_order) + 1), last + 1))[:limit]
-
-    @asynccontextmanager
-    async def raw_log(self) -> AsyncIterator[RawLog]:
-        """See LogStore."""
-        self._check_open()
-        runs = tuple((str(row.tenant_id), run_id) for run_id, row in sorted(self._runs.items(), reverse=True))
-        pages = _pages(tuple(self._in_order))
-        yield RawLog(self._edge.size, runs, tuple(self._heads), pages, self.merkle_nodes)
+        yield RawChain(row, pages(tuple(self._entries[run_id])))
 
     async def unfinished_runs(self) -> tuple[Run, ...]:
         """See Storage."""
@@ -181,6 +113,14 @@ class MemoryStorage:
         found = [row for run_id, row in sorted(self._runs.items()) if row.status == "paused" and run_id > after_run_id]
         return tuple(map(run_of, found[:limit]))
 
+    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+        """See Storage."""
+        self._check_open()
+        found = [r for r in self._runs.values() if r.tenant_id == tenant_id and r.session_id == session_id]
+        running = [row for row in found if row.status == "running"]
+        reserved = sum(sum(open_reservations(self._entries[str(row.run_id)]).values()) for row in running)
+        return SessionUse(sum(usage_of(row).cost_nano_usd for row in found), reserved)
+
     async def ping(self) -> None:
         """See Storage."""
         self._check_open()
@@ -188,10 +128,6 @@ class MemoryStorage:
     async def close(self) -> None:
         """See Storage."""
         self._closed = True
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise LedgerUnavailableError("the ledger is closed")
 
     def _row(self, tenant_id: str, run_id: str) -> RunRow:
         self._check_open()
@@ -201,6 +137,15 @@ class MemoryStorage:
         return row
 
     def _write(self, command: Command, drafts: Sequence[EntryDraft]) -> CreatedRun | tuple[LedgerEntry, ...]:
+        plan, outcome = self._planned(command, drafts)
+        self._record(plan, drafts)
+        self._sequencer.settle()
+        return outcome
+
+    def _planned(
+        self, command: Command, drafts: Sequence[EntryDraft]
+    ) -> tuple[Plan, CreatedRun | tuple[LedgerEntry, ...]]:
+        """What a command would write; nothing is written yet. Raises why it is refused."""
         self._check_open()
         plan = self._plan(command)
         outcome = plan.outcomes[0]
@@ -212,9 +157,18 @@ class MemoryStorage:
         except MeshflowError:
             self._sequencer.revert()
             raise
-        self._record(plan, drafts)
-        self._sequencer.settle()
-        return outcome
+        return plan, outcome
+
+    def _restore(self, row: RunRow | None, entries: Sequence[EntryRow]) -> None:
+        """Makes this run all that is held: how a store that keeps single runs elsewhere reads one back."""
+        last = max((cast("int", entry.seq) for entry in entries), default=0)
+        self._sequencer = Sequencer(last, lambda: os.urandom(SALT_BYTES))
+        self._runs = {} if row is None else {str(row.run_id): row}
+        self._entries = {} if row is None else {str(row.run_id): list(entries)}
+        self._in_order = list(entries)
+        self._recorded = {cast("_Key", (e.run_id, e.step_id, e.attempt, e.kind)) for e in entries}
+        named = row is not None and row.request_id is not None
+        self._requests = {(str(row.tenant_id), str(row.request_id)): str(row.run_id)} if row and named else {}
 
     def _plan(self, command: Command) -> Plan:
         unknown = [run_id for run_id in self._sequencer.unknown_runs((command,)) if run_id in self._runs]
@@ -246,21 +200,29 @@ class MemoryStorage:
             stored = entry_row(entry)
             self._entries[entry.run_id].append(stored)
             self._in_order.append(stored)
-        for update in plan.updates.values():
-            told = {name: value for name, value in update._asdict().items() if value is not None}
-            self._runs[update.run_id] = self._runs[update.run_id]._replace(**told)
         for run_id in plan.erased_runs:
-            kept = {"input": None, "output": None, "input_salt": None, "output_salt": None}
-            self._entries[run_id] = [row._replace(**kept) for row in self._entries[run_id]]
-            self._runs[run_id] = self._runs[run_id]._replace(output="", output_salt=None, reason=None, reason_salt=None)
+            self._entries[run_id] = [without_payloads(row) for row in self._entries[run_id]]
+        for run_id in plan.updates:
+            self._runs[run_id] = planned_row(plan, run_id, self._runs[run_id])
         if plan.entries:
             self._recorded.update(map(_key, drafts))
 
 
+def planned_row(plan: Plan, run_id: str, held: RunRow | None) -> RunRow:
+    """A run's row as a plan leaves it; ``held`` is the one before, None for a new run."""
+    row = held if held is not None else next(new for new in plan.runs if new.run_id == run_id)
+    update = plan.updates.get(run_id)
+    if update is not None:
+        row = row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
+    if run_id in plan.erased_runs:
+        row = row._replace(output="", output_salt=None, reason=None, reason_salt=None)
+    return row
+
+
+def without_payloads(row: EntryRow) -> EntryRow:
+    """An entry's row after its run was erased."""
+    return row._replace(input=None, output=None, input_salt=None, output_salt=None)
+
+
 def _key(draft: EntryDraft) -> _Key:
     return draft.run_id, draft.step_id, draft.attempt, draft.kind.value
-
-
-async def _pages(rows: tuple[EntryRow, ...]) -> AsyncIterator[tuple[EntryRow, ...]]:
-    for start in range(0, len(rows), RAW_PAGE_ROWS):
-        yield rows[start : start + RAW_PAGE_ROWS]
