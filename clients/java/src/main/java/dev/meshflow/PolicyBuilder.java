@@ -107,6 +107,17 @@ public final class PolicyBuilder {
     }
 
     /**
+     * Sets the most all runs of the session may have spent together; the request then needs a session id. Default: no limit.
+     *
+     * @param value US dollars
+     * @return this
+     */
+    public PolicyBuilder sessionBudgetUsd(double value) {
+        policy.setSessionBudgetUsd(value);
+        return this;
+    }
+
+    /**
      * Sets the most tokens the run may use, input and output together. Default: 500000.
      *
      * @param value tokens

@@ -739,6 +739,33 @@ private static final long serialVersionUID = 0L;
     return maxOutputChars_;
   }
 
+  public static final int SESSION_BUDGET_USD_FIELD_NUMBER = 40;
+  private double sessionBudgetUsd_ = 0D;
+  /**
+   * <pre>
+   * Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
+   * </pre>
+   *
+   * <code>optional double session_budget_usd = 40;</code>
+   * @return Whether the sessionBudgetUsd field is set.
+   */
+  @java.lang.Override
+  public boolean hasSessionBudgetUsd() {
+    return ((bitField0_ & 0x00080000) != 0);
+  }
+  /**
+   * <pre>
+   * Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
+   * </pre>
+   *
+   * <code>optional double session_budget_usd = 40;</code>
+   * @return The sessionBudgetUsd.
+   */
+  @java.lang.Override
+  public double getSessionBudgetUsd() {
+    return sessionBudgetUsd_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -812,6 +839,9 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00040000) != 0)) {
       output.writeInt32(20, maxOutputChars_);
+    }
+    if (((bitField0_ & 0x00080000) != 0)) {
+      output.writeDouble(40, sessionBudgetUsd_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -899,6 +929,10 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00040000) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeInt32Size(20, maxOutputChars_);
+    }
+    if (((bitField0_ & 0x00080000) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeDoubleSize(40, sessionBudgetUsd_);
     }
     return size;
   }
@@ -1025,6 +1059,12 @@ private static final long serialVersionUID = 0L;
       if (getMaxOutputChars()
           != other.getMaxOutputChars()) return false;
     }
+    if (hasSessionBudgetUsd() != other.hasSessionBudgetUsd()) return false;
+    if (hasSessionBudgetUsd()) {
+      if (java.lang.Double.doubleToLongBits(getSessionBudgetUsd())
+          != java.lang.Double.doubleToLongBits(
+              other.getSessionBudgetUsd())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1125,6 +1165,11 @@ private static final long serialVersionUID = 0L;
     if (hasMaxOutputChars()) {
       hash = (37 * hash) + MAX_OUTPUT_CHARS_FIELD_NUMBER;
       hash = (53 * hash) + getMaxOutputChars();
+    }
+    if (hasSessionBudgetUsd()) {
+      hash = (37 * hash) + SESSION_BUDGET_USD_FIELD_NUMBER;
+      hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
+          java.lang.Double.doubleToLongBits(getSessionBudgetUsd()));
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1314,6 +1359,7 @@ private static final long serialVersionUID = 0L;
       bitField0_ = (bitField0_ & ~0x00020000);
       scrubPii_ = false;
       maxOutputChars_ = 0;
+      sessionBudgetUsd_ = 0D;
       return this;
     }
 
@@ -1445,6 +1491,10 @@ private static final long serialVersionUID = 0L;
         result.maxOutputChars_ = maxOutputChars_;
         to_bitField0_ |= 0x00040000;
       }
+      if (((from_bitField0_ & 0x00100000) != 0)) {
+        result.sessionBudgetUsd_ = sessionBudgetUsd_;
+        to_bitField0_ |= 0x00080000;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1546,6 +1596,9 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasMaxOutputChars()) {
         setMaxOutputChars(other.getMaxOutputChars());
+      }
+      if (other.hasSessionBudgetUsd()) {
+        setSessionBudgetUsd(other.getSessionBudgetUsd());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1687,6 +1740,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00080000;
               break;
             } // case 160
+            case 321: {
+              sessionBudgetUsd_ = input.readDouble();
+              bitField0_ |= 0x00100000;
+              break;
+            } // case 321
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3560,6 +3618,62 @@ private static final long serialVersionUID = 0L;
     public Builder clearMaxOutputChars() {
       bitField0_ = (bitField0_ & ~0x00080000);
       maxOutputChars_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private double sessionBudgetUsd_ ;
+    /**
+     * <pre>
+     * Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
+     * </pre>
+     *
+     * <code>optional double session_budget_usd = 40;</code>
+     * @return Whether the sessionBudgetUsd field is set.
+     */
+    @java.lang.Override
+    public boolean hasSessionBudgetUsd() {
+      return ((bitField0_ & 0x00100000) != 0);
+    }
+    /**
+     * <pre>
+     * Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
+     * </pre>
+     *
+     * <code>optional double session_budget_usd = 40;</code>
+     * @return The sessionBudgetUsd.
+     */
+    @java.lang.Override
+    public double getSessionBudgetUsd() {
+      return sessionBudgetUsd_;
+    }
+    /**
+     * <pre>
+     * Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
+     * </pre>
+     *
+     * <code>optional double session_budget_usd = 40;</code>
+     * @param value The sessionBudgetUsd to set.
+     * @return This builder for chaining.
+     */
+    public Builder setSessionBudgetUsd(double value) {
+
+      sessionBudgetUsd_ = value;
+      bitField0_ |= 0x00100000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
+     * </pre>
+     *
+     * <code>optional double session_budget_usd = 40;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearSessionBudgetUsd() {
+      bitField0_ = (bitField0_ & ~0x00100000);
+      sessionBudgetUsd_ = 0D;
       onChanged();
       return this;
     }

@@ -466,4 +466,23 @@ public interface PolicyOrBuilder extends
    * @return The maxOutputChars.
    */
   int getMaxOutputChars();
+
+  /**
+   * <pre>
+   * Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
+   * </pre>
+   *
+   * <code>optional double session_budget_usd = 40;</code>
+   * @return Whether the sessionBudgetUsd field is set.
+   */
+  boolean hasSessionBudgetUsd();
+  /**
+   * <pre>
+   * Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
+   * </pre>
+   *
+   * <code>optional double session_budget_usd = 40;</code>
+   * @return The sessionBudgetUsd.
+   */
+  double getSessionBudgetUsd();
 }
