@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from meshflow_grpc.domain.errors import PayloadKeyUnavailableError
 from meshflow_grpc.ledger.payload_cipher import KEY_BYTES, UnreadableError
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage, Storage
+from meshflow_grpc.storage.passing_on import PassingOn
 from meshflow_grpc.storage.sealing import (
     damaged,
     entry_sealed,
@@ -22,15 +23,12 @@ from meshflow_grpc.storage.sealing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow
-    from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.ledger.payload_cipher import DataKey, PayloadKeys, WrappedKey
-    from meshflow_grpc.ports.log import LogState, NodeKey, RawLog, StoredHead
     from meshflow_grpc.ports.storage import RunChange, RunQuery
 
 MAX_KEYS_HELD: Final = 4096
@@ -53,48 +51,48 @@ class KeyedStorage(Storage, Protocol):
         ...
 
 
-class SealedStorage:
+class SealedStorage(PassingOn[KeyedStorage]):
     """Storage over a KeyedStorage; see ``ports.storage.Storage``.
 
     Raises PayloadKeyUnavailableError where a key is missing: nothing is ever given as empty because it could not be decrypted.
     """
 
     def __init__(self, store: KeyedStorage, keys: PayloadKeys) -> None:
-        self._store = store
+        super().__init__(store)
         self._keys = keys
         self._held: OrderedDict[str, DataKey] = OrderedDict()
 
     async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
         """See Storage."""
-        made = await self._store.create_run(run, draft, request_fingerprint)
+        made = await self.store.create_run(run, draft, request_fingerprint)
         return made if made.created else replace(made, run=await self._opened_run(made.run))
 
     async def append(
         self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
     ) -> tuple[LedgerEntry, ...]:
         """See Storage."""
-        return await self._store.append(run_id, drafts, change)
+        return await self.store.append(run_id, drafts, change)
 
     async def erase_payloads(self, draft: EntryDraft) -> LedgerEntry:
         """See Storage."""
-        entry = await self._store.erase_payloads(draft)
+        entry = await self.store.erase_payloads(draft)
         self._held.pop(draft.run_id, None)
         return entry
 
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""
-        return await self._opened_run(await self._store.get_run(tenant_id, run_id))
+        return await self._opened_run(await self.store.get_run(tenant_id, run_id))
 
     async def list_runs(self, query: RunQuery) -> RunPage:
         """See Storage."""
-        page = await self._store.list_runs(query)
+        page = await self.store.list_runs(query)
         return RunPage(await self._opened_runs(page.runs), page.next_page_token)
 
     async def entries(
         self, tenant_id: str, run_id: str, *, after_sequence: int = 0, limit: int = 1000
     ) -> tuple[LedgerEntry, ...]:
         """See Storage."""
-        found = await self._store.entries(tenant_id, run_id, after_sequence=after_sequence, limit=limit)
+        found = await self.store.entries(tenant_id, run_id, after_sequence=after_sequence, limit=limit)
         key = None
         if any(map(entry_sealed, found)):
             key = (await self._keys_of((run_id,))).get(run_id)
@@ -106,7 +104,7 @@ class SealedStorage:
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
         """See Storage. The key is read first: an erasure meanwhile never looks like tampering."""
         await self._key_or_damage(run_id)
-        async with self._store.raw_chain(tenant_id, run_id) as chain:
+        async with self.store.raw_chain(tenant_id, run_id) as chain:
             run = chain.run
             if run is not None and run_sealed(run):
                 run = opened_run_row(run, await self._key_or_damage(run_id))
@@ -116,79 +114,23 @@ class SealedStorage:
 
     async def unfinished_runs(self) -> tuple[Run, ...]:
         """See Storage."""
-        return await self._opened_runs(await self._store.unfinished_runs())
+        return await self._opened_runs(await self.store.unfinished_runs())
 
     async def paused_runs(self, *, after_run_id: str = "", limit: int = 200) -> tuple[Run, ...]:
         """See Storage."""
-        return await self._opened_runs(await self._store.paused_runs(after_run_id=after_run_id, limit=limit))
-
-    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
-        """See Storage."""
-        return await self._store.session_use(tenant_id, session_id)
+        return await self._opened_runs(await self.store.paused_runs(after_run_id=after_run_id, limit=limit))
 
     async def rewrap_keys(self) -> int:
         """Wraps every run's key with the first key, and returns how many it changed; raises as reading does."""
         count, after = 0, ""
-        while found := await self._store.payload_keys_not_under(self._keys.ids[0], after, KEYS_AT_ONCE):
+        while found := await self.store.payload_keys_not_under(self._keys.ids[0], after, KEYS_AT_ONCE):
             try:
                 rewrapped = [self._keys.rewrapped(key, lambda: os.urandom(KEY_BYTES)) for key in found]
             except UnreadableError as error:
                 raise damaged(found[0].run_id) from error
-            await self._store.replace_payload_keys(rewrapped)
+            await self.store.replace_payload_keys(rewrapped)
             count, after = count + len(found), found[-1].run_id
         return count
-
-    async def ping(self) -> None:
-        """See Storage."""
-        await self._store.ping()
-
-    async def close(self) -> None:
-        """See Storage."""
-        await self._store.close()
-
-    async def log_state(self) -> LogState:
-        """See LogStore."""
-        return await self._store.log_state()
-
-    def pending_entries(self) -> int:
-        """See LogStore."""
-        return self._store.pending_entries()
-
-    async def integrate(self, limit: int) -> LogState:
-        """See LogStore."""
-        return await self._store.integrate(limit)
-
-    async def merkle_nodes(self, keys: Iterable[NodeKey]) -> Mapping[NodeKey, bytes]:
-        """See LogStore."""
-        return await self._store.merkle_nodes(keys)
-
-    async def newest_head(self) -> StoredHead | None:
-        """See LogStore."""
-        return await self._store.newest_head()
-
-    async def head_of_size(self, size: int) -> StoredHead | None:
-        """See LogStore."""
-        return await self._store.head_of_size(size)
-
-    async def add_head(self, head: StoredHead) -> None:
-        """See LogStore."""
-        await self._store.add_head(head)
-
-    async def seq_of(self, tenant_id: str, run_id: str, sequence: int) -> int:
-        """See LogStore."""
-        return await self._store.seq_of(tenant_id, run_id, sequence)
-
-    async def has_entry(self, tenant_id: str, seq: int) -> bool:
-        """See LogStore."""
-        return await self._store.has_entry(tenant_id, seq)
-
-    async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
-        """See LogStore."""
-        return await self._store.missing_seqs(first, last, limit)
-
-    def raw_log(self) -> AbstractAsyncContextManager[RawLog]:
-        """See LogStore. Payloads are given as stored: the log is over the records."""
-        return self._store.raw_log()
 
     async def _opened_run(self, run: Run) -> Run:
         return (await self._opened_runs((run,)))[0]
@@ -225,7 +167,7 @@ class SealedStorage:
         keys = {run_id: self._held[run_id] for run_id in run_ids if run_id in self._held}
         missing = [run_id for run_id in run_ids if run_id not in keys]
         if missing:
-            found = await self._store.payload_keys(missing)
+            found = await self.store.payload_keys(missing)
             opened = {run_id: self._keys.open_key(wrapped) for run_id, wrapped in found.items()}
             self._held.update(opened)
             keys |= opened

@@ -132,6 +132,10 @@ class BatchWriter:
 
         self._on_log(replace)
 
+    def on_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Works on what is beside the ledger, through the only connection that writes; each statement is durable by itself."""
+        return self._on_log(work)
+
     def _on_log(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return work(self._connection or self._open())
