@@ -13,6 +13,7 @@ from meshflow_grpc.app.assembly import Outside, Runtime, assemble
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.readiness import keep_readiness
+from meshflow_grpc.app.scanner import open_scanner
 from meshflow_grpc.app.telemetry import open_telemetry
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.signing import log_keys
@@ -79,6 +80,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
                     anchor=anchor,
                     notifier=notifier,
                     tools=tools,
+                    scanner=await asyncio.to_thread(open_scanner, settings),
                     observer=telemetry.observer,
                     tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
                 )
