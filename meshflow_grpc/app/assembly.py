@@ -39,12 +39,14 @@ from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
 from meshflow_grpc.engine.gates import Gates
+from meshflow_grpc.engine.learning import Learning
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.node_checks import NodeChecks
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
 from meshflow_grpc.engine.resumption import Resumption
+from meshflow_grpc.engine.run_contexts import RunContexts
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.governance.compliance import Safeguards
@@ -151,11 +153,13 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         windows=_windows(outside.scanner),
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
-    admission, sessions = _admission(outside, options), Sessions(storage)
+    admission = _admission(outside, options)
     workflows = RegisteredWorkflows(storage)
-    resumption = Resumption(storage, tools, admission, sessions)
+    learning = Learning(storage, outside.clock)
+    contexts = RunContexts(Sessions(storage), learning, outside.clock)
+    resumption = Resumption(storage, tools, admission, contexts)
     parts = EngineParts(
-        storage, tools, admission, resumption, sessions, outside.ids, state, observer, outside.notifier, workflows
+        storage, tools, admission, resumption, contexts, outside.ids, state, observer, outside.notifier, workflows
     )
     engine = Engine(parts, max_in_flight=options.max_in_flight)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
@@ -169,7 +173,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage, gates),
-        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage, learning),
         diff_runs=DiffRunsCommand(storage),
         fork_run=ForkRunCommand(engine, storage, outside.clock),
         list_entries=ListEntriesCommand(storage),

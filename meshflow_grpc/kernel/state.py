@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.governance.budget import Budget
     from meshflow_grpc.governance.detection.finding import ScanResult
+    from meshflow_grpc.governance.learning import WorkflowStatistics
     from meshflow_grpc.kernel.decision import Verdict
     from meshflow_grpc.ports.provider import ToolCall, ToolSpec
 
@@ -35,6 +36,7 @@ class RunContext:
     budget: Budget
     deadline: float
     labels: Mapping[str, str] = field(default_factory=dict)
+    learned: WorkflowStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
