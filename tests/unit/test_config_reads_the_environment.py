@@ -291,3 +291,22 @@ def test_revoked_agents_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.load().revoked == {"writer", "critic"}
     monkeypatch.delenv("MESHFLOW_REVOKED_AGENTS")
     assert Settings.load().revoked == frozenset()
+
+
+def test_origins_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scheme, host and port; a wildcard or a path would permit other pages than meant."""
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
+    assert Settings.load().origins == ()
+    monkeypatch.setenv("MESHFLOW_ALLOWED_ORIGINS", "https://console.example.com, http://localhost:3000")
+    assert Settings.load().origins == ("https://console.example.com", "http://localhost:3000")
+    for wrong in ("*", "https://*.example.com", "https://console.example.com/", "console.example.com", ","):
+        monkeypatch.setenv("MESHFLOW_ALLOWED_ORIGINS", wrong)
+        assert "scheme, host and port alone" in problems_of()["MESHFLOW_ALLOWED_ORIGINS"]
+
+
+def test_origins_without_envoy_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would answer the preflight."""
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
+    monkeypatch.setenv("MESHFLOW_USE_ENVOY", "0")
+    monkeypatch.setenv("MESHFLOW_ALLOWED_ORIGINS", "https://console.example.com")
+    assert "MESHFLOW_USE_ENVOY is 0" in problems_of()["MESHFLOW_ALLOWED_ORIGINS"]
