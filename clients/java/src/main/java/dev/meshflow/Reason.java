@@ -54,6 +54,8 @@ public enum Reason {
     APPROVAL_DIGEST_MISMATCH,
     /** Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION. */
     APPROVAL_NOT_READY,
+    /** The workflow's name and version are those of another definition. ALREADY_EXISTS. */
+    WORKFLOW_VERSION_EXISTS,
     /** A reason that this version of the client does not know; {@link MeshflowException#reasonText()} has its name. */
     UNKNOWN,
     /** No reason: something on the way answered in the server's place, or the call never got there. */

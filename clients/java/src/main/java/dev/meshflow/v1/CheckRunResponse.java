@@ -364,6 +364,44 @@ private static final long serialVersionUID = 0L;
     return approvalNodes_.getByteString(index);
   }
 
+  public static final int EXPECTATION_FIELD_NUMBER = 40;
+  private dev.meshflow.v1.RunExpectation expectation_;
+  /**
+   * <pre>
+   * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+   * </pre>
+   *
+   * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+   * @return Whether the expectation field is set.
+   */
+  @java.lang.Override
+  public boolean hasExpectation() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+   * </pre>
+   *
+   * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+   * @return The expectation.
+   */
+  @java.lang.Override
+  public dev.meshflow.v1.RunExpectation getExpectation() {
+    return expectation_ == null ? dev.meshflow.v1.RunExpectation.getDefaultInstance() : expectation_;
+  }
+  /**
+   * <pre>
+   * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+   * </pre>
+   *
+   * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+   */
+  @java.lang.Override
+  public dev.meshflow.v1.RunExpectationOrBuilder getExpectationOrBuilder() {
+    return expectation_ == null ? dev.meshflow.v1.RunExpectation.getDefaultInstance() : expectation_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -404,6 +442,9 @@ private static final long serialVersionUID = 0L;
     }
     for (int i = 0; i < approvalNodes_.size(); i++) {
       com.google.protobuf.GeneratedMessage.writeString(output, 9, approvalNodes_.getRaw(i));
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      output.writeMessage(40, getExpectation());
     }
     getUnknownFields().writeTo(output);
   }
@@ -452,6 +493,10 @@ private static final long serialVersionUID = 0L;
       size += dataSize;
       size += 1 * getApprovalNodesList().size();
     }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(40, getExpectation());
+    }
     return size;
   }
   @java.lang.Override
@@ -499,6 +544,11 @@ private static final long serialVersionUID = 0L;
             other.getEstimatedCarbonG())) return false;
     if (!getApprovalNodesList()
         .equals(other.getApprovalNodesList())) return false;
+    if (hasExpectation() != other.hasExpectation()) return false;
+    if (hasExpectation()) {
+      if (!getExpectation()
+          .equals(other.getExpectation())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -536,6 +586,10 @@ private static final long serialVersionUID = 0L;
     if (getApprovalNodesCount() > 0) {
       hash = (37 * hash) + APPROVAL_NODES_FIELD_NUMBER;
       hash = (53 * hash) + getApprovalNodesList().hashCode();
+    }
+    if (hasExpectation()) {
+      hash = (37 * hash) + EXPECTATION_FIELD_NUMBER;
+      hash = (53 * hash) + getExpectation().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -673,6 +727,7 @@ private static final long serialVersionUID = 0L;
               .alwaysUseFieldBuilders) {
         internalGetEffectivePolicyFieldBuilder();
         internalGetViolationsFieldBuilder();
+        internalGetExpectationFieldBuilder();
       }
     }
     @java.lang.Override
@@ -699,6 +754,11 @@ private static final long serialVersionUID = 0L;
       estimatedCarbonG_ = 0D;
       approvalNodes_ =
           com.google.protobuf.LazyStringArrayList.emptyList();
+      expectation_ = null;
+      if (expectationBuilder_ != null) {
+        expectationBuilder_.dispose();
+        expectationBuilder_ = null;
+      }
       return this;
     }
 
@@ -773,6 +833,12 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000100) != 0)) {
         approvalNodes_.makeImmutable();
         result.approvalNodes_ = approvalNodes_;
+      }
+      if (((from_bitField0_ & 0x00000200) != 0)) {
+        result.expectation_ = expectationBuilder_ == null
+            ? expectation_
+            : expectationBuilder_.build();
+        to_bitField0_ |= 0x00000002;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -849,6 +915,9 @@ private static final long serialVersionUID = 0L;
           approvalNodes_.addAll(other.approvalNodes_);
         }
         onChanged();
+      }
+      if (other.hasExpectation()) {
+        mergeExpectation(other.getExpectation());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -929,6 +998,13 @@ private static final long serialVersionUID = 0L;
               approvalNodes_.add(input.readStringRequireUtf8());
               break;
             } // case 74
+            case 322: {
+              input.readMessage(
+                  internalGetExpectationFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000200;
+              break;
+            } // case 322
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1912,6 +1988,161 @@ private static final long serialVersionUID = 0L;
       bitField0_ |= 0x00000100;
       onChanged();
       return this;
+    }
+
+    private dev.meshflow.v1.RunExpectation expectation_;
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.meshflow.v1.RunExpectation, dev.meshflow.v1.RunExpectation.Builder, dev.meshflow.v1.RunExpectationOrBuilder> expectationBuilder_;
+    /**
+     * <pre>
+     * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+     * </pre>
+     *
+     * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+     * @return Whether the expectation field is set.
+     */
+    public boolean hasExpectation() {
+      return ((bitField0_ & 0x00000200) != 0);
+    }
+    /**
+     * <pre>
+     * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+     * </pre>
+     *
+     * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+     * @return The expectation.
+     */
+    public dev.meshflow.v1.RunExpectation getExpectation() {
+      if (expectationBuilder_ == null) {
+        return expectation_ == null ? dev.meshflow.v1.RunExpectation.getDefaultInstance() : expectation_;
+      } else {
+        return expectationBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+     * </pre>
+     *
+     * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+     */
+    public Builder setExpectation(dev.meshflow.v1.RunExpectation value) {
+      if (expectationBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        expectation_ = value;
+      } else {
+        expectationBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+     * </pre>
+     *
+     * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+     */
+    public Builder setExpectation(
+        dev.meshflow.v1.RunExpectation.Builder builderForValue) {
+      if (expectationBuilder_ == null) {
+        expectation_ = builderForValue.build();
+      } else {
+        expectationBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+     * </pre>
+     *
+     * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+     */
+    public Builder mergeExpectation(dev.meshflow.v1.RunExpectation value) {
+      if (expectationBuilder_ == null) {
+        if (((bitField0_ & 0x00000200) != 0) &&
+          expectation_ != null &&
+          expectation_ != dev.meshflow.v1.RunExpectation.getDefaultInstance()) {
+          getExpectationBuilder().mergeFrom(value);
+        } else {
+          expectation_ = value;
+        }
+      } else {
+        expectationBuilder_.mergeFrom(value);
+      }
+      if (expectation_ != null) {
+        bitField0_ |= 0x00000200;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+     * </pre>
+     *
+     * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+     */
+    public Builder clearExpectation() {
+      bitField0_ = (bitField0_ & ~0x00000200);
+      expectation_ = null;
+      if (expectationBuilder_ != null) {
+        expectationBuilder_.dispose();
+        expectationBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+     * </pre>
+     *
+     * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+     */
+    public dev.meshflow.v1.RunExpectation.Builder getExpectationBuilder() {
+      bitField0_ |= 0x00000200;
+      onChanged();
+      return internalGetExpectationFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+     * </pre>
+     *
+     * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+     */
+    public dev.meshflow.v1.RunExpectationOrBuilder getExpectationOrBuilder() {
+      if (expectationBuilder_ != null) {
+        return expectationBuilder_.getMessageOrBuilder();
+      } else {
+        return expectation_ == null ?
+            dev.meshflow.v1.RunExpectation.getDefaultInstance() : expectation_;
+      }
+    }
+    /**
+     * <pre>
+     * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+     * </pre>
+     *
+     * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.meshflow.v1.RunExpectation, dev.meshflow.v1.RunExpectation.Builder, dev.meshflow.v1.RunExpectationOrBuilder> 
+        internalGetExpectationFieldBuilder() {
+      if (expectationBuilder_ == null) {
+        expectationBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            dev.meshflow.v1.RunExpectation, dev.meshflow.v1.RunExpectation.Builder, dev.meshflow.v1.RunExpectationOrBuilder>(
+                getExpectation(),
+                getParentForChildren(),
+                isClean());
+        expectation_ = null;
+      }
+      return expectationBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:meshflow.v1.CheckRunResponse)

@@ -201,4 +201,31 @@ public interface CheckRunResponseOrBuilder extends
    */
   com.google.protobuf.ByteString
       getApprovalNodesBytes(int index);
+
+  /**
+   * <pre>
+   * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+   * </pre>
+   *
+   * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+   * @return Whether the expectation field is set.
+   */
+  boolean hasExpectation();
+  /**
+   * <pre>
+   * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+   * </pre>
+   *
+   * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+   * @return The expectation.
+   */
+  dev.meshflow.v1.RunExpectation getExpectation();
+  /**
+   * <pre>
+   * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+   * </pre>
+   *
+   * <code>.meshflow.v1.RunExpectation expectation = 40;</code>
+   */
+  dev.meshflow.v1.RunExpectationOrBuilder getExpectationOrBuilder();
 }

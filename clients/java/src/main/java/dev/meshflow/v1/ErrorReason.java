@@ -223,6 +223,14 @@ public enum ErrorReason
    * <code>ERROR_REASON_APPROVAL_NOT_READY = 25;</code>
    */
   ERROR_REASON_APPROVAL_NOT_READY(25),
+  /**
+   * <pre>
+   * The workflow's name and version are those of another definition. ALREADY_EXISTS.
+   * </pre>
+   *
+   * <code>ERROR_REASON_WORKFLOW_VERSION_EXISTS = 40;</code>
+   */
+  ERROR_REASON_WORKFLOW_VERSION_EXISTS(40),
   UNRECOGNIZED(-1),
   ;
 
@@ -443,6 +451,14 @@ public enum ErrorReason
    * <code>ERROR_REASON_APPROVAL_NOT_READY = 25;</code>
    */
   public static final int ERROR_REASON_APPROVAL_NOT_READY_VALUE = 25;
+  /**
+   * <pre>
+   * The workflow's name and version are those of another definition. ALREADY_EXISTS.
+   * </pre>
+   *
+   * <code>ERROR_REASON_WORKFLOW_VERSION_EXISTS = 40;</code>
+   */
+  public static final int ERROR_REASON_WORKFLOW_VERSION_EXISTS_VALUE = 40;
 
 
   public final int getNumber() {
@@ -495,6 +511,7 @@ public enum ErrorReason
       case 23: return ERROR_REASON_APPROVAL_EXPIRED;
       case 24: return ERROR_REASON_APPROVAL_DIGEST_MISMATCH;
       case 25: return ERROR_REASON_APPROVAL_NOT_READY;
+      case 40: return ERROR_REASON_WORKFLOW_VERSION_EXISTS;
       default: return null;
     }
   }

@@ -47,7 +47,7 @@ public final class Event extends com.google.protobuf.GeneratedFile {
     java.lang.String[] descriptorData = {
       "\n\027meshflow/v1/event.proto\022\013meshflow.v1\032\037" +
       "google/protobuf/timestamp.proto\032\025meshflo" +
-      "w/v1/run.proto\"\325\005\n\010RunEvent\022\022\n\nevent_typ" +
+      "w/v1/run.proto\"\365\005\n\010RunEvent\022\022\n\nevent_typ" +
       "e\030\001 \001(\t\022\016\n\006run_id\030\002 \001(\t\022\025\n\010sequence\030\003 \001(" +
       "\005H\000\210\001\001\022-\n\004time\030\004 \001(\0132\032.google.protobuf.T" +
       "imestampH\001\210\001\001\022\025\n\010agent_id\030\005 \001(\tH\002\210\001\001\022\024\n\007" +
@@ -60,14 +60,15 @@ public final class Event extends com.google.protobuf.GeneratedFile {
       "hflow.v1.PendingApprovalH\r\210\001\001\022,\n\004loop\030\021 " +
       "\001(\0132\031.meshflow.v1.LoopProgressH\016\210\001\001\022\023\n\006s" +
       "tatus\030\022 \001(\tH\017\210\001\001\022\022\n\005stage\030\023 \001(\tH\020\210\001\001\022\021\n\004" +
-      "tool\030\024 \001(\tH\021\210\001\001B\013\n\t_sequenceB\007\n\005_timeB\013\n" +
-      "\t_agent_idB\n\n\010_node_idB\007\n\005_roleB\007\n\005_step" +
-      "B\t\n\007_tokensB\013\n\t_cost_usdB\013\n\t_carbon_gB\016\n" +
-      "\014_uncertaintyB\t\n\007_outputB\r\n\013_blocked_byB" +
-      "\t\n\007_reasonB\013\n\t_approvalB\007\n\005_loopB\t\n\007_sta" +
-      "tusB\010\n\006_stageB\007\n\005_tool\"<\n\014LoopProgress\022\014" +
-      "\n\004edge\030\001 \001(\t\022\021\n\titeration\030\002 \001(\005\022\013\n\003max\030\003" +
-      " \001(\005B\023\n\017dev.meshflow.v1P\001b\006proto3"
+      "tool\030\024 \001(\tH\021\210\001\001\022\023\n\006offset\030( \001(\005H\022\210\001\001B\013\n\t" +
+      "_sequenceB\007\n\005_timeB\013\n\t_agent_idB\n\n\010_node" +
+      "_idB\007\n\005_roleB\007\n\005_stepB\t\n\007_tokensB\013\n\t_cos" +
+      "t_usdB\013\n\t_carbon_gB\016\n\014_uncertaintyB\t\n\007_o" +
+      "utputB\r\n\013_blocked_byB\t\n\007_reasonB\013\n\t_appr" +
+      "ovalB\007\n\005_loopB\t\n\007_statusB\010\n\006_stageB\007\n\005_t" +
+      "oolB\t\n\007_offset\"<\n\014LoopProgress\022\014\n\004edge\030\001" +
+      " \001(\t\022\021\n\titeration\030\002 \001(\005\022\013\n\003max\030\003 \001(\005B\023\n\017" +
+      "dev.meshflow.v1P\001b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -80,7 +81,7 @@ public final class Event extends com.google.protobuf.GeneratedFile {
     internal_static_meshflow_v1_RunEvent_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_RunEvent_descriptor,
-        new java.lang.String[] { "EventType", "RunId", "Sequence", "Time", "AgentId", "NodeId", "Role", "Step", "Tokens", "CostUsd", "CarbonG", "Uncertainty", "Output", "BlockedBy", "Reason", "Approval", "Loop", "Status", "Stage", "Tool", });
+        new java.lang.String[] { "EventType", "RunId", "Sequence", "Time", "AgentId", "NodeId", "Role", "Step", "Tokens", "CostUsd", "CarbonG", "Uncertainty", "Output", "BlockedBy", "Reason", "Approval", "Loop", "Status", "Stage", "Tool", "Offset", });
     internal_static_meshflow_v1_LoopProgress_descriptor =
       getDescriptor().getMessageType(1);
     internal_static_meshflow_v1_LoopProgress_fieldAccessorTable = new

@@ -70,7 +70,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-   * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+   * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
    * </pre>
    *
    * <code>string event_type = 1;</code>
@@ -92,7 +92,7 @@ private static final long serialVersionUID = 0L;
   /**
    * <pre>
    * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-   * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+   * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
    * </pre>
    *
    * <code>string event_type = 1;</code>
@@ -542,7 +542,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object output_ = "";
   /**
    * <pre>
-   * Output of the agent, or of the run.
+   * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
    * </pre>
    *
    * <code>optional string output = 13;</code>
@@ -554,7 +554,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Output of the agent, or of the run.
+   * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
    * </pre>
    *
    * <code>optional string output = 13;</code>
@@ -575,7 +575,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Output of the agent, or of the run.
+   * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
    * </pre>
    *
    * <code>optional string output = 13;</code>
@@ -967,6 +967,35 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int OFFSET_FIELD_NUMBER = 40;
+  private int offset_ = 0;
+  /**
+   * <pre>
+   * Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+   * dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+   * </pre>
+   *
+   * <code>optional int32 offset = 40;</code>
+   * @return Whether the offset field is set.
+   */
+  @java.lang.Override
+  public boolean hasOffset() {
+    return ((bitField0_ & 0x00040000) != 0);
+  }
+  /**
+   * <pre>
+   * Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+   * dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+   * </pre>
+   *
+   * <code>optional int32 offset = 40;</code>
+   * @return The offset.
+   */
+  @java.lang.Override
+  public int getOffset() {
+    return offset_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -1041,6 +1070,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00020000) != 0)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 20, tool_);
     }
+    if (((bitField0_ & 0x00040000) != 0)) {
+      output.writeInt32(40, offset_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -1113,6 +1145,10 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00020000) != 0)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(20, tool_);
+    }
+    if (((bitField0_ & 0x00040000) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(40, offset_);
     }
     return size;
   }
@@ -1235,6 +1271,11 @@ private static final long serialVersionUID = 0L;
       if (!getTool()
           .equals(other.getTool())) return false;
     }
+    if (hasOffset() != other.hasOffset()) return false;
+    if (hasOffset()) {
+      if (getOffset()
+          != other.getOffset()) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1324,6 +1365,10 @@ private static final long serialVersionUID = 0L;
     if (hasTool()) {
       hash = (37 * hash) + TOOL_FIELD_NUMBER;
       hash = (53 * hash) + getTool().hashCode();
+    }
+    if (hasOffset()) {
+      hash = (37 * hash) + OFFSET_FIELD_NUMBER;
+      hash = (53 * hash) + getOffset();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1500,6 +1545,7 @@ private static final long serialVersionUID = 0L;
       status_ = "";
       stage_ = "";
       tool_ = "";
+      offset_ = 0;
       return this;
     }
 
@@ -1618,6 +1664,10 @@ private static final long serialVersionUID = 0L;
         result.tool_ = tool_;
         to_bitField0_ |= 0x00020000;
       }
+      if (((from_bitField0_ & 0x00100000) != 0)) {
+        result.offset_ = offset_;
+        to_bitField0_ |= 0x00040000;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1714,6 +1764,9 @@ private static final long serialVersionUID = 0L;
         tool_ = other.tool_;
         bitField0_ |= 0x00080000;
         onChanged();
+      }
+      if (other.hasOffset()) {
+        setOffset(other.getOffset());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1845,6 +1898,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00080000;
               break;
             } // case 162
+            case 320: {
+              offset_ = input.readInt32();
+              bitField0_ |= 0x00100000;
+              break;
+            } // case 320
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1866,7 +1924,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-     * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+     * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
      * </pre>
      *
      * <code>string event_type = 1;</code>
@@ -1887,7 +1945,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-     * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+     * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
      * </pre>
      *
      * <code>string event_type = 1;</code>
@@ -1909,7 +1967,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-     * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+     * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
      * </pre>
      *
      * <code>string event_type = 1;</code>
@@ -1927,7 +1985,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-     * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+     * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
      * </pre>
      *
      * <code>string event_type = 1;</code>
@@ -1942,7 +2000,7 @@ private static final long serialVersionUID = 0L;
     /**
      * <pre>
      * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-     * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+     * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
      * </pre>
      *
      * <code>string event_type = 1;</code>
@@ -2854,7 +2912,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object output_ = "";
     /**
      * <pre>
-     * Output of the agent, or of the run.
+     * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
      * </pre>
      *
      * <code>optional string output = 13;</code>
@@ -2865,7 +2923,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Output of the agent, or of the run.
+     * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
      * </pre>
      *
      * <code>optional string output = 13;</code>
@@ -2885,7 +2943,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Output of the agent, or of the run.
+     * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
      * </pre>
      *
      * <code>optional string output = 13;</code>
@@ -2906,7 +2964,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Output of the agent, or of the run.
+     * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
      * </pre>
      *
      * <code>optional string output = 13;</code>
@@ -2923,7 +2981,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Output of the agent, or of the run.
+     * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
      * </pre>
      *
      * <code>optional string output = 13;</code>
@@ -2937,7 +2995,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Output of the agent, or of the run.
+     * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
      * </pre>
      *
      * <code>optional string output = 13;</code>
@@ -3775,6 +3833,66 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       tool_ = value;
       bitField0_ |= 0x00080000;
+      onChanged();
+      return this;
+    }
+
+    private int offset_ ;
+    /**
+     * <pre>
+     * Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+     * dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+     * </pre>
+     *
+     * <code>optional int32 offset = 40;</code>
+     * @return Whether the offset field is set.
+     */
+    @java.lang.Override
+    public boolean hasOffset() {
+      return ((bitField0_ & 0x00100000) != 0);
+    }
+    /**
+     * <pre>
+     * Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+     * dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+     * </pre>
+     *
+     * <code>optional int32 offset = 40;</code>
+     * @return The offset.
+     */
+    @java.lang.Override
+    public int getOffset() {
+      return offset_;
+    }
+    /**
+     * <pre>
+     * Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+     * dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+     * </pre>
+     *
+     * <code>optional int32 offset = 40;</code>
+     * @param value The offset to set.
+     * @return This builder for chaining.
+     */
+    public Builder setOffset(int value) {
+
+      offset_ = value;
+      bitField0_ |= 0x00100000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+     * dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+     * </pre>
+     *
+     * <code>optional int32 offset = 40;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearOffset() {
+      bitField0_ = (bitField0_ & ~0x00100000);
+      offset_ = 0;
       onChanged();
       return this;
     }

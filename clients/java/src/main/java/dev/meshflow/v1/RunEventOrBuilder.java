@@ -13,7 +13,7 @@ public interface RunEventOrBuilder extends
   /**
    * <pre>
    * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-   * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+   * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
    * </pre>
    *
    * <code>string event_type = 1;</code>
@@ -23,7 +23,7 @@ public interface RunEventOrBuilder extends
   /**
    * <pre>
    * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-   * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+   * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
    * </pre>
    *
    * <code>string event_type = 1;</code>
@@ -282,7 +282,7 @@ public interface RunEventOrBuilder extends
 
   /**
    * <pre>
-   * Output of the agent, or of the run.
+   * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
    * </pre>
    *
    * <code>optional string output = 13;</code>
@@ -291,7 +291,7 @@ public interface RunEventOrBuilder extends
   boolean hasOutput();
   /**
    * <pre>
-   * Output of the agent, or of the run.
+   * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
    * </pre>
    *
    * <code>optional string output = 13;</code>
@@ -300,7 +300,7 @@ public interface RunEventOrBuilder extends
   java.lang.String getOutput();
   /**
    * <pre>
-   * Output of the agent, or of the run.
+   * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
    * </pre>
    *
    * <code>optional string output = 13;</code>
@@ -507,4 +507,25 @@ public interface RunEventOrBuilder extends
    */
   com.google.protobuf.ByteString
       getToolBytes();
+
+  /**
+   * <pre>
+   * Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+   * dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+   * </pre>
+   *
+   * <code>optional int32 offset = 40;</code>
+   * @return Whether the offset field is set.
+   */
+  boolean hasOffset();
+  /**
+   * <pre>
+   * Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+   * dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+   * </pre>
+   *
+   * <code>optional int32 offset = 40;</code>
+   * @return The offset.
+   */
+  int getOffset();
 }

@@ -62,6 +62,16 @@ public final class RunServiceOuterClass extends com.google.protobuf.GeneratedFil
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_meshflow_v1_CheckRunResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_meshflow_v1_RunExpectation_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_meshflow_v1_RunExpectation_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_meshflow_v1_NodeExpectation_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_meshflow_v1_NodeExpectation_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_meshflow_v1_PolicyViolation_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -108,50 +118,58 @@ public final class RunServiceOuterClass extends com.google.protobuf.GeneratedFil
       "out_s\030\002 \001(\001\"M\n\017WatchRunRequest\022\016\n\006run_id" +
       "\030\001 \001(\t\022\026\n\016after_sequence\030\002 \001(\005\022\022\n\nevent_" +
       "view\030\003 \001(\t\"2\n\020CancelRunRequest\022\016\n\006run_id" +
-      "\030\001 \001(\t\022\016\n\006reason\030\002 \001(\t\"\232\002\n\020CheckRunRespo" +
+      "\030\001 \001(\t\022\016\n\006reason\030\002 \001(\t\"\314\002\n\020CheckRunRespo" +
       "nse\022\022\n\nadmissible\030\001 \001(\010\022\020\n\010workflow\030\002 \001(" +
       "\t\022-\n\020effective_policy\030\003 \001(\0132\023.meshflow.v" +
       "1.Policy\022\025\n\rpolicy_digest\030\004 \001(\t\0220\n\nviola" +
       "tions\030\005 \003(\0132\034.meshflow.v1.PolicyViolatio" +
       "n\022\032\n\022estimated_cost_usd\030\006 \001(\001\022\030\n\020estimat" +
       "ed_tokens\030\007 \001(\005\022\032\n\022estimated_carbon_g\030\010 " +
-      "\001(\001\022\026\n\016approval_nodes\030\t \003(\t\"T\n\017PolicyVio" +
-      "lation\022\r\n\005field\030\001 \001(\t\022\r\n\005stage\030\002 \001(\t\022\023\n\013" +
-      "description\030\003 \001(\t\022\016\n\006remedy\030\004 \001(\t\"N\n\016For" +
-      "kRunRequest\022\016\n\006run_id\030\001 \001(\t\022\027\n\017before_se" +
-      "quence\030\002 \001(\005\022\023\n\013before_node\030\003 \001(\t\"/\n\017Dif" +
-      "fRunsRequest\022\r\n\005run_a\030\001 \001(\t\022\r\n\005run_b\030\002 \001" +
-      "(\t\"\237\001\n\020DiffRunsResponse\022\021\n\tonly_in_a\030\001 \003" +
-      "(\t\022\021\n\tonly_in_b\030\002 \003(\t\022\016\n\006common\030\003 \003(\t\022(\n" +
-      "\007changed\030\004 \003(\0132\027.meshflow.v1.NodeChange\022" +
-      "\026\n\016cost_delta_usd\030\005 \001(\001\022\023\n\013token_delta\030\006" +
-      " \001(\005\"\213\001\n\nNodeChange\022\017\n\007node_id\030\001 \001(\t\022\021\n\t" +
-      "verdict_a\030\002 \001(\t\022\021\n\tverdict_b\030\003 \001(\t\022\025\n\010ou" +
-      "tput_a\030\004 \001(\tH\000\210\001\001\022\025\n\010output_b\030\005 \001(\tH\001\210\001\001" +
-      "B\013\n\t_output_aB\013\n\t_output_b2\347\006\n\nRunServic" +
-      "e\0228\n\003Run\022\027.meshflow.v1.RunRequest\032\030.mesh" +
-      "flow.v1.RunResponse\022=\n\tStreamRun\022\027.meshf" +
-      "low.v1.RunRequest\032\025.meshflow.v1.RunEvent" +
-      "0\001\022>\n\tCreateRun\022\027.meshflow.v1.RunRequest" +
-      "\032\030.meshflow.v1.RunResponse\022\\\n\006GetRun\022\032.m" +
-      "eshflow.v1.GetRunRequest\032\030.meshflow.v1.R" +
-      "unResponse\"\034\220\002\001\202\323\344\223\002\023\022\021/v1/runs/{run_id}" +
-      "\022\\\n\010ListRuns\022\034.meshflow.v1.ListRunsReque" +
-      "st\032\035.meshflow.v1.ListRunsResponse\"\023\220\002\001\202\323" +
-      "\344\223\002\n\022\010/v1/runs\022c\n\007WaitRun\022\033.meshflow.v1." +
-      "WaitRunRequest\032\030.meshflow.v1.RunResponse" +
-      "\"!\220\002\001\202\323\344\223\002\030\022\026/v1/runs/{run_id}:wait\022F\n\010W" +
-      "atchRun\022\034.meshflow.v1.WatchRunRequest\032\025." +
-      "meshflow.v1.RunEvent\"\003\220\002\0010\001\022I\n\tCancelRun" +
-      "\022\035.meshflow.v1.CancelRunRequest\032\030.meshfl" +
-      "ow.v1.RunResponse\"\003\220\002\002\022G\n\010CheckRun\022\027.mes" +
-      "hflow.v1.RunRequest\032\035.meshflow.v1.CheckR" +
-      "unResponse\"\003\220\002\001\022a\n\010DiffRuns\022\034.meshflow.v" +
-      "1.DiffRunsRequest\032\035.meshflow.v1.DiffRuns" +
-      "Response\"\030\220\002\001\202\323\344\223\002\017\022\r/v1/runs:diff\022@\n\007Fo" +
-      "rkRun\022\033.meshflow.v1.ForkRunRequest\032\030.mes" +
-      "hflow.v1.RunResponseB\023\n\017dev.meshflow.v1P" +
-      "\001b\006proto3"
+      "\001(\001\022\026\n\016approval_nodes\030\t \003(\t\0220\n\013expectati" +
+      "on\030( \001(\0132\033.meshflow.v1.RunExpectation\"\177\n" +
+      "\016RunExpectation\022\014\n\004runs\030\001 \001(\005\022\020\n\010cost_us" +
+      "d\030\002 \001(\001\022\016\n\006tokens\030\003 \001(\005\022\020\n\010carbon_g\030\004 \001(" +
+      "\001\022+\n\005nodes\030\005 \003(\0132\034.meshflow.v1.NodeExpec" +
+      "tation\"\213\001\n\017NodeExpectation\022\017\n\007node_id\030\001 " +
+      "\001(\t\022\r\n\005model\030\002 \001(\t\022\014\n\004runs\030\003 \001(\005\022\r\n\005step" +
+      "s\030\004 \001(\005\022\016\n\006tokens\030\005 \001(\005\022\020\n\010cost_usd\030\006 \001(" +
+      "\001\022\031\n\021max_step_cost_usd\030\007 \001(\001\"T\n\017PolicyVi" +
+      "olation\022\r\n\005field\030\001 \001(\t\022\r\n\005stage\030\002 \001(\t\022\023\n" +
+      "\013description\030\003 \001(\t\022\016\n\006remedy\030\004 \001(\t\"N\n\016Fo" +
+      "rkRunRequest\022\016\n\006run_id\030\001 \001(\t\022\027\n\017before_s" +
+      "equence\030\002 \001(\005\022\023\n\013before_node\030\003 \001(\t\"/\n\017Di" +
+      "ffRunsRequest\022\r\n\005run_a\030\001 \001(\t\022\r\n\005run_b\030\002 " +
+      "\001(\t\"\237\001\n\020DiffRunsResponse\022\021\n\tonly_in_a\030\001 " +
+      "\003(\t\022\021\n\tonly_in_b\030\002 \003(\t\022\016\n\006common\030\003 \003(\t\022(" +
+      "\n\007changed\030\004 \003(\0132\027.meshflow.v1.NodeChange" +
+      "\022\026\n\016cost_delta_usd\030\005 \001(\001\022\023\n\013token_delta\030" +
+      "\006 \001(\005\"\213\001\n\nNodeChange\022\017\n\007node_id\030\001 \001(\t\022\021\n" +
+      "\tverdict_a\030\002 \001(\t\022\021\n\tverdict_b\030\003 \001(\t\022\025\n\010o" +
+      "utput_a\030\004 \001(\tH\000\210\001\001\022\025\n\010output_b\030\005 \001(\tH\001\210\001" +
+      "\001B\013\n\t_output_aB\013\n\t_output_b2\347\006\n\nRunServi" +
+      "ce\0228\n\003Run\022\027.meshflow.v1.RunRequest\032\030.mes" +
+      "hflow.v1.RunResponse\022=\n\tStreamRun\022\027.mesh" +
+      "flow.v1.RunRequest\032\025.meshflow.v1.RunEven" +
+      "t0\001\022>\n\tCreateRun\022\027.meshflow.v1.RunReques" +
+      "t\032\030.meshflow.v1.RunResponse\022\\\n\006GetRun\022\032." +
+      "meshflow.v1.GetRunRequest\032\030.meshflow.v1." +
+      "RunResponse\"\034\220\002\001\202\323\344\223\002\023\022\021/v1/runs/{run_id" +
+      "}\022\\\n\010ListRuns\022\034.meshflow.v1.ListRunsRequ" +
+      "est\032\035.meshflow.v1.ListRunsResponse\"\023\220\002\001\202" +
+      "\323\344\223\002\n\022\010/v1/runs\022c\n\007WaitRun\022\033.meshflow.v1" +
+      ".WaitRunRequest\032\030.meshflow.v1.RunRespons" +
+      "e\"!\220\002\001\202\323\344\223\002\030\022\026/v1/runs/{run_id}:wait\022F\n\010" +
+      "WatchRun\022\034.meshflow.v1.WatchRunRequest\032\025" +
+      ".meshflow.v1.RunEvent\"\003\220\002\0010\001\022I\n\tCancelRu" +
+      "n\022\035.meshflow.v1.CancelRunRequest\032\030.meshf" +
+      "low.v1.RunResponse\"\003\220\002\002\022G\n\010CheckRun\022\027.me" +
+      "shflow.v1.RunRequest\032\035.meshflow.v1.Check" +
+      "RunResponse\"\003\220\002\001\022a\n\010DiffRuns\022\034.meshflow." +
+      "v1.DiffRunsRequest\032\035.meshflow.v1.DiffRun" +
+      "sResponse\"\030\220\002\001\202\323\344\223\002\017\022\r/v1/runs:diff\022@\n\007F" +
+      "orkRun\022\033.meshflow.v1.ForkRunRequest\032\030.me" +
+      "shflow.v1.RunResponseB\023\n\017dev.meshflow.v1" +
+      "P\001b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -202,33 +220,45 @@ public final class RunServiceOuterClass extends com.google.protobuf.GeneratedFil
     internal_static_meshflow_v1_CheckRunResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_CheckRunResponse_descriptor,
-        new java.lang.String[] { "Admissible", "Workflow", "EffectivePolicy", "PolicyDigest", "Violations", "EstimatedCostUsd", "EstimatedTokens", "EstimatedCarbonG", "ApprovalNodes", });
-    internal_static_meshflow_v1_PolicyViolation_descriptor =
+        new java.lang.String[] { "Admissible", "Workflow", "EffectivePolicy", "PolicyDigest", "Violations", "EstimatedCostUsd", "EstimatedTokens", "EstimatedCarbonG", "ApprovalNodes", "Expectation", });
+    internal_static_meshflow_v1_RunExpectation_descriptor =
       getDescriptor().getMessageType(7);
+    internal_static_meshflow_v1_RunExpectation_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_meshflow_v1_RunExpectation_descriptor,
+        new java.lang.String[] { "Runs", "CostUsd", "Tokens", "CarbonG", "Nodes", });
+    internal_static_meshflow_v1_NodeExpectation_descriptor =
+      getDescriptor().getMessageType(8);
+    internal_static_meshflow_v1_NodeExpectation_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_meshflow_v1_NodeExpectation_descriptor,
+        new java.lang.String[] { "NodeId", "Model", "Runs", "Steps", "Tokens", "CostUsd", "MaxStepCostUsd", });
+    internal_static_meshflow_v1_PolicyViolation_descriptor =
+      getDescriptor().getMessageType(9);
     internal_static_meshflow_v1_PolicyViolation_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_PolicyViolation_descriptor,
         new java.lang.String[] { "Field", "Stage", "Description", "Remedy", });
     internal_static_meshflow_v1_ForkRunRequest_descriptor =
-      getDescriptor().getMessageType(8);
+      getDescriptor().getMessageType(10);
     internal_static_meshflow_v1_ForkRunRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_ForkRunRequest_descriptor,
         new java.lang.String[] { "RunId", "BeforeSequence", "BeforeNode", });
     internal_static_meshflow_v1_DiffRunsRequest_descriptor =
-      getDescriptor().getMessageType(9);
+      getDescriptor().getMessageType(11);
     internal_static_meshflow_v1_DiffRunsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_DiffRunsRequest_descriptor,
         new java.lang.String[] { "RunA", "RunB", });
     internal_static_meshflow_v1_DiffRunsResponse_descriptor =
-      getDescriptor().getMessageType(10);
+      getDescriptor().getMessageType(12);
     internal_static_meshflow_v1_DiffRunsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_DiffRunsResponse_descriptor,
         new java.lang.String[] { "OnlyInA", "OnlyInB", "Common", "Changed", "CostDeltaUsd", "TokenDelta", });
     internal_static_meshflow_v1_NodeChange_descriptor =
-      getDescriptor().getMessageType(11);
+      getDescriptor().getMessageType(13);
     internal_static_meshflow_v1_NodeChange_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_NodeChange_descriptor,
