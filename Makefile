@@ -73,7 +73,7 @@ gen: $(DEV) ## Generate meshflow_grpc/_gen and Envoy's descriptor set from proto
 	@$(BIN)/python -m meshflow_grpc.envoy.write_sidecar envoy/envoy.yaml
 
 .PHONY: gen-clients
-gen-clients: $(DEV) ## Generate what the clients derive from proto/; needs Go and Node.
+gen-clients: $(DEV) ## Generate what the clients derive from proto/; needs Go, Node and Maven.
 	@$(BIN)/python tools/generate_clients.py
 
 .PHONY: gen-check

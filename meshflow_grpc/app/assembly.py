@@ -39,19 +39,23 @@ from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
 from meshflow_grpc.engine.gates import Gates
+from meshflow_grpc.engine.learning import Learning
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.node_checks import NodeChecks
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
 from meshflow_grpc.engine.resumption import Resumption
+from meshflow_grpc.engine.run_contexts import RunContexts
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
+from meshflow_grpc.governance.detection.window.output_window import OutputWindows
 from meshflow_grpc.governance.floors import ServerFloors
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
+from meshflow_grpc.kernel.output_windows import Windows
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ledger.log_keys import LogKeys
 from meshflow_grpc.ports.tracer import NoTracer
@@ -121,6 +125,14 @@ class Runtime:
     gates: Gates
 
 
+def _windows(scanner: Scanner) -> Windows | None:
+    """What lets outputs be shown as they come; there is none for a scanner whose rules it does not know."""
+    if type(scanner) is not TextScanner:
+        return None
+    known = scanner
+    return Windows(lambda: OutputWindows(known).open)
+
+
 def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     """Puts the runtime together; nothing runs yet."""
     storage, observer = outside.storage, outside.observer
@@ -138,13 +150,16 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
         safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
+        windows=_windows(outside.scanner),
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
-    admission, sessions = _admission(outside, options), Sessions(storage)
+    admission = _admission(outside, options)
     workflows = RegisteredWorkflows(storage)
-    resumption = Resumption(storage, tools, admission, sessions)
+    learning = Learning(storage, outside.clock)
+    contexts = RunContexts(Sessions(storage), learning, outside.clock)
+    resumption = Resumption(storage, tools, admission, contexts)
     parts = EngineParts(
-        storage, tools, admission, resumption, sessions, outside.ids, state, observer, outside.notifier, workflows
+        storage, tools, admission, resumption, contexts, outside.ids, state, observer, outside.notifier, workflows
     )
     engine = Engine(parts, max_in_flight=options.max_in_flight)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
@@ -158,7 +173,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage, gates),
-        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage, learning),
         diff_runs=DiffRunsCommand(storage),
         fork_run=ForkRunCommand(engine, storage, outside.clock),
         list_entries=ListEntriesCommand(storage),

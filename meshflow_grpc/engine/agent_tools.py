@@ -97,6 +97,7 @@ class AgentTools:
             input_json=f'{{"arguments":{text}}}',
             labels=labels,
             live=None,
+            deltas=None,
             granted=None,
             action=action,
             tools=None,

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.governance.detection.finding import OUTPUT_LEAKS
 from meshflow_grpc.governance.detection.redaction import redact
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import Execution, StepState
 
 CONFIDENCE_FLOOR = 0.5
-LEAKS = ("exfiltration", "prompt_leak")
 
 
 class OutputGuardrails(Check):
@@ -53,7 +53,7 @@ class OutputGuardrails(Check):
         scan = self._ports.scanner.scan_output(text)
         if not scan.findings:
             return dataclasses.replace(state, output=text)
-        leaks = scan.of(*LEAKS) if policy.enable_guardian else ()
+        leaks = scan.of(*OUTPUT_LEAKS) if policy.enable_guardian else ()
         if leaks:
             kinds = ", ".join(sorted({f"{f.category}/{f.kind}" for f in leaks}))
             return Deny(

@@ -57,7 +57,7 @@ class BatchWriter:
     async def write(self, commands: Sequence[Command]) -> list[Outcome]:
         """Writes a batch and returns an outcome for each command, in order. What has no error in its place is durable."""
         try:
-            connection = self._connection or await self._open()
+            connection = await self._connected()
             try:
                 return await self._write_together(connection, commands)
             except asyncpg.UniqueViolationError:
@@ -88,6 +88,12 @@ class BatchWriter:
                 await connection.close(timeout=5.0)
             except DRIVER_ERRORS:
                 connection.terminate()
+
+    async def _connected(self) -> Any:
+        """The connection, a new one when the database has closed it since."""
+        if self._connection is not None and self._connection.is_closed():
+            self.drop()
+        return self._connection or await self._open()
 
     async def _open(self) -> Any:
         connection = await open_writer(self._url, self._options)
@@ -121,7 +127,7 @@ class BatchWriter:
 
     async def _on_log(self, work: Callable[[Any], Awaitable[T]]) -> T:
         try:
-            return await work(self._connection or await self._open())
+            return await work(await self._connected())
         except DRIVER_ERRORS as error:
             self.drop()
             raise unavailable(error) from error
