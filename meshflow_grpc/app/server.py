@@ -145,6 +145,7 @@ async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) 
         TcpAddress(settings.host, settings.port),
         TcpAddress("127.0.0.1", grpc_port),
         max_request_bytes=settings.max_request_bytes,
+        allowed_origins=settings.origins,
         probes=TcpAddress("127.0.0.1", probes.start("127.0.0.1:0")),
     )
     try:

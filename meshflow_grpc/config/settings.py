@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
-from meshflow_grpc.config.telemetry import TelemetrySettings
+from meshflow_grpc.config.web import WebSettings, origin_problems
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
 CLIENT_VARIABLES = (
@@ -36,7 +36,7 @@ _SECRETS = {
 }
 
 
-class Settings(TelemetrySettings):
+class Settings(WebSettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
@@ -162,7 +162,7 @@ class Settings(TelemetrySettings):
 
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
-        found = [*super().problems()]
+        found = [*super().problems(), *origin_problems(self.origins, use_envoy=self.use_envoy)]
         if not self.mock and self.anthropic_api_key is None:
             found.append(
                 ConfigProblem(
