@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.graph.state_graph import node as node
     from meshflow_grpc.ledger.run_diff import RunDiff as RunDiff
     from meshflow_grpc.replay.ledger import ReplayLedger as ReplayLedger
+    from meshflow_grpc.replay.step_record import StepRecord as StepRecord
     from meshflow_grpc.tools.registry import Registry as Registry
     from meshflow_grpc.tools.registry import tool as tool
 
@@ -33,6 +34,7 @@ _LAZY = {
     "ReplayLedger": "meshflow_grpc.replay.ledger",
     "RunDiff": "meshflow_grpc.ledger.run_diff",
     "START": "meshflow_grpc.domain.workflow",
+    "StepRecord": "meshflow_grpc.replay.step_record",
     "StateGraph": "meshflow_grpc.graph.state_graph",
     "ToolContext": "meshflow_grpc.domain.tool",
     "ToolError": "meshflow_grpc.domain.tool",

@@ -54,4 +54,8 @@ const (
 	ReasonApprovalDigestMismatch Reason = "APPROVAL_DIGEST_MISMATCH"
 	// ReasonApprovalNotReady: Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION.
 	ReasonApprovalNotReady Reason = "APPROVAL_NOT_READY"
+	// ReasonRunImmutable: The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION.
+	ReasonRunImmutable Reason = "RUN_IMMUTABLE"
+	// ReasonRunConflict: The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION.
+	ReasonRunConflict Reason = "RUN_CONFLICT"
 )

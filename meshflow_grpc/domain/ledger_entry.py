@@ -30,6 +30,7 @@ class EntryKind(StrEnum):
     GATE_DECIDED = "gate_decided"
     RUN_FINISHED = "run_finished"
     ERASURE = "erasure"
+    RUN_DELETED = "run_deleted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from meshflow_grpc.domain.errors import AdmissionLimitError, DrainingError, LedgerUnavailableError, MeshflowError
+from meshflow_grpc.domain.run import RECORDED_WORKFLOW
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.active_run import ActiveRun
 from meshflow_grpc.engine.executor import RunExecutor
@@ -89,7 +90,7 @@ class Engine:
         return active
 
     async def start_fork(self, fork: Fork) -> Run:
-        """Starts a fork and returns when its start is durable.
+        """Starts a fork and returns when its start is durable; when its request id named an earlier run, that is returned.
 
         Raises DrainingError, AdmissionLimitError, and, when this server cannot execute its workflow or its floors are above its policy,
         InvalidWorkflowError or PolicyFloorViolatedError.
@@ -98,13 +99,16 @@ class Engine:
         self._parts.admission.check_recorded(definition_of(fork.draft), fork.run.policy)
         active = self._register(fork.run.run_id, fork.run.tenant_id)
         try:
-            created = await uninterrupted(self._parts.tools.recorder.create_run(fork.run, fork.draft, ""))
+            created = await uninterrupted(self._parts.tools.recorder.create_run(fork.run, fork.draft, fork.fingerprint))
         except MeshflowError:
             self._release(active)
             raise
         except asyncio.CancelledError:
             self.go_on(active)
             raise
+        if created.entry is None:
+            self._release(active)
+            return created.run
         self._parts.observer.run_started(created.run)
         self.go_on(active)
         return created.run
@@ -136,8 +140,12 @@ class Engine:
         self._parts.observer.run_ended(run)
 
     async def recover(self) -> int:
-        """Resumes every run that a stopped or killed process left running; returns how many. Called once, before serving."""
-        orphans = await self._parts.storage.unfinished_runs()
+        """Resumes every run that a stopped or killed process left running; returns how many. Called once, before serving.
+
+        Runs that a program records by hand are its own to end.
+        """
+        unfinished = await self._parts.storage.unfinished_runs()
+        orphans = [run for run in unfinished if run.workflow != RECORDED_WORKFLOW]
         for run in orphans:
             self._spawn(self._resume(self._register(run.run_id, run.tenant_id), wait_s=0.0))
         return len(orphans)

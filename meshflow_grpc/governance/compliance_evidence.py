@@ -200,7 +200,7 @@ def _encryption(control: Control, evidence: RunEvidence) -> ControlResult:
 
 def _purpose(control: Control, evidence: RunEvidence) -> ControlResult:
     start = evidence.start
-    named = cast("Mapping[str, str]", start.facts["labels"]).get(PURPOSE, "").strip() if start else ""
+    named = cast("str", start.facts.get(PURPOSE, "")).strip() if start else ""
     if named:
         return ControlResult(control, Finding.PASS, f"purpose: {named}")
     return ControlResult(control, Finding.FAIL, "the request named no purpose", (start.sequence,) if start else ())

@@ -1,45 +1,99 @@
-"""ReplayLedger: reads, compares, verifies, exports and anonymizes the runs of a ledger."""
+"""ReplayLedger: records, reads, compares, verifies, exports and erases the runs of a ledger."""
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
 
+from meshflow_grpc.commands.erase_run import EraseMode, EraseRunCommand
 from meshflow_grpc.commands.run_entries import run_entries
-from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, FieldViolation, InvalidRequestError
-from meshflow_grpc.domain.run import Principal
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, RunNotFoundError
+from meshflow_grpc.domain.run import Principal, RunOutcome, RunStatus
 from meshflow_grpc.domain.usage import usd
-from meshflow_grpc.engine.fork import ForkPoint, fork_of
-from meshflow_grpc.ledger.erasure import new_erasure
+from meshflow_grpc.engine.fork import ForkPoint, NewFork, fork_of
+from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.ledger.run_diff import STEP_ENDS, RunDiff, diff_runs
 from meshflow_grpc.ledger.run_export import run_csv, run_json
 from meshflow_grpc.ledger.verify import ChainVerifier
-from meshflow_grpc.ports.storage import RunQuery
+from meshflow_grpc.ports.storage import RunChange, RunQuery
+from meshflow_grpc.replay.step_record import ENDS, StepRecord, recorded_run, recorded_step
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator
+    from types import TracebackType
 
+    from meshflow_grpc.commands.erase_run import ErasedRun
     from meshflow_grpc.domain.check import ChainVerification
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.replay.sync_ledger import SyncReplayLedger
 
 _PAGE = 1000
-T = TypeVar("T")
 
 
 class ReplayLedger:
     """A ledger by its address: a file, or ``postgresql://…``. Each call opens it, so that it can be used beside a server.
 
-    Reading never writes or creates anything. ``anonymize_run`` and ``fork`` need the file for themselves: stop the server first.
+    Reading never writes or creates anything. What writes (``write``, ``finish_run``, ``fork``, ``anonymize_run``, ``delete_run``)
+    needs the ledger for itself: stop the server first. ``async with`` keeps it open for writing between calls.
     All methods raise RunNotFoundError for a run that is not the tenant's, and LedgerUnavailableError.
     """
 
     def __init__(self, url: str, *, tenant_id: str = "default") -> None:
         self._url = url
         self._tenant_id = tenant_id
+        self._kept: Storage | None = None
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        self._kept = await self._stack.enter_async_context(self._opened(read_only=False))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._kept = None
+        await self._stack.aclose()
+
+    async def write(self, step_record: StepRecord, *, principal_id: str = "local") -> LedgerEntry:
+        """Records a step and returns its entry when it is durable; the first step of an unknown run starts it.
+
+        Raises RunConflictError for a run that has ended, EntryAlreadyRecordedError for a (step_id, attempt) that is recorded.
+        """
+        principal, now = self._principal(principal_id), SystemClock().now()
+        run_id = step_record.run_id
+        async with self._opened(read_only=False) as storage:
+            try:
+                run = await storage.get_run(self._tenant_id, run_id)
+            except RunNotFoundError:
+                new, started = recorded_run(run_id, principal, now)
+                run = (await storage.create_run(new, started, "")).run
+            draft, change = recorded_step(step_record, principal, run.entries, now)
+            (entry,) = await storage.append(run_id, (draft,), change)
+            return entry
+
+    async def finish_run(
+        self,
+        run_id: str,
+        *,
+        status: str = "completed",
+        output: str = "",
+        reason: str | None = None,
+        principal_id: str = "local",
+    ) -> LedgerEntry:
+        """Ends a run whose steps were written; returns its last entry. Raises RunConflictError for one that has ended."""
+        if status not in ENDS:
+            text = f"must be one of {', '.join(sorted(ENDS))}, got {status!r}"
+            raise InvalidRequestError.of(FieldViolation("status", text))
+        outcome = RunOutcome(RunStatus(status), output, None, reason)
+        async with self._opened(read_only=False) as storage:
+            run = await storage.get_run(self._tenant_id, run_id)
+            draft = finished_draft(run, outcome, run.usage, SystemClock().now(), self._principal(principal_id))
+            change = RunChange(None, outcome.status, output, None, reason)
+            (entry,) = await storage.append(run_id, (draft,), change)
+            return entry
 
     async def get_run(self, run_id: str) -> list[LedgerEntry]:
         """Returns the entries of a run in the order of its chain."""
@@ -108,13 +162,14 @@ class ReplayLedger:
         async with self._opened(read_only=False) as storage:
             parent = await storage.get_run(self._tenant_id, run_id)
             entries = await run_entries(storage, self._tenant_id, run_id)
-            principal = Principal(principal_id, self._tenant_id, method="local")
-            new_id, now = Uuid7Ids().run_id(), SystemClock().now()
-            fork = fork_of(parent, entries, point, run_id=new_id, now=now, principal=principal)
+            new = NewFork(Uuid7Ids().run_id(), SystemClock().now())
+            fork = fork_of(parent, entries, point, new, self._principal(principal_id))
             return (await storage.create_run(fork.run, fork.draft, "")).run.run_id
 
     def sync(self) -> SyncReplayLedger:
         """Returns the same ledger for code that is not asynchronous."""
+        from meshflow_grpc.replay.sync_ledger import SyncReplayLedger
+
         return SyncReplayLedger(self)
 
     async def verify_chain(self, run_id: str) -> ChainVerification:
@@ -136,86 +191,50 @@ class ReplayLedger:
         """Returns the entries as CSV that spreadsheets do not run as formulas."""
         return run_csv(await self.get_run(run_id))
 
-    async def anonymize_run(self, run_id: str, *, principal_id: str = "local", basis: str = "gdpr art. 17") -> int:
+    async def anonymize_run(
+        self, run_id: str, *, principal_id: str = "local", basis: str = "gdpr art. 17", include_forks: bool = False
+    ) -> int:
         """Erases all payloads of a run that has ended and returns how many there were, 0 when it was done before.
 
         Raises RunConflictError for a run that goes on. The erasure is an entry of the run, whose chain stays valid.
         """
+        erased = await self.erase_run(
+            run_id, "anonymize", principal_id=principal_id, basis=basis, include_forks=include_forks
+        )
+        return erased.payloads
+
+    async def delete_run(
+        self, run_id: str, *, principal_id: str = "local", basis: str = "gdpr art. 17", include_forks: bool = False
+    ) -> int:
+        """Deletes a run that has ended and returns how many entries it had, 0 when it was done before; a tombstone remains.
+
+        Raises RunImmutableError under policy.immutable_audit, and RunConflictError for a run that goes on.
+        """
+        erased = await self.erase_run(
+            run_id, EraseMode.DELETE, principal_id=principal_id, basis=basis, include_forks=include_forks
+        )
+        return erased.entries
+
+    async def erase_run(
+        self, run_id: str, mode: str, *, principal_id: str = "local", basis: str, include_forks: bool = False
+    ) -> ErasedRun:
+        """Does what EraseRun does: ``mode`` is ``anonymize`` or ``delete``; the answer names forks that hold copies."""
         async with self._opened(read_only=False) as storage:
-            await storage.get_run(self._tenant_id, run_id)
-            entries = await run_entries(storage, self._tenant_id, run_id)
-            draft = new_erasure(run_id, self._tenant_id, SystemClock().now(), principal_id, basis)
-            try:
-                await storage.erase_payloads(draft)
-            except EntryAlreadyRecordedError:
-                return 0
-        return sum((entry.input is not None) + (entry.output is not None) for entry in entries)
+            command = EraseRunCommand(storage, SystemClock())
+            return await command.execute(
+                self._principal(principal_id), run_id, basis=basis, mode=mode, include_forks=include_forks
+            )
+
+    def _principal(self, principal_id: str) -> Principal:
+        return Principal(principal_id, self._tenant_id, method="local")
 
     @asynccontextmanager
     async def _opened(self, *, read_only: bool = True) -> AsyncIterator[Storage]:
+        if self._kept is not None:
+            yield self._kept
+            return
         storage = await open_storage(self._url, read_only=read_only, pool_min=1)
         try:
             yield storage
         finally:
             await storage.close()
-
-
-class SyncReplayLedger:
-    """Each method does what ReplayLedger's of the same name does, and returns when it is done.
-
-    Raises RuntimeError inside a running event loop: there, await ReplayLedger's own methods.
-    """
-
-    def __init__(self, ledger: ReplayLedger) -> None:
-        self._ledger = ledger
-
-    def get_run(self, run_id: str) -> list[LedgerEntry]:
-        """See ReplayLedger.get_run."""
-        return _wait(self._ledger.get_run(run_id))
-
-    def list_runs(self) -> list[str]:
-        """See ReplayLedger.list_runs."""
-        return _wait(self._ledger.list_runs())
-
-    def run_summary(self, run_id: str) -> dict[str, Any]:
-        """See ReplayLedger.run_summary."""
-        return _wait(self._ledger.run_summary(run_id))
-
-    def load_state(self, run_id: str, *, step_index: int) -> LedgerEntry:
-        """See ReplayLedger.load_state."""
-        return _wait(self._ledger.load_state(run_id, step_index=step_index))
-
-    def diff(self, run_a: str, run_b: str) -> RunDiff:
-        """See ReplayLedger.diff."""
-        return _wait(self._ledger.diff(run_a, run_b))
-
-    def fork(self, run_id: str, from_step: int, *, principal_id: str = "local") -> str:
-        """See ReplayLedger.fork."""
-        return _wait(self._ledger.fork(run_id, from_step, principal_id=principal_id))
-
-    def fork_before(self, run_id: str, point: ForkPoint, *, principal_id: str = "local") -> str:
-        """See ReplayLedger.fork_before."""
-        return _wait(self._ledger.fork_before(run_id, point, principal_id=principal_id))
-
-    def verify_chain(self, run_id: str) -> ChainVerification:
-        """See ReplayLedger.verify_chain."""
-        return _wait(self._ledger.verify_chain(run_id))
-
-    def export_run(self, run_id: str) -> str:
-        """See ReplayLedger.export_run."""
-        return _wait(self._ledger.export_run(run_id))
-
-    def export_run_csv(self, run_id: str) -> str:
-        """See ReplayLedger.export_run_csv."""
-        return _wait(self._ledger.export_run_csv(run_id))
-
-    def anonymize_run(self, run_id: str, *, principal_id: str = "local", basis: str = "gdpr art. 17") -> int:
-        """See ReplayLedger.anonymize_run."""
-        return _wait(self._ledger.anonymize_run(run_id, principal_id=principal_id, basis=basis))
-
-
-def _wait(call: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(call)
-    finally:
-        call.close()

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, MeshflowError, RunConflictError
+from meshflow_grpc.domain.errors import (
+    EntryAlreadyRecordedError,
+    LedgerUnavailableError,
+    MeshflowError,
+    RunConflictError,
+)
 from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
 from meshflow_grpc.domain.run import Run, RunStatus
 from meshflow_grpc.domain.stored_row import RunRow
@@ -53,7 +58,24 @@ class ErasePayloads:
         return (self.draft,)
 
 
-Command = CreateRun | Append | ErasePayloads
+@dataclass(frozen=True, slots=True)
+class DeleteRun:
+    """Command: append a tombstone to a run that has ended, and delete all else of it. Written in a transaction of its own."""
+
+    draft: EntryDraft
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.draft.run_id
+
+    @property
+    def drafts(self) -> tuple[EntryDraft, ...]:
+        """The tombstone, without the seqs that the store adds."""
+        return (self.draft,)
+
+
+Command = CreateRun | Append | ErasePayloads | DeleteRun
 Outcome = CreatedRun | tuple[LedgerEntry, ...] | MeshflowError
 
 
@@ -65,6 +87,7 @@ class Head(NamedTuple):
     hash: str
     status: RunStatus
     usage: Usage
+    immutable: bool = False
 
 
 class RunUpdate(NamedTuple):
@@ -100,6 +123,37 @@ class Plan:
     runs: list[RunRow] = field(default_factory=list)
     updates: dict[str, RunUpdate] = field(default_factory=dict)
     erased_runs: list[str] = field(default_factory=list)
+    deleted_runs: list[str] = field(default_factory=list)
+    header_salts: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a store looks up for an erasure or a deletion: the run's row, its first record, and the seqs of its entries.
+
+    ``recorded`` when there is an entry like the one to append.
+    """
+
+    row: RunRow | None = None
+    first_record: object = None
+    seqs: Sequence[int] = ()
+    recorded: bool = False
+
+
+def parts_of(commands: Sequence[Command]) -> list[Sequence[Command]]:
+    """Splits a batch so that each erasure and each deletion is written alone, in its place."""
+    parts: list[Sequence[Command]] = []
+    start = 0
+    for place, command in enumerate(commands):
+        if isinstance(command, DeleteRun | ErasePayloads):
+            parts += [commands[start:place], (command,)]
+            start = place + 1
+    return [part for part in (*parts, commands[start:]) if part]
+
+
+def is_immutable(run: Run) -> bool:
+    """Whether the run is under policy.immutable_audit."""
+    return run.policy.get("immutable_audit") is True
 
 
 def head_of(row: RunRow) -> Head | MeshflowError:
@@ -109,7 +163,8 @@ def head_of(row: RunRow) -> Head | MeshflowError:
         run = run_of(row)
     except MeshflowError as error:
         return error
-    return Head(run.tenant_id, columns.entries, columns.head_hash, run.status, run.usage)
+    immutable = is_immutable(run)
+    return Head(run.tenant_id, columns.entries, columns.head_hash, run.status, run.usage, immutable)
 
 
 def request_of(row: RunRow) -> tuple[str, Run] | MeshflowError:
@@ -123,6 +178,14 @@ def request_of(row: RunRow) -> tuple[str, Run] | MeshflowError:
 def run_exists(run_id: str) -> RunConflictError:
     """Builds the error for a run id that is taken."""
     return RunConflictError(f"a run with the id {run_id!r} exists", metadata={"run_id": run_id})
+
+
+def disagrees(run_id: str) -> LedgerUnavailableError:
+    """Builds the error for a run whose row was tampered with."""
+    return LedgerUnavailableError(
+        f"the row of run {run_id!r} does not agree with its entries; verify the run's chain",
+        metadata={"run_id": run_id},
+    )
 
 
 def already_recorded(draft: EntryDraft) -> EntryAlreadyRecordedError:

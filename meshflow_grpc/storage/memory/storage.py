@@ -6,54 +6,46 @@ import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
-from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError, MeshflowError, RunNotFoundError
+from meshflow_grpc.domain.errors import MeshflowError, RunNotFoundError
 from meshflow_grpc.ledger.chain import SALT_BYTES
-from meshflow_grpc.ledger.merkle_nodes import CompactRange
-from meshflow_grpc.ports.log import RawLog
+from meshflow_grpc.ledger.projection import without_person
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import (
     Append,
     CreateRun,
+    DeleteRun,
     ErasePayloads,
+    Subject,
     already_recorded,
     head_of,
     request_of,
     run_exists,
 )
-from meshflow_grpc.storage.integration import state_of
+from meshflow_grpc.storage.memory.log_store import MemoryLogStore, pages_of
 from meshflow_grpc.storage.paging import checked_cursor, next_token
-from meshflow_grpc.storage.rows import entry_of, entry_row, run_of
+from meshflow_grpc.storage.rows import entry_of, entry_row, is_fork_of, run_of
 from meshflow_grpc.storage.sequencer import Sequencer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
-    from meshflow_grpc.ports.log import LogState, NodeKey, StoredHead
     from meshflow_grpc.ports.storage import RunChange, RunQuery
     from meshflow_grpc.storage.batch import Command, Plan
-
-RAW_PAGE_ROWS = 500
 
 _Key = tuple[str, str, int, str]
 
 
-class MemoryStorage:
+class MemoryStorage(MemoryLogStore):
     """Storage in memory; see ``ports.storage.Storage``. Durable until the process ends, which tests and trials want."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES))
-        self._runs: dict[str, RunRow] = {}
-        self._entries: dict[str, list[EntryRow]] = {}
         self._recorded: set[_Key] = set()
         self._requests: dict[tuple[str, str], str] = {}
-        self._in_order: list[EntryRow] = []
-        self._edge = CompactRange()
-        self._nodes: dict[NodeKey, bytes] = {}
-        self._heads: list[StoredHead] = []
-        self._closed = False
 
     async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
         """See Storage."""
@@ -74,6 +66,14 @@ class MemoryStorage:
     async def erase_payloads(self, draft: EntryDraft) -> LedgerEntry:
         """See Storage."""
         outcome = self._write(ErasePayloads(draft), (draft,))
+        if not isinstance(outcome, tuple):
+            raise TypeError(type(outcome).__name__)
+        return outcome[0]
+
+    async def delete_run(self, draft: EntryDraft) -> LedgerEntry:
+        """See Storage."""
+        await self.integrate(len(self._in_order))
+        outcome = self._write(DeleteRun(draft), (draft,))
         if not isinstance(outcome, tuple):
             raise TypeError(type(outcome).__name__)
         return outcome[0]
@@ -101,74 +101,19 @@ class MemoryStorage:
         self, tenant_id: str, run_id: str, *, after_sequence: int = 0, limit: int = 1000
     ) -> tuple[LedgerEntry, ...]:
         """See Storage."""
-        self._row(tenant_id, run_id)
-        start = max(after_sequence, 0)
-        return tuple(map(entry_of, self._entries[run_id][start : start + max(limit, 0)]))
+        found = [row for row in self._rows(tenant_id, run_id) if cast("int", row.sequence) > after_sequence]
+        return tuple(map(entry_of, found[: max(limit, 0)]))
 
     @asynccontextmanager
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
         """See Storage."""
-        row = self._row(tenant_id, run_id)
-        yield RawChain(row, _pages(tuple(self._entries[run_id])))
+        rows = self._rows(tenant_id, run_id)
+        yield RawChain(self._runs.get(run_id), pages_of(tuple(rows)))
 
-    async def log_state(self) -> LogState:
-        """See LogStore."""
-        self._check_open()
-        return state_of(self._edge, len(self._in_order))
-
-    def pending_entries(self) -> int:
-        """See LogStore."""
-        return len(self._in_order) - self._edge.size
-
-    async def integrate(self, limit: int) -> LogState:
-        """See LogStore."""
-        self._check_open()
-        rows = self._in_order[self._edge.size : self._edge.size + limit]
-        nodes = self._edge.append(cast("bytes", row.record) for row in rows)
-        self._nodes.update({(node.level, node.idx): node.hash for node in nodes})
-        return await self.log_state()
-
-    async def merkle_nodes(self, keys: Iterable[NodeKey]) -> Mapping[NodeKey, bytes]:
-        """See LogStore."""
-        return {key: self._nodes[key] for key in keys if key in self._nodes}
-
-    async def newest_head(self) -> StoredHead | None:
-        """See LogStore."""
-        self._check_open()
-        return self._heads[-1] if self._heads else None
-
-    async def head_of_size(self, size: int) -> StoredHead | None:
-        """See LogStore."""
-        return next((head for head in reversed(self._heads) if head.size == size), None)
-
-    async def add_head(self, head: StoredHead) -> None:
-        """See LogStore."""
-        self._check_open()
-        self._heads.append(head)
-
-    async def seq_of(self, tenant_id: str, run_id: str, sequence: int) -> int:
-        """See LogStore."""
-        row = self._runs.get(run_id)
-        entries = self._entries.get(run_id, [])
-        if row is None or row.tenant_id != tenant_id or not 0 < sequence <= len(entries):
-            raise EntryNotFoundError(f"entry {sequence} of run {run_id!r} was not found", metadata={"run_id": run_id})
-        return cast("int", entries[sequence - 1].seq)
-
-    async def has_entry(self, tenant_id: str, seq: int) -> bool:
-        """See LogStore."""
-        return 0 < seq <= len(self._in_order) and self._in_order[seq - 1].tenant_id == tenant_id
-
-    async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
-        """See LogStore."""
-        return tuple(range(max(first, len(self._in_order) + 1), last + 1))[:limit]
-
-    @asynccontextmanager
-    async def raw_log(self) -> AsyncIterator[RawLog]:
-        """See LogStore."""
-        self._check_open()
-        runs = tuple((str(row.tenant_id), run_id) for run_id, row in sorted(self._runs.items(), reverse=True))
-        pages = _pages(tuple(self._in_order))
-        yield RawLog(self._edge.size, runs, tuple(self._heads), pages, self.merkle_nodes)
+    async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
+        """See Storage."""
+        starts = {fork: rows[0] for fork, rows in sorted(self._entries.items()) if rows[0].tenant_id == tenant_id}
+        return tuple(fork for fork, row in starts.items() if is_fork_of(cast("bytes", row.record), run_id))
 
     async def unfinished_runs(self) -> tuple[Run, ...]:
         """See Storage."""
@@ -189,9 +134,13 @@ class MemoryStorage:
         """See Storage."""
         self._closed = True
 
-    def _check_open(self) -> None:
-        if self._closed:
-            raise LedgerUnavailableError("the ledger is closed")
+    def _rows(self, tenant_id: str, run_id: str) -> list[EntryRow]:
+        """The entries of a run; of a deleted one its tombstone."""
+        self._check_open()
+        rows = self._entries.get(run_id, [])
+        if not rows or rows[0].tenant_id != tenant_id:
+            raise RunNotFoundError(run_id)
+        return rows
 
     def _row(self, tenant_id: str, run_id: str) -> RunRow:
         self._check_open()
@@ -223,11 +172,20 @@ class MemoryStorage:
             key = (command.run.tenant_id, command.run.request_id)
             if key in self._requests:
                 requests[key] = request_of(self._runs[self._requests[key]])
-        return self._sequencer.plan((command,), {run_id: head_of(self._runs[run_id]) for run_id in unknown}, requests)
+        heads = {run_id: head_of(self._runs[run_id]) for run_id in unknown}
+        return self._sequencer.plan((command,), heads, requests, self._subject(command))
+
+    def _subject(self, command: Command) -> Subject:
+        if isinstance(command, CreateRun) or not self._entries.get(command.run_id):
+            return Subject()
+        rows = self._entries[command.run_id]
+        seqs = [cast("int", row.seq) for row in rows]
+        repeated = any(_key(draft) in self._recorded for draft in command.drafts)
+        return Subject(self._runs.get(command.run_id), rows[0].record, seqs, recorded=repeated)
 
     def _check_new(self, plan: Plan, drafts: Iterable[EntryDraft]) -> None:
         for row in plan.runs:
-            if row.run_id in self._runs:
+            if row.run_id in self._entries:
                 raise run_exists(str(row.run_id))
         fresh: set[_Key] = set()
         for draft in drafts:
@@ -252,15 +210,22 @@ class MemoryStorage:
         for run_id in plan.erased_runs:
             kept = {"input": None, "output": None, "input_salt": None, "output_salt": None}
             self._entries[run_id] = [row._replace(**kept) for row in self._entries[run_id]]
-            self._runs[run_id] = self._runs[run_id]._replace(output="", output_salt=None, reason=None, reason_salt=None)
+            gone = self._runs[run_id]
+            self._requests.pop((str(gone.tenant_id), str(gone.request_id)), None)
+            self._runs[run_id] = without_person(gone)._replace(header_salt=plan.header_salts[run_id])
+        for run_id in plan.deleted_runs:
+            self._delete(run_id)
         if plan.entries:
             self._recorded.update(map(_key, drafts))
+
+    def _delete(self, run_id: str) -> None:
+        gone = self._runs.pop(run_id)
+        self._requests.pop((str(gone.tenant_id), str(gone.request_id)), None)
+        *rows, tombstone = self._entries[run_id]
+        self._entries[run_id] = [tombstone]
+        for row in rows:
+            self._in_order[cast("int", row.seq) - 1] = None
 
 
 def _key(draft: EntryDraft) -> _Key:
     return draft.run_id, draft.step_id, draft.attempt, draft.kind.value
-
-
-async def _pages(rows: tuple[EntryRow, ...]) -> AsyncIterator[tuple[EntryRow, ...]]:
-    for start in range(0, len(rows), RAW_PAGE_ROWS):
-        yield rows[start : start + RAW_PAGE_ROWS]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from meshflow_grpc.domain.errors import LedgerUnavailableError, RunNotFoundError
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
-from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads
+from meshflow_grpc.storage.batch import Append, CreateRun, DeleteRun, ErasePayloads
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.postgres import ledger, runs
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers
@@ -16,7 +16,7 @@ from meshflow_grpc.storage.postgres.errors import translated
 from meshflow_grpc.storage.postgres.log_store import PostgresLogStore
 from meshflow_grpc.storage.postgres.migrate import check_version, migrations
 from meshflow_grpc.storage.postgres.writer import Writer
-from meshflow_grpc.storage.rows import entry_of, run_of
+from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -74,6 +74,11 @@ class PostgresStorage(PostgresLogStore):
         outcome = await self._writing().submit(ErasePayloads(draft))
         return cast("tuple[LedgerEntry, ...]", outcome)[0]
 
+    async def delete_run(self, draft: EntryDraft) -> LedgerEntry:
+        """See Storage."""
+        outcome = await self._writing().submit(DeleteRun(draft))
+        return cast("tuple[LedgerEntry, ...]", outcome)[0]
+
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""
         found = await self._fetch(runs.SELECT_ONE, run_id, tenant_id)
@@ -119,6 +124,11 @@ class PostgresStorage(PostgresLogStore):
                     await snapshot.rollback()
         finally:
             await self._readers.release(connection)
+
+    async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
+        """See Storage."""
+        found = await self._fetch(ledger.SELECT_FORKS, tenant_id)
+        return tuple(str(fork) for fork, record in found if is_fork_of(record, run_id))
 
     async def unfinished_runs(self) -> tuple[Run, ...]:
         """See Storage."""
