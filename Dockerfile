@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-FROM python:3.11-slim AS build
+FROM python:3.11.14-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/meshflow
 COPY requirements/runtime.lock /src/requirements/runtime.lock
@@ -8,7 +8,7 @@ COPY pyproject.toml README.md LICENSE /src/
 COPY meshflow_grpc /src/meshflow_grpc
 RUN /opt/meshflow/bin/pip install --no-deps --no-build-isolation --no-index /src
 
-FROM python:3.11-slim
+FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin meshflow \
     && install --directory --owner=meshflow --group=meshflow --mode=0700 /data
 COPY --from=build /opt/meshflow /opt/meshflow

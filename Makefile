@@ -21,7 +21,7 @@ PYTEST_ARGS ?=
 
 .PHONY: help
 help: ## Show this list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-11s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 .PHONY: setup
 setup: $(RUNTIME) ## Make .venv with everything meshflow needs to run (no-op when fresh).
@@ -63,6 +63,10 @@ test: $(DEV) ## Run every check, cheapest first; options for pytest in PYTEST_AR
 	@echo "== 4/5 layers"; $(MAKE) layers
 	@echo "== 5/5 tests"; $(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: test-clients
+test-clients: $(DEV) ## Test every client, and the one contract through every face; needs Go, Node and Java.
+	@$(BIN)/python -m pytest tests/contract tests/clients $(PYTEST_ARGS)
+
 .PHONY: gen
 gen: $(DEV) ## Generate meshflow_grpc/_gen and Envoy's descriptor set from proto/.
 	@$(BIN)/python tools/generate.py
@@ -95,6 +99,10 @@ types: $(DEV) ## Check types (mypy --strict).
 .PHONY: layers
 layers: $(DEV) ## Check the import contracts between the layers.
 	@$(BIN)/lint-imports --no-logo
+
+.PHONY: check-deploy
+check-deploy: $(DEV) ## Check Dockerfile, Compose, Kubernetes and monitoring files; needs Go.
+	@$(BIN)/python tools/check_deploy.py
 
 .PHONY: bench
 bench: $(RUNTIME) ## Run the benchmarks; options in ARGS.

@@ -41,6 +41,7 @@ from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.resumption import Resumption
 from meshflow_grpc.engine.server_state import ServerState
+from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.floors import ServerFloors
@@ -122,6 +123,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     recorder = PublishingRecorder(storage, hub, observer, outside.clock)
     ports = KernelPorts(
         recorder=recorder,
+        sessions=storage,
         provider=outside.provider,
         scanner=outside.scanner,
         limiter=RateLimiter(options.step_rate_per_s, max(1, int(options.step_rate_per_s))),
@@ -140,8 +142,9 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         allow_webhooks=options.allow_webhooks,
         floors=options.floors,
     )
-    resumption = Resumption(storage, tools, admission)
-    parts = EngineParts(storage, tools, admission, resumption, outside.ids, state, observer, outside.notifier)
+    sessions = Sessions(storage)
+    resumption = Resumption(storage, tools, admission, sessions)
+    parts = EngineParts(storage, tools, admission, resumption, sessions, outside.ids, state, observer, outside.notifier)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(storage, recorder, engine, outside.clock, state)
@@ -154,7 +157,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage, gates),
-        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools)),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage),
         diff_runs=DiffRunsCommand(storage),
         fork_run=ForkRunCommand(engine, storage, outside.clock),
         list_entries=ListEntriesCommand(storage),

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from meshflow_grpc.app.assembly import Outside, Runtime, RuntimeOptions, assemble
+from meshflow_grpc.app.assembly import Outside, Runtime, assemble
 from meshflow_grpc.app.model_provider import open_provider
+from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.telemetry import open_telemetry
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.signing import log_keys
 from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
 from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress
 from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartError
-from meshflow_grpc.governance.floors import ServerFloors, Tier
 from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.providers.approval_webhook import approval_notifier
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
@@ -88,16 +88,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
 
 
 async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> int:
-    options = RuntimeOptions(
-        allow_inline_workflows=settings.allow_inline_workflows,
-        max_in_flight=settings.max_in_flight_runs,
-        step_rate_per_s=settings.step_rate_per_s,
-        revoked_agents=settings.revoked,
-        allow_webhooks=settings.webhook_secret is not None,
-        floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
-        production=settings.env == "production",
-    )
-    runtime = assemble(outside, options)
+    runtime = assemble(outside, runtime_options(settings))
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
     authenticator = await asyncio.to_thread(_authenticator, settings)

@@ -65,7 +65,7 @@ def _open_tracing(settings: Settings) -> Tracing | None:
     from meshflow_grpc.telemetry.tracing import Tracing, add_trace_ids  # its libraries take a while to import
 
     configure_logging(settings.log_level, settings.log_format, add_trace_ids)
-    return Tracing(__version__)
+    return Tracing(__version__, http=settings.otlp_over_http)
 
 
 def _serve_metrics(settings: Settings, metrics: Metrics) -> MetricsServer | None:

@@ -13,6 +13,8 @@ from meshflow_grpc.cli import (
     compliance,
     config,
     conformance,
+    db,
+    doctor,
     key,
     ledger,
     ledger_log,
@@ -43,6 +45,8 @@ app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
 app.add_typer(workflow.app, name="workflow")
 app.command()(conformance.conformance)
+app.add_typer(db.app, name="db")
+app.command()(doctor.doctor)
 
 
 @app.callback()

@@ -173,7 +173,10 @@ class AsyncClient:
     async def fork_run(
         self, run_id: str, *, before_sequence: int = 0, before_node: str = "", request_id: str = ""
     ) -> RunResponse:
-        """Starts a run that goes on from before a place or a node of an earlier one; a ``request_id`` makes it once."""
+        """Starts a run that goes on from before a place or a node of an earlier one; a ``request_id`` makes it once.
+
+        Never retried: without a ``request_id`` a second try could start a second run.
+        """
         request = run_service_pb2.ForkRunRequest(
             run_id=run_id, before_sequence=before_sequence, before_node=before_node, request_id=request_id
         )

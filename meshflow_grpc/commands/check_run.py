@@ -10,19 +10,24 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, RunRequest
     from meshflow_grpc.engine.engine import Engine
     from meshflow_grpc.engine.preflight import Preflight
+    from meshflow_grpc.ports.storage import Storage
 
 
 class CheckRunCommand:
     """Pre-flight of a request."""
 
-    def __init__(self, engine: Engine, preflight: Preflight) -> None:
+    def __init__(self, engine: Engine, preflight: Preflight, storage: Storage) -> None:
+        self._storage = storage
         self._engine = engine
         self._preflight = preflight
 
     async def execute(self, principal: Principal, request: RunRequest) -> RunCheck:
         """Returns every violation at once; a request that is not valid raises as Run would."""
         admitted = self._engine.resolve(principal, request)
-        violations, estimate = self._preflight.check(admitted)
+        session_id = admitted.request.session_id
+        limited = session_id is not None and admitted.policy.policy.session_budget_usd is not None
+        use = await self._storage.session_use(principal.tenant_id, session_id) if limited and session_id else None
+        violations, estimate = self._preflight.check(admitted, use)
         return RunCheck(
             admissible=not violations,
             workflow=admitted.workflow.compiled.workflow.name,

@@ -100,10 +100,10 @@ class EraseRunCommand:
 
     async def _erase(self, principal: Principal, run_id: str, basis: str, mode: EraseMode) -> ErasedRun:
         tenant_id = principal.tenant_id
+        first = await self._storage.entries(tenant_id, run_id, limit=1)
+        if first and first[0].kind is EntryKind.RUN_DELETED:
+            return ErasedRun(first[0])
         entries = await run_entries(self._storage, tenant_id, run_id)
-        tombstone = _of_kind(entries, EntryKind.RUN_DELETED)
-        if tombstone is not None:
-            return ErasedRun(tombstone)
         now = self._clock.now()
         if mode is EraseMode.DELETE:
             draft = new_deletion(run_id, tenant_id, now, principal.id, basis)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Literal
+from urllib.parse import urlsplit
+
 from pydantic import Field
 
 from meshflow_grpc.config.auth import AuthSettings
@@ -18,5 +21,17 @@ class TelemetrySettings(AuthSettings):
         default=None,
         validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
         pattern=r"^https?://[^/]",
-        description="Where traces are sent (OTLP over gRPC), as http:// or https:// URL; unset: nowhere.",
+        description="Where traces are sent, as http:// or https:// URL; unset: nowhere.",
     )
+    otlp_protocol: Literal["grpc", "http/protobuf"] | None = Field(
+        default=None,
+        validation_alias="OTEL_EXPORTER_OTLP_PROTOCOL",
+        description="OTLP over `grpc` or `http/protobuf`; unset: HTTP to port 4318, else gRPC.",
+    )
+
+    @property
+    def otlp_over_http(self) -> bool:
+        """Whether traces go over HTTP; 4318 is its registered port, 4317 that of gRPC."""
+        if self.otlp_protocol is not None:
+            return self.otlp_protocol == "http/protobuf"
+        return urlsplit(self.otlp_endpoint or "").port == 4318

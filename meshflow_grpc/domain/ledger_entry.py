@@ -21,6 +21,7 @@ class EntryKind(StrEnum):
     RUN_RESUMED = "run_resumed"
     RUN_PAUSED = "run_paused"
     STEP_INTENT = "step_intent"
+    BUDGET_RESERVED = "budget_reserved"
     STEP_COMMITTED = "step_committed"
     STEP_DENIED = "step_denied"
     STEP_PAUSED = "step_paused"
@@ -31,6 +32,19 @@ class EntryKind(StrEnum):
     RUN_FINISHED = "run_finished"
     ERASURE = "erasure"
     RUN_DELETED = "run_deleted"
+
+
+OUTCOME_KINDS = frozenset(
+    {
+        EntryKind.STEP_COMMITTED,
+        EntryKind.STEP_DENIED,
+        EntryKind.STEP_PAUSED,
+        EntryKind.STEP_FAILED,
+        EntryKind.STEP_CANCELLED,
+    }
+)
+# Between a step's id and the number of its reservation, in the step_id of a budget_reserved entry.
+RESERVATION_MARK = "$"
 
 
 @dataclass(frozen=True, slots=True)

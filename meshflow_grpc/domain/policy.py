@@ -103,3 +103,4 @@ class Policy:
     rules: tuple[PolicyRule, ...] = ()
     scrub_pii: bool = False
     max_output_chars: int = 0
+    session_budget_usd: float | None = None

@@ -36,6 +36,19 @@ class Usage:
 ZERO_USAGE = Usage()
 
 
+@dataclass(frozen=True, slots=True)
+class SessionUse:
+    """What the runs of a session have spent, and what their steps under way may still cost; nano-USD."""
+
+    spent_nano_usd: int
+    reserved_nano_usd: int
+
+    @property
+    def total_nano_usd(self) -> int:
+        """Both together: what must not exceed a session's budget."""
+        return self.spent_nano_usd + self.reserved_nano_usd
+
+
 def usd(nano: int) -> float:
     """Nano-USD as US dollars."""
     return nano / NANO_PER_USD

@@ -41,6 +41,9 @@ _WEBHOOKS_ARE_OFF = FieldViolation(
     "policy.human_in_loop.approval_webhook",
     "this server signs no webhooks; leave it out, or set MESHFLOW_WEBHOOK_SECRET",
 )
+_SESSION_IS_MISSING = FieldViolation(
+    "session_id", "is required with policy.session_budget_usd: name the session whose runs share the budget"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,8 @@ class Admission:
         policy = self._policy(workflow, request.policy)
         if policy.policy.human_in_loop.approval_webhook and not self._allow_webhooks:
             raise PolicyFieldNotEnforcedError.of(_WEBHOOKS_ARE_OFF)
+        if policy.policy.session_budget_usd is not None and request.session_id is None:
+            raise InvalidRequestError.of(_SESSION_IS_MISSING)
         expected = request.expected_policy_digest
         if expected is not None and expected != policy.digest:
             raise PolicyDigestMismatchError(

@@ -14,19 +14,22 @@ from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.active_run import ActiveRun
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.run_progress import RunProgress
-from meshflow_grpc.engine.run_record import definition_of, new_run, run_context, started_draft
+from meshflow_grpc.engine.run_record import budget_of, definition_of, new_run, run_context, started_draft
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.workflow import frontier
+from meshflow_grpc.workflow.digest import from_json
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
 
+    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Principal, Run, RunRequest
     from meshflow_grpc.engine.admission import Admission, AdmittedRun
     from meshflow_grpc.engine.executor import RunTools
     from meshflow_grpc.engine.fork import Fork
     from meshflow_grpc.engine.resumption import Resumption
     from meshflow_grpc.engine.server_state import ServerState
+    from meshflow_grpc.engine.sessions import Sessions
     from meshflow_grpc.ports.clock import IdSource
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import RunObserver
@@ -46,6 +49,7 @@ class EngineParts:
     tools: RunTools
     admission: Admission
     resumption: Resumption
+    sessions: Sessions
     ids: IdSource
     state: ServerState
     observer: RunObserver
@@ -81,6 +85,10 @@ class Engine:
     def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
         """Resolves a request for a pre-flight; see Admission.resolve."""
         return self._parts.admission.resolve(principal, request)
+
+    def check_executable(self, definition: Mapping[str, JsonValue]) -> None:
+        """Raises InvalidWorkflowError when this process cannot execute a recorded definition: going on would fail the run."""
+        self._parts.admission.runnable(from_json(definition))
 
     def start(self, admitted: AdmittedRun, run_id: str) -> ActiveRun:
         """Starts a run; raises DrainingError or AdmissionLimitError. Await ``created``, then ``done``."""
@@ -199,7 +207,8 @@ class Engine:
         active.created.set_result(run)
         policy, workflow = admitted.policy.policy, admitted.workflow
         deadline = tools.clock.monotonic() + policy.timeout_s
-        context = run_context(run, admitted.principal, policy, workflow.agents, spent=ZERO_USAGE, deadline=deadline)
+        budget = budget_of(policy, ZERO_USAGE, await self._parts.sessions.join(run, policy))
+        context = run_context(run, admitted.principal, policy, workflow.agents, budget=budget, deadline=deadline)
         progress = RunProgress(frontier.start(workflow.compiled.graph))
         return RunExecutor(tools, run, workflow.compiled, context, admitted.task, progress)
 
@@ -214,6 +223,7 @@ class Engine:
 
     def _end(self, active: ActiveRun, run: Run) -> None:
         self._release(active)
+        self._parts.sessions.leave(run)
         if run.status.ended:
             self._parts.observer.run_ended(run)
         else:

@@ -10,6 +10,7 @@ from meshflow_grpc.domain.event import RunEvent
 from meshflow_grpc.domain.run import EventView
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
@@ -64,6 +65,11 @@ class EventHub:
 
     def __init__(self) -> None:
         self._by_run: dict[str, list[Subscription]] = {}
+        self._listeners: list[Callable[[LedgerEntry], None]] = []
+
+    def listen(self, listener: Callable[[LedgerEntry], None]) -> None:
+        """Tells a listener of every durable entry of every run, before the run goes on; it must be quick and must not raise."""
+        self._listeners.append(listener)
 
     def subscribe(self, run_id: str, view: EventView) -> Subscription:
         """Starts a subscription; use it as a context manager."""
@@ -80,7 +86,9 @@ class EventHub:
             self._by_run.pop(run_id, None)
 
     def publish(self, entry: LedgerEntry) -> None:
-        """Hands a durable entry to the run's watchers."""
+        """Hands a durable entry to the listeners and the run's watchers."""
+        for listener in self._listeners:
+            listener(entry)
         for subscription in self._by_run.get(entry.run_id, ()):
             subscription.offer(entry)
 

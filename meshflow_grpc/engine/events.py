@@ -40,11 +40,11 @@ def output_text(payload: str | None) -> str | None:
 
 def message_of(entry: LedgerEntry) -> str | None:
     """Why a step did not commit, in words; None when it did, or when that was erased."""
-    return cast("str | None", _said(entry, "message"))
+    return cast("str | None", _said(entry, "message") or entry.facts.get("message"))
 
 
 def _said(entry: LedgerEntry, key: str) -> object:
-    """What the output payload says of something; None when it was erased."""
+    """What the output payload says of something; None when it was erased. Ledgers of schema 4 had messages and reasons in the facts."""
     document = json.loads(entry.output) if entry.output is not None else None
     return document.get(key) if isinstance(document, dict) else None
 
@@ -119,7 +119,7 @@ def _run_paused(entry: LedgerEntry) -> RunEvent:
         entry.sequence,
         entry.time,
         node_id=asked["node_id"],
-        reason=cast("Mapping[str, str]", _said(entry, "reasons") or {}).get(asked["approval_id"]),
+        reason=cast("Mapping[str, str]", _said(entry, "reasons") or {}).get(asked["approval_id"], asked.get("reason")),
         approval_id=asked["approval_id"],
         approval_expire_time=asked["expire_time"],
     )
@@ -151,7 +151,7 @@ def _run_finished(entry: LedgerEntry) -> RunEvent:
         cost_usd=usd(cast("int", facts["cost_nano_usd"])),
         output=output_text(entry.output) or "",
         blocked_by=cast("str | None", facts.get("blocked_by")),
-        reason=cast("str | None", _said(entry, "reason")),
+        reason=cast("str | None", _said(entry, "reason") or facts.get("reason")),
         status=cast("str", facts["status"]),
     )
 

@@ -206,14 +206,16 @@ class Gates:
         while True:
             page = await self._storage.paused_runs(after_run_id=after, limit=PAGE)
             for run in page:
-                if _may_have_expired(run, self._clock.now()):
-                    count += await self._expire_one(run)
+                count += await self.expire_run(run)
             if len(page) < PAGE:
                 return count
             after = page[-1].run_id
             await asyncio.sleep(0)
 
-    async def _expire_one(self, run: Run) -> int:
+    async def expire_run(self, run: Run) -> int:
+        """Does what ``expire`` does for one paused run."""
+        if not _may_have_expired(run, self._clock.now()):
+            return 0
         late = [
             a for a in await self.of_run(run) if a.status is ApprovalStatus.PENDING and _expired(a, self._clock.now())
         ]

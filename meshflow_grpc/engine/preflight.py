@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.check import PolicyViolation
 from meshflow_grpc.domain.policy import RuleEffect
-from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
+from meshflow_grpc.domain.usage import ZERO_USAGE, Usage, nano_usd
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.agent_tools import offered_tools, specs_of
-from meshflow_grpc.governance.budget import Budget, BudgetLimits
+from meshflow_grpc.engine.run_record import budget_of
 from meshflow_grpc.governance.compliance import StepFacts, objections
 from meshflow_grpc.governance.policy_rules import decide
 from meshflow_grpc.governance.risk import risk_of
+from meshflow_grpc.governance.session_budget import SessionAccount
 from meshflow_grpc.governance.tool_permission import tool_refusal
 from meshflow_grpc.kernel.agent_call import max_tool_rounds
 from meshflow_grpc.kernel.model_call import max_output_tokens, worst_case
@@ -22,6 +23,7 @@ from meshflow_grpc.kernel.stages.policy_evaluation import rule_variables
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.engine.admission import AdmittedRun
     from meshflow_grpc.kernel.ports import KernelPorts
@@ -38,8 +40,13 @@ class Preflight:
         self._ports = ports
         self._catalog = catalog
 
-    def check(self, admitted: AdmittedRun) -> tuple[tuple[PolicyViolation, ...], Usage]:
-        """Returns the violations and the worst-case usage of one pass through every node."""
+    def check(
+        self, admitted: AdmittedRun, session: SessionUse | None = None
+    ) -> tuple[tuple[PolicyViolation, ...], Usage]:
+        """Returns the violations and the worst-case usage of one pass through every node.
+
+        ``session`` is what the request's session has used, needed under a session budget.
+        """
         worst = [self._node(admitted, node) for node in admitted.workflow.compiled.workflow.nodes]
         estimate = sum(worst, ZERO_USAGE)
         rules = (violation for violation, _ in self._rules(admitted) if violation is not None)
@@ -49,7 +56,7 @@ class Preflight:
             *self._profiles(admitted),
             *self._guardian(admitted),
             *self._tools(admitted),
-            *self._budget(admitted, estimate),
+            *_budget(admitted, estimate, session),
         )
         return found, estimate
 
@@ -130,14 +137,16 @@ class Preflight:
             for kind in kinds
         )
 
-    def _budget(self, admitted: AdmittedRun, estimate: Usage) -> tuple[PolicyViolation, ...]:
-        policy = admitted.policy.policy
-        carbon = policy.carbon_budget_g if policy.enable_environmental else None
-        limits = BudgetLimits.of(policy.budget_usd, policy.budget_tokens, policy.max_steps, carbon)
-        return tuple(
-            PolicyViolation(f"policy.{short.field}", "budget_check", f"the worst case {short}", short.remedy)
-            for short in Budget(limits).shortfalls(estimate)
-        )
+
+def _budget(admitted: AdmittedRun, estimate: Usage, session: SessionUse | None) -> tuple[PolicyViolation, ...]:
+    policy, share = admitted.policy.policy, None
+    if session is not None and policy.session_budget_usd is not None:
+        account = SessionAccount(session.total_nano_usd)
+        share = account.join("", admitted.request.session_id or "", nano_usd(policy.session_budget_usd))
+    return tuple(
+        PolicyViolation(f"policy.{short.field}", "budget_check", f"the worst case {short}", short.remedy)
+        for short in budget_of(policy, ZERO_USAGE, share).shortfalls(estimate)
+    )
 
 
 def _floors(admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:

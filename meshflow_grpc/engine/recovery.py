@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from meshflow_grpc.domain.ledger_entry import EntryKind
-from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.domain.ledger_entry import OUTCOME_KINDS, EntryKind
 from meshflow_grpc.engine.approvals import granted_of, pending_of
 from meshflow_grpc.engine.events import output_text
 from meshflow_grpc.engine.fork import inherited_of
+from meshflow_grpc.engine.reservations import usage_in
 from meshflow_grpc.engine.run_progress import RunProgress, settle
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.frontier import NodeRun
@@ -18,18 +18,8 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
-
-STEP_KINDS = frozenset(
-    {
-        EntryKind.STEP_COMMITTED,
-        EntryKind.STEP_DENIED,
-        EntryKind.STEP_FAILED,
-        EntryKind.STEP_CANCELLED,
-        EntryKind.STEP_PAUSED,
-    }
-)
-
 
 # A step that was refused, cancelled or put off does not count against max_steps.
 _NO_STEP = frozenset({EntryKind.STEP_DENIED, EntryKind.STEP_CANCELLED, EntryKind.STEP_PAUSED})
@@ -42,9 +32,10 @@ def replay(workflow: CompiledWorkflow, entries: Sequence[LedgerEntry]) -> RunPro
         _replay_inherited(workflow, progress, step)
     for entry in entries:
         progress.history.take(entry)
+        progress.usage += progress.reserved.take(entry)
         if entry.kind is EntryKind.RUN_RESUMED:
             progress.epoch += 1
-        elif entry.kind in STEP_KINDS:
+        elif entry.kind in OUTCOME_KINDS:
             progress.usage += usage_of(entry)
             progress.steps = max(progress.steps, cast("int", entry.facts["step"]))
             if entry.kind is EntryKind.STEP_COMMITTED and "parent" not in entry.facts:
@@ -87,8 +78,4 @@ def _replay_decision(progress: RunProgress, entry: LedgerEntry) -> None:
 
 def usage_of(entry: LedgerEntry) -> Usage:
     """What a step's entry says it used."""
-    facts = entry.facts
-    tokens = cast("Mapping[str, int]", facts["tokens"])
-    steps = 0 if entry.kind in _NO_STEP else 1
-    cost, carbon = cast("int", facts["cost_nano_usd"]), cast("int", facts["carbon_ug"])
-    return Usage(tokens["input"], tokens["output"], cost, carbon, steps)
+    return usage_in(entry.facts, steps=0 if entry.kind in _NO_STEP else 1)

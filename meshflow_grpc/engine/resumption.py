@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,9 +12,11 @@ import structlog
 from meshflow_grpc.domain.errors import MeshflowError
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunOutcome, RunStatus
+from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.recovery import replay
-from meshflow_grpc.engine.run_record import finished_draft, origin_of, run_context
+from meshflow_grpc.engine.reservations import OpenReservations
+from meshflow_grpc.engine.run_record import budget_of, finished_draft, origin_of, run_context
 from meshflow_grpc.governance.effective_policy import policy_from_json
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
@@ -22,19 +24,36 @@ from meshflow_grpc.workflow.digest import from_json
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.policy import Policy
+    from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.engine.active_run import ActiveRun
-    from meshflow_grpc.engine.admission import Admission
+    from meshflow_grpc.engine.admission import Admission, RunnableWorkflow
     from meshflow_grpc.engine.executor import RunTools
+    from meshflow_grpc.engine.run_progress import RunProgress
+    from meshflow_grpc.engine.run_record import RunOrigin
+    from meshflow_grpc.engine.sessions import Sessions
     from meshflow_grpc.ports.storage import Storage
 
 _log = structlog.get_logger(__name__)
 PAGE = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class _Restored:
+    """A run read back from its ledger, not yet going on; ``left_s`` is what remains of its time."""
+
+    origin: RunOrigin
+    workflow: RunnableWorkflow
+    policy: Policy
+    progress: RunProgress
+    left_s: float
+
+
 class Resumption:
     """Resumes single runs; the engine decides which and when."""
 
-    def __init__(self, storage: Storage, tools: RunTools, admission: Admission) -> None:
+    def __init__(self, storage: Storage, tools: RunTools, admission: Admission, sessions: Sessions) -> None:
+        self._sessions = sessions
         self._storage = storage
         self._tools = tools
         self._admission = admission
@@ -45,46 +64,55 @@ class Resumption:
         if run.status is not RunStatus.RUNNING:
             return run
         entries = await self._all_entries(run)
+        lost = OpenReservations.of(entries).total
         try:
-            executor, epoch = self._restore(run, entries)
+            restored = self._restore(run, entries)
         except (LookupError, ValueError, TypeError, MeshflowError) as error:
-            return await self._mark_failed(run, error)
+            return await self._mark_failed(run, error, lost)
         draft = EntryDraft(
             run.run_id,
             run.tenant_id,
             EntryKind.RUN_RESUMED,
             self._tools.clock.now(),
-            step_id=f"resume#{epoch}",
+            step_id=f"resume#{restored.progress.epoch}",
             facts={"actor": {"principal": "meshflow", "auth": "server"}, "policy_digest": run.policy_digest},
         )
-        await uninterrupted(self._tools.recorder.append(run.run_id, (draft,)))
+        change = RunChange(usage=lost) if lost != ZERO_USAGE else None
+        await uninterrupted(self._tools.recorder.append(run.run_id, (draft,), change))
+        executor = await self._executor(run, restored, lost)
         if not active.created.done():
             active.created.set_result(run)
         active.attach(executor)
         return await executor.drive()
 
-    def _restore(self, run: Run, entries: tuple[LedgerEntry, ...]) -> tuple[RunExecutor, int]:
+    def _restore(self, run: Run, entries: tuple[LedgerEntry, ...]) -> _Restored:
         origin = origin_of(entries[0])
         workflow = self._admission.runnable(from_json(origin.definition))
         policy = policy_from_json(origin.policy)
         progress = replay(workflow.compiled, entries)
         progress.epoch += 1
-        clock = self._tools.clock
-        elapsed = _seconds_between(run.create_time, clock.now()) - _waited_s(entries)
-        deadline = clock.monotonic() + max(0.0, policy.timeout_s - elapsed)
-        context = run_context(run, origin.principal, policy, workflow.agents, spent=progress.usage, deadline=deadline)
-        return RunExecutor(self._tools, run, workflow.compiled, context, origin.task, progress), progress.epoch
+        elapsed = _seconds_between(run.create_time, self._tools.clock.now()) - _waited_s(entries)
+        return _Restored(origin, workflow, policy, progress, max(0.0, policy.timeout_s - elapsed))
 
-    async def _mark_failed(self, run: Run, error: Exception) -> Run:
+    async def _executor(self, run: Run, restored: _Restored, lost: Usage) -> RunExecutor:
+        origin, workflow, policy, progress = restored.origin, restored.workflow, restored.policy, restored.progress
+        share = await self._sessions.join(run, policy, lost_nano_usd=lost.cost_nano_usd)
+        budget = budget_of(policy, progress.usage + lost, share)
+        deadline = self._tools.clock.monotonic() + restored.left_s
+        context = run_context(run, origin.principal, policy, workflow.agents, budget=budget, deadline=deadline)
+        return RunExecutor(self._tools, run, workflow.compiled, context, origin.task, progress)
+
+    async def _mark_failed(self, run: Run, error: Exception, lost: Usage) -> Run:
         _log.error("run_not_resumable", run_id=run.run_id, error=str(error))
         outcome = RunOutcome(RunStatus.FAILED, run.output, None, f"the run could not be resumed: {error}")
         server = Principal("meshflow", run.tenant_id, method="server")
-        draft = finished_draft(run, outcome, run.usage, self._tools.clock.now(), server)
-        change = RunChange(None, outcome.status, outcome.output, None, outcome.reason)
+        draft = finished_draft(run, outcome, run.usage + lost, self._tools.clock.now(), server)
+        change = RunChange(lost, outcome.status, outcome.output, None, outcome.reason)
         (entry,) = await uninterrupted(self._tools.recorder.append(run.run_id, (draft,), change))
         return replace(
             run,
             status=outcome.status,
+            usage=run.usage + lost,
             reason=outcome.reason,
             entries=entry.sequence,
             head_hash=entry.hash,

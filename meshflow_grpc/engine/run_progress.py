@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.call_history import CallHistory
+from meshflow_grpc.engine.reservations import OpenReservations
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.condition import ConditionError, condition_variables
 
@@ -29,6 +30,7 @@ class RunProgress:
     outputs: dict[NodeRun, str] = field(default_factory=dict)
     labels: dict[NodeRun, frozenset[str]] = field(default_factory=dict)
     usage: Usage = ZERO_USAGE
+    reserved: OpenReservations = field(default_factory=OpenReservations)
     steps: int = 0
     epoch: int = 1
     last_output: str = ""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import RunOutcome
     from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.engine.admission import AdmittedRun
+    from meshflow_grpc.governance.session_budget import SessionShare
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -126,12 +127,17 @@ def finished_draft(run: Run, outcome: RunOutcome, usage: Usage, now: str, princi
     return EntryDraft(run.run_id, run.tenant_id, EntryKind.RUN_FINISHED, now, facts=facts, output=output)
 
 
-def run_context(
-    run: Run, principal: Principal, policy: Policy, agents: Mapping[str, str], *, spent: Usage, deadline: float
-) -> RunContext:
-    """What the run's steps share; ``deadline`` is monotonic, in seconds."""
+def budget_of(policy: Policy, spent: Usage, session: SessionShare | None) -> Budget:
+    """The budget a policy gives a run, less what it spent already."""
     carbon = policy.carbon_budget_g if policy.enable_environmental else None
     limits = BudgetLimits.of(policy.budget_usd, policy.budget_tokens, policy.max_steps, carbon)
+    return Budget(limits, spent, session)
+
+
+def run_context(
+    run: Run, principal: Principal, policy: Policy, agents: Mapping[str, str], *, budget: Budget, deadline: float
+) -> RunContext:
+    """What the run's steps share; ``deadline`` is monotonic, in seconds."""
     return RunContext(
         run_id=run.run_id,
         tenant_id=run.tenant_id,
@@ -139,7 +145,7 @@ def run_context(
         policy=policy,
         policy_digest=run.policy_digest,
         agents=agents,
-        budget=Budget(limits, spent),
+        budget=budget,
         deadline=deadline,
         labels=run.labels,
     )

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.usage import MICRO_PER_GRAM, NANO_PER_USD, ZERO_USAGE, Usage, nano_usd
 from meshflow_grpc.governance.policy_fields import MAX_GRAMS, MAX_INT, MAX_STEPS, MAX_USD
+from meshflow_grpc.governance.shortfall import Shortfall, grams_text, up_to, usd_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from meshflow_grpc.governance.session_budget import SessionShare
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,37 +31,17 @@ class BudgetLimits:
         return cls(nano_usd(budget_usd), budget_tokens, max_steps, carbon)
 
 
-@dataclass(frozen=True, slots=True)
-class Shortfall:
-    """Why a reservation was refused: the field of the policy, its limit, and what is left and needed, in the field's unit.
+class Budget:
+    """Budget of one run, and its share of its session's.
 
-    ``enough`` is the least value of the field that would do, a plain number; None when the field cannot be set that high.
+    Synchronous and single-threaded: a reservation is atomic however many branches run.
     """
 
-    field: str
-    limit: str
-    left: str
-    needed: str
-    enough: str | None
+    __slots__ = ("_limits", "_reserved", "_spent", "session")
 
-    def __str__(self) -> str:
-        return f"needs up to {self.needed}, but only {self.left} of {self.field}={self.limit} is left"
-
-    @property
-    def remedy(self) -> str:
-        """The cheapest fix, with the number to raise the field to."""
-        if self.enough is None:
-            return f"ask for less work: policy.{self.field} cannot be raised that far"
-        return f"raise policy.{self.field} to at least {self.enough}"
-
-
-class Budget:
-    """Budget of one run. Synchronous and single-threaded: a reservation is atomic however many branches run."""
-
-    __slots__ = ("_limits", "_reserved", "_spent")
-
-    def __init__(self, limits: BudgetLimits, spent: Usage = ZERO_USAGE) -> None:
+    def __init__(self, limits: BudgetLimits, spent: Usage = ZERO_USAGE, session: SessionShare | None = None) -> None:
         self._limits = limits
+        self.session = session
         self._spent = spent
         self._reserved = ZERO_USAGE
 
@@ -77,12 +60,16 @@ class Budget:
         short = next(self.shortfalls(worst_case), None)
         if short is None:
             self._reserved = self._reserved + worst_case
+            if self.session is not None:
+                self.session.reserve(worst_case.cost_nano_usd)
         return short
 
     def settle(self, reservation: Usage, actual: Usage) -> None:
         """Turns a reservation into what was really used."""
         self._reserved = minus(self._reserved, reservation)
         self._spent = self._spent + actual
+        if self.session is not None:
+            self.session.settle(reservation.cost_nano_usd, actual.cost_nano_usd)
 
     def shortfalls(self, need: Usage) -> Iterator[Shortfall]:
         """Every limit that the need would exceed on top of what is spent and reserved; reserves nothing."""
@@ -91,18 +78,21 @@ class Budget:
         if total.steps > limits.steps:
             more = f"{need.steps} more step{'s' * (need.steps > 1)}"
             left = str(limits.steps - used.steps)
-            yield Shortfall("max_steps", str(limits.steps), left, more, _up_to(MAX_STEPS, total.steps))
+            yield Shortfall("max_steps", str(limits.steps), left, more, up_to(MAX_STEPS, total.steps))
         if total.cost_nano_usd > limits.cost_nano_usd:
-            left = _usd(limits.cost_nano_usd - used.cost_nano_usd)
-            enough = _up_to(nano_usd(MAX_USD), total.cost_nano_usd, NANO_PER_USD)
-            yield Shortfall("budget_usd", _usd(limits.cost_nano_usd), left, _usd(need.cost_nano_usd), enough)
+            left = usd_text(limits.cost_nano_usd - used.cost_nano_usd)
+            enough = up_to(nano_usd(MAX_USD), total.cost_nano_usd, NANO_PER_USD)
+            yield Shortfall("budget_usd", usd_text(limits.cost_nano_usd), left, usd_text(need.cost_nano_usd), enough)
         if total.tokens > limits.tokens:
             left, tokens = str(limits.tokens - used.tokens), f"{need.tokens} tokens"
-            yield Shortfall("budget_tokens", str(limits.tokens), left, tokens, _up_to(MAX_INT, total.tokens))
+            yield Shortfall("budget_tokens", str(limits.tokens), left, tokens, up_to(MAX_INT, total.tokens))
         if limits.carbon_ug is not None and total.carbon_ug > limits.carbon_ug:
-            left = _g(limits.carbon_ug - used.carbon_ug)
-            enough = _up_to(round(MAX_GRAMS * MICRO_PER_GRAM), total.carbon_ug, MICRO_PER_GRAM)
-            yield Shortfall("carbon_budget_g", _g(limits.carbon_ug), left, _g(need.carbon_ug), enough)
+            left = grams_text(limits.carbon_ug - used.carbon_ug)
+            enough = up_to(round(MAX_GRAMS * MICRO_PER_GRAM), total.carbon_ug, MICRO_PER_GRAM)
+            yield Shortfall("carbon_budget_g", grams_text(limits.carbon_ug), left, grams_text(need.carbon_ug), enough)
+        in_session = None if self.session is None else self.session.shortfall(need.cost_nano_usd)
+        if in_session is not None:
+            yield in_session
 
 
 def minus(a: Usage, b: Usage) -> Usage:
@@ -114,22 +104,3 @@ def minus(a: Usage, b: Usage) -> Usage:
         a.carbon_ug - b.carbon_ug,
         a.steps - b.steps,
     )
-
-
-def _up_to(ceiling: int, value: int, scale: int = 1) -> str | None:
-    return _decimal(value, scale) if value <= ceiling else None
-
-
-def _decimal(value: int, scale: int) -> str:
-    """``value / scale`` exactly; scale is a power of ten."""
-    whole, rest = divmod(abs(value), scale)
-    digits = str(rest).zfill(len(str(scale)) - 1).rstrip("0") if rest else ""
-    return "-" * (value < 0) + str(whole) + (f".{digits}" if digits else "")
-
-
-def _usd(nano: int) -> str:
-    return f"${_decimal(nano, NANO_PER_USD)}"
-
-
-def _g(micrograms: int) -> str:
-    return f"{_decimal(micrograms, MICRO_PER_GRAM)} g"

@@ -32,6 +32,7 @@ ENFORCED_BY: dict[str, str] = {
     "human_in_loop": "risk_classification",
     "immutable_audit": "audit_ledger",
     "compliance": "compliance_profile",
+    "session_budget_usd": "budget_check",
 }
 
 POLICY_FIELDS = tuple(f.name for f in dataclasses.fields(Policy))

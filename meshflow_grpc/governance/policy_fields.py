@@ -224,4 +224,5 @@ _FIELDS: dict[str, Parse] = {
     "rules": _rules,
     "scrub_pii": _boolean,
     "max_output_chars": _integer(0),
+    "session_budget_usd": _number(0, MAX_USD),
 }

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.app import Outside, Runtime, RuntimeOptions, assemble
+from meshflow_grpc.app import Outside, Runtime, assemble
 from meshflow_grpc.app.model_provider import open_provider
+from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.config import Settings
 from meshflow_grpc.domain.run import Principal
+from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.tools.builtin import BUILT_IN
 from meshflow_grpc.tools.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from meshflow_grpc.ports.storage import Storage
 
 LOCAL = Principal("local", "default", method="process")
 
@@ -29,15 +35,28 @@ async def local_runtime(registry: Registry | None, ledger: str | None) -> AsyncI
     settings = Settings.load()
     storage = await open_storage(ledger or settings.ledger_db)
     try:
-        provider = await asyncio.to_thread(open_provider, settings)
-        try:
-            tools = (registry or Registry()).with_tools(*BUILT_IN)
-            runtime = assemble(Outside(storage, provider, tools=tools), RuntimeOptions())
+        async with runtime_on(storage, registry, settings) as runtime:
             try:
                 yield runtime
             finally:
                 await runtime.engine.drain(settings.shutdown_grace_s)
-        finally:
-            await provider.close()
     finally:
         await storage.close()
+
+
+@asynccontextmanager
+async def runtime_on(storage: Storage, registry: Registry | None, settings: Settings) -> AsyncIterator[Runtime]:
+    """The runtime on an open ledger, under the floors of the environment; whoever opened the ledger closes it."""
+    provider = await asyncio.to_thread(open_provider, settings)
+    try:
+        tools = (registry or Registry()).with_tools(*BUILT_IN)
+        options = replace(runtime_options(settings), allow_inline_workflows=True, allow_webhooks=False)
+        yield assemble(Outside(storage, provider, tools=tools, scanner=_scanner()), options)
+    finally:
+        await provider.close()
+
+
+@cache
+def _scanner() -> TextScanner:
+    """Compiling its rules takes a fifth of a second; it holds nothing of what it scans."""
+    return TextScanner()

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.domain.usage import usd
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import PendingApproval, Run
 
 
@@ -24,10 +27,11 @@ class WorkflowResult:
     blocked_by: str | None = None
     reason: str | None = None
     pending_approval: PendingApproval | None = None
+    state: Mapping[str, JsonValue] | None = None
 
     @classmethod
-    def of(cls, run: Run) -> WorkflowResult:
-        """The result of a run."""
+    def of(cls, run: Run, state: Mapping[str, JsonValue] | None = None) -> WorkflowResult:
+        """The result of a run; ``state`` is that of a StateGraph."""
         return cls(
             run_id=run.run_id,
             status=run.status.value,
@@ -38,4 +42,5 @@ class WorkflowResult:
             blocked_by=run.blocked_by,
             reason=run.reason,
             pending_approval=run.pending_approval,
+            state=state,
         )

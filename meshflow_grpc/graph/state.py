@@ -63,6 +63,12 @@ class GraphState:
         self._kind = kind
         self._values = copy.deepcopy(kind.checked(values, "input"))
 
+    def fresh(self) -> GraphState:
+        """The same state, to try an update on."""
+        made = copy.copy(self)
+        made._values = copy.deepcopy(self._values)
+        return made
+
     def copy(self) -> dict[str, Any]:
         """The values as they stand."""
         return copy.deepcopy(self._values)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, overload
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.workflow import END, START, Edge, Node, NodeKind, Workflow
 from meshflow_grpc.graph.back_edges import back_edges
-from meshflow_grpc.graph.compiled_graph import CompiledStateGraph, GraphPlan
+from meshflow_grpc.graph.compiled_graph import CompiledStateGraph
+from meshflow_grpc.graph.graph_run import GraphPlan
 from meshflow_grpc.graph.state import StateType
 from meshflow_grpc.workflow.schema import MAX_LOOP_ITERATIONS
 from meshflow_grpc.workflow.yaml_codec import dump_workflow, load_workflow

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 from meshflow_grpc.governance.budget import minus
 from meshflow_grpc.kernel.decision import Deny, Fail, Interrupted
+from meshflow_grpc.kernel.durable_reservation import DurableReservations
 from meshflow_grpc.kernel.model_attempts import ModelAttempts, Spending
 from meshflow_grpc.kernel.model_call import call_usage, worst_case
 from meshflow_grpc.kernel.state import Execution
@@ -16,6 +17,7 @@ from meshflow_grpc.ports.provider import ToolResult, Turn
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Node
+    from meshflow_grpc.governance.shortfall import Shortfall
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState, Toolbox
     from meshflow_grpc.ports.provider import ModelReply
@@ -37,6 +39,7 @@ class AgentCall:
         self._ports = ports
         self._state = state
         self._spending = Spending()
+        self._reservations = DurableReservations(ports, state)
         self._labels = state.labels
         self._turns: tuple[Turn, ...] = ()
 
@@ -68,7 +71,10 @@ class AgentCall:
     async def _rounds(self) -> ModelReply | Deny | Fail:
         state, spending = self._state, self._spending
         first = dataclasses.replace(state.reserved, steps=0)
-        reply = await ModelAttempts(self._ports, state, spending, first, ()).run()
+        short = await self._reservations.reserve(spending.charged, first)
+        if short is not None:
+            return self._exhausted(short)
+        reply = await ModelAttempts(self._ports, state, spending, self._reservations, first, ()).run()
         if isinstance(reply, Fail):
             return reply
         spending.charged += self._used(reply)
@@ -112,11 +118,13 @@ class AgentCall:
         need = dataclasses.replace(worst, steps=0)
         short = run.budget.reserve(need)
         if short is not None:
-            message = f"step {state.step.step_id!r}, model call {len(self._turns) + 1}, {short}"
-            return Deny("BUDGET_EXHAUSTED", message, short.remedy, spending.charged, spending.prepaid)
+            return self._exhausted(short)
         charged, prepaid = spending.charged, spending.prepaid
         try:
-            reply = await ModelAttempts(self._ports, state, spending, need, self._turns).run()
+            short = await self._reservations.reserve(charged, need)
+            if short is not None:
+                return self._exhausted(short)
+            reply = await ModelAttempts(self._ports, state, spending, self._reservations, need, self._turns).run()
             if not isinstance(reply, Fail):
                 spending.charged += self._used(reply)
         finally:
@@ -124,6 +132,10 @@ class AgentCall:
             run.budget.settle(need, used)
             spending.prepaid += used
         return dataclasses.replace(reply, prepaid=spending.prepaid) if isinstance(reply, Fail) else reply
+
+    def _exhausted(self, short: Shortfall) -> Deny:
+        message = f"step {self._state.step.step_id!r}, model call {len(self._turns) + 1}, {short}"
+        return Deny("BUDGET_EXHAUSTED", message, short.remedy, self._spending.charged, self._spending.prepaid)
 
     def _used(self, reply: ModelReply) -> Usage:
         return dataclasses.replace(call_usage(reply, self._state, self._ports), steps=0)

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import Step, StepState
 
 _PREFIX = "apr_"
+_RUN = "run_"
+# Stands before a run id that its user chose.
+_OWN = "~"
 
 
 def approval_id(run_id: str, number: int) -> str:
     """The approval of a run's step: it names its run, so that no index is needed to find it."""
-    return f"{_PREFIX}{run_id.removeprefix('run_')}-{number}"
+    named = run_id.removeprefix(_RUN) if run_id.startswith(_RUN) else f"{_OWN}{run_id}"
+    return f"{_PREFIX}{named}-{number}"
 
 
 def run_id_of(approval: str) -> str | None:
@@ -27,7 +31,7 @@ def run_id_of(approval: str) -> str | None:
     run, dash, number = approval.removeprefix(_PREFIX).rpartition("-")
     if not (approval.startswith(_PREFIX) and dash and run and number.isascii() and number.isdigit()):
         return None
-    return f"run_{run}"
+    return run.removeprefix(_OWN) if run.startswith(_OWN) else f"{_RUN}{run}"
 
 
 def action_digest(step: Step) -> str:

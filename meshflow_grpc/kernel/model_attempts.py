@@ -13,6 +13,7 @@ from meshflow_grpc.ports.provider import ProviderError, ProviderFault
 
 if TYPE_CHECKING:
     from meshflow_grpc.governance.circuit_breaker import CircuitBreaker
+    from meshflow_grpc.kernel.durable_reservation import DurableReservations
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
     from meshflow_grpc.ports.provider import ModelReply, ModelRequest, Turn
@@ -39,11 +40,18 @@ class ModelAttempts:
     """The attempts of one call. ``reserved`` is the worst case of one attempt, reserved by the caller for the last of them."""
 
     def __init__(
-        self, ports: KernelPorts, state: StepState, spending: Spending, reserved: Usage, turns: tuple[Turn, ...]
+        self,
+        ports: KernelPorts,
+        state: StepState,
+        spending: Spending,
+        reservations: DurableReservations,
+        reserved: Usage,
+        turns: tuple[Turn, ...],
     ) -> None:
         self._ports = ports
         self._state = state
         self._spending = spending
+        self._reservations = reservations
         self._again = reserved
         self._turns = turns
         node, policy = state.step.node, state.step.run.policy
@@ -67,6 +75,8 @@ class ModelAttempts:
                 fault = error
             except BaseException:
                 self._breaker.release()
+                if self._reservations.charges_interrupted:
+                    self._spending.charged += self._again
                 raise
             if fault is None:
                 self._breaker.record_success()
@@ -113,5 +123,8 @@ class ModelAttempts:
                 return spending.fail(reason, f"{text}; a retry {short}; {short.remedy}")
             run.budget.settle(self._again, self._again)
             spending.prepaid += self._again
+            short = await self._reservations.reserve(spending.charged, self._again)
+            if short is not None:
+                return spending.fail(reason, f"{text}; a retry {short}; {short.remedy}")
         await asyncio.sleep(pause)
         return None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.governance.detection.finding import ScanResult
     from meshflow_grpc.governance.rate_limit import RateLimiter
     from meshflow_grpc.ports.clock import Clock
@@ -45,11 +46,20 @@ class Recorder(Protocol):
         ...
 
 
+class SessionLedger(Protocol):
+    """Knows what sessions have spent and reserved."""
+
+    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+        """What is durable of a session; see ports.storage.Storage."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class KernelPorts:
     """Collaborators of the stages."""
 
     recorder: Recorder
+    sessions: SessionLedger
     provider: ModelProvider
     scanner: Scanner
     limiter: RateLimiter

@@ -145,6 +145,10 @@ class ModelProvider(Protocol):
         """Calls the model; ``on_delta`` receives text as it comes. Raises ProviderError."""
         ...
 
+    async def check(self) -> None:
+        """Asks the provider whether it can be used, at no cost; raises ProviderError."""
+        ...
+
     async def close(self) -> None:
         """Releases connections."""
         ...

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run, RunStatus
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
-    from meshflow_grpc.domain.usage import Usage
+    from meshflow_grpc.domain.usage import SessionUse, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +144,14 @@ class Storage(LogStore, Protocol):
 
     async def paused_runs(self, *, after_run_id: str = "", limit: int = 200) -> tuple[Run, ...]:
         """Returns paused runs of all tenants with a greater id, oldest first: those whose approvals may expire."""
+        ...
+
+    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+        """Returns what all runs of a tenant's session have spent, and what running ones have reserved.
+
+        MUST read one moment. MUST count, of each step that has a budget_reserved entry and no outcome yet, the newest such entry, until
+        the run is resumed: the run_resumed entry charges it. What this returned before is never less than what is durable by then.
+        """
         ...
 
     async def ping(self) -> None:

@@ -78,6 +78,9 @@ class MockProvider:
             await self._stream(reply.text, script.deltas or DEFAULT_DELTAS, latency_s, on_delta)
         return reply
 
+    async def check(self) -> None:
+        """Always there."""
+
     async def close(self) -> None:
         """Nothing is held."""
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.engine.fork import ForkPoint
     from meshflow_grpc.ledger.run_diff import RunDiff
-    from meshflow_grpc.replay.ledger import ReplayLedger
+    from meshflow_grpc.replay.awaitable import AwaitableLedger
     from meshflow_grpc.replay.step_record import StepRecord
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ class SyncReplayLedger:
     Raises RuntimeError inside a running event loop: there, await ReplayLedger's own methods.
     """
 
-    def __init__(self, ledger: ReplayLedger) -> None:
+    def __init__(self, ledger: AwaitableLedger) -> None:
         self._ledger = ledger
 
     def write(self, step_record: StepRecord, *, principal_id: str = "local") -> LedgerEntry:

@@ -32,19 +32,25 @@ async def open_storage(
     """
     if url == "memory:":
         return MemoryStorage()
-    if url.startswith(("postgres://", "postgresql://")):
+    if is_postgres(url):
         from meshflow_grpc.storage.postgres.connection import PoolOptions
         from meshflow_grpc.storage.postgres.storage import PostgresStorage
 
         options = PoolOptions(pool_min, pool_max, statement_cache)
         return await (PostgresStorage.open_read_only if read_only else PostgresStorage.open)(url, options)
-    path = _file_path(url)
+    path = file_path(url)
     if read_only:
         return await SqliteStorage.open_read_only(path)
     return await SqliteStorage.open(path)
 
 
-def _file_path(url: str) -> Path:
+def is_postgres(url: str) -> bool:
+    """Whether an address names a PostgreSQL database."""
+    return url.startswith(("postgres://", "postgresql://"))
+
+
+def file_path(url: str) -> Path:
+    """Returns the file an address names; raises LedgerUnavailableError when it names none."""
     path = url.removeprefix("sqlite:///")
     if not path or "://" in path or path.startswith("sqlite:"):
         raise LedgerUnavailableError(

@@ -1,11 +1,10 @@
-"""OpenTelemetry: a provider that exports over OTLP. The SDK reads its own standard variables (OTEL_…)."""
+"""OpenTelemetry: a provider that exports over OTLP, by gRPC or HTTP. The SDK reads its own standard variables (OTEL_…)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.grpc import aio_server_interceptor, filters
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from grpc import aio
+    from opentelemetry.sdk.trace.export import SpanExporter
 
 SERVICE_NAME = "meshflow"
 _PROBES = "meshflow.v1.SystemService"
@@ -25,11 +25,11 @@ _PROBES = "meshflow.v1.SystemService"
 class Tracing:
     """Traces of this process. ``close`` sends what is left."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, *, http: bool) -> None:
         resource = Resource.create({"service.name": SERVICE_NAME, "service.version": version})
         self._version = version
         self._provider = TracerProvider(resource=resource)
-        self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        self._provider.add_span_processor(BatchSpanProcessor(_exporter(http=http)))
 
     def run_tracer(self, model_provider: str) -> RunTracer:
         """The tracer of runs, steps and model calls."""
@@ -46,6 +46,16 @@ class Tracing:
     def close(self) -> None:
         """Sends the spans that wait, and stops. Blocks until they are sent or given up."""
         self._provider.shutdown()
+
+
+def _exporter(*, http: bool) -> SpanExporter:
+    if http:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpExporter
+
+        return HttpExporter()
+    from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+
+    return GrpcExporter()
 
 
 def add_trace_ids(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -129,7 +129,7 @@ class Registry:
 
         return register
 
-    def with_tools(self, *tools: Callable[..., Any]) -> Registry:
+    def with_tools(self, *tools: Callable[..., Any] | Tool) -> Registry:
         """A copy that also has these tools, where their names are free."""
         made = Registry(*self._tools.values(), *(t for t in tools if tool_of(t).name not in self._tools))
         made._functions = dict(self._functions)

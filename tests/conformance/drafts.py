@@ -63,6 +63,23 @@ def step(
     )
 
 
+def reserved(
+    run_id: str, step_id: str, number: int, cost: int, attempt: int = 1, tenant_id: str = TENANT
+) -> EntryDraft:
+    """Builds the reservation of a step's model call: the most the step may have cost by its end."""
+    worst = {"carbon_ug": 0, "cost_nano_usd": cost, "tokens": {"input": 1, "output": 1}}
+    return EntryDraft(
+        run_id,
+        tenant_id,
+        EntryKind.BUDGET_RESERVED,
+        time_of(number),
+        "node",
+        f"{step_id}${number}",
+        attempt,
+        {"worst_case": worst},
+    )
+
+
 def finished(run_id: str, place: int = 99, tenant_id: str = TENANT) -> EntryDraft:
     """Builds a run's last entry."""
     return EntryDraft(run_id, tenant_id, EntryKind.RUN_FINISHED, time_of(place), step_id="end", output='"done"')

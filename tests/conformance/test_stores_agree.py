@@ -21,7 +21,7 @@ from meshflow_grpc.ledger.erasure import new_erasure
 from meshflow_grpc.ports.storage import RunChange, RunQuery
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.storage.memory.storage import MemoryStorage
-from tests.conformance.drafts import finished, new_run, started, step, time_of, verified
+from tests.conformance.drafts import finished, new_run, reserved, started, step, time_of, verified
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 RUN_IDS = st.sampled_from(["run_1", "run_2", "run_3", "run_4"])
 TENANTS = st.sampled_from(["a", "b"])
+SESSIONS = {"run_1": "s", "run_2": "s", "run_3": "t", "run_4": None}
 STEPS = st.lists(
     st.tuples(st.integers(1, 6), st.sampled_from([EntryKind.STEP_INTENT, EntryKind.STEP_COMMITTED])), max_size=3
 )
@@ -99,7 +100,7 @@ class StoresAgree(RuleBasedStateMachine):
     )
     def create(self, run_id: str, tenant: str, request_id: str | None, fingerprint: str) -> None:
         """Creates a run, perhaps again."""
-        run = new_run(run_id, tenant, request_id=request_id)
+        run = new_run(run_id, tenant, request_id=request_id, session_id=SESSIONS[run_id])
         self.both(
             lambda storage: storage.create_run(run, replace(started(run_id, tenant), step_id=tenant), fingerprint)
         )
@@ -109,6 +110,20 @@ class StoresAgree(RuleBasedStateMachine):
         """Appends steps, perhaps none, repeated ones, or of another tenant."""
         drafts = tuple(step(run_id, place, tenant, kind) for place, kind in steps)
         self.both(lambda storage: storage.append(run_id, drafts, change))
+
+    @rule(
+        run_id=RUN_IDS, tenant=TENANTS, place=st.integers(1, 6), number=st.integers(1, 9), cost=st.integers(0, 10**12)
+    )
+    def reserve(self, run_id: str, tenant: str, place: int, number: int, cost: int) -> None:
+        """Reserves a step's cost, perhaps again, or after its outcome."""
+        draft = reserved(run_id, f"step_{place}", number, cost, tenant_id=tenant)
+        self.both(lambda storage: storage.append(run_id, (draft,)))
+
+    @invariant()
+    def same_use_of_sessions(self) -> None:
+        """Both stores would admit the same steps."""
+        for tenant, session in (("a", "s"), ("b", "s"), ("a", "t")):
+            self.both(lambda storage, t=tenant, s=session: storage.session_use(t, s))  # type: ignore[misc]
 
     @rule(run_id=RUN_IDS, tenant=TENANTS)
     def finish(self, run_id: str, tenant: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import http.server
 import os
+import queue
 import sqlite3
 import subprocess
 import sys
@@ -111,6 +114,40 @@ def test_one_trace_leads_from_the_caller_to_each_model_call(observed: MeshflowSe
     assert (facts["meshflow.run.id"], facts["meshflow.outcome"]) == (run["run_id"], "completed")
     assert facts["gen_ai.usage.input_tokens"] + facts["gen_ai.usage.output_tokens"] == run["total_tokens"]
     assert facts["meshflow.cost_usd"] == pytest.approx(run["total_cost_usd"])
+
+
+def test_traces_go_over_http_too(start_server: StartServer) -> None:
+    """As OTEL_EXPORTER_OTLP_PROTOCOL says; of itself to the registered port 4318."""
+    bodies: queue.Queue[tuple[str, bytes]] = queue.Queue()
+
+    class Collector(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            bodies.put((self.path, self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        server = start_server(
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.server_port}",
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            OTEL_BSP_SCHEDULE_DELAY="50",
+        )
+        server.post("/run", {"task": TASK})
+        path, body = bodies.get(timeout=30)
+        server.stop()
+        collector.shutdown()
+    request = trace_service_pb2.ExportTraceServiceRequest.FromString(gzip_or_plain(body))
+    assert path == "/v1/traces"
+    assert request.resource_spans
+
+
+def gzip_or_plain(body: bytes) -> bytes:
+    """The exporter may compress."""
+    return gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
 
 
 def test_a_refusal_is_an_outcome_of_its_step_not_an_error(observed: MeshflowServer, receiver: Receiver) -> None:

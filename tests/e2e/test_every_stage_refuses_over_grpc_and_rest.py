@@ -125,7 +125,9 @@ def servers(start_server: StartServer) -> dict[str, MeshflowServer]:
 def refused_entry(server: MeshflowServer, run_id: str) -> tuple[dict[str, Any], str]:
     """The facts of the refused step, as its record holds them, and the message beside it."""
     kinds = ("step_denied", "step_paused", "step_failed")
-    records = server.rows("SELECT record, output FROM ledger_entries WHERE run_id = ? AND kind IN (?, ?, ?)", run_id, *kinds)
+    records = server.rows(
+        "SELECT record, output FROM ledger_entries WHERE run_id = ? AND kind IN (?, ?, ?)", run_id, *kinds
+    )
     assert len(records) == 1
     facts: dict[str, Any] = json.loads(records[0][0])["facts"]
     return facts, json.loads(records[0][1])["message"]

@@ -12,6 +12,7 @@ import pytest
 
 from meshflow_grpc.client import Client
 from tests.e2e.conftest import MeshflowServer, StartServer
+from tests.session_peak import peak_nano_usd
 
 
 def ended(server: MeshflowServer, run_id: str) -> dict[str, Any]:
@@ -81,6 +82,37 @@ def test_kill_9_loses_and_doubles_nothing(start_server: StartServer, tmp_path: P
         resumed = "SELECT count(*) FROM ledger_entries WHERE run_id = ? AND kind = 'run_resumed'"
         assert again.rows(resumed, run_id) == [(1,)]
     assert len(acknowledged) == 2
+
+
+@pytest.mark.slow
+def test_kill_9_lets_no_session_exceed_its_budget(start_server: StartServer, tmp_path: Path) -> None:
+    """What the killed calls may have cost is charged; by the ledger Σreserved + Σspent was within the budget at every entry."""
+    server = start_server(tmp_path, MESHFLOW_MOCK_LATENCY_MS="400")
+    probe = server.post("/run", {"task": "probe"}).json()
+    budget = 25 * probe["total_cost_usd"]
+    body = {"session_id": "s", "policy": {"session_budget_usd": budget, "budget_usd": budget}}
+    run_ids = [server.post("/v1/runs", {"task": f"task {i}", **body}).json()["run_id"] for i in range(20)]
+    unsettled = (
+        "SELECT count(*) FROM ledger_entries WHERE kind = 'budget_reserved' AND run_id NOT IN "
+        "(SELECT run_id FROM ledger_entries WHERE kind LIKE 'step_%')"
+    )
+    while not server.rows(unsettled)[0][0]:
+        pass
+    server.kill()
+
+    again = start_server(tmp_path)
+    statuses = {ended(again, run_id)["status"] for run_id in run_ids}
+    later = [again.post("/run", {"task": f"later {i}", **body}).json() for i in range(30)]
+    assert statuses <= {"completed", "blocked"}
+    assert (later[-1]["status"], later[-1]["blocked_by"]) == ("blocked", "budget_check")
+    assert "session_budget_usd" in later[-1]["block_reason"]
+    session = "SELECT e.record FROM ledger_entries e JOIN runs r USING (run_id) WHERE r.session_id = 's' ORDER BY e.seq"
+    assert peak_nano_usd(record for (record,) in again.rows(session)) <= round(budget * 1e9)
+    charged = again.rows(
+        "SELECT count(*) FROM ledger_entries WHERE kind = 'run_resumed' AND CAST(record AS TEXT) LIKE '%\"usage\"%'"
+    )
+    assert charged[0][0] > 0
+    assert all(again.get(f"/v1/runs/{run_id}:verify").json()["valid"] for run_id in run_ids)
 
 
 @pytest.mark.slow

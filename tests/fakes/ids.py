@@ -6,8 +6,8 @@ from __future__ import annotations
 class SequentialIds:
     """run_…0001, run_…0002 and so on; implements ports.clock.IdSource."""
 
-    def __init__(self) -> None:
-        self._count = 0
+    def __init__(self, start: int = 0) -> None:
+        self._count = start
 
     def run_id(self) -> str:
         """The next id."""

@@ -27,6 +27,7 @@ _SCALARS = (
     "immutable_audit",
     "scrub_pii",
     "max_output_chars",
+    "session_budget_usd",
 )
 
 

@@ -92,18 +92,17 @@ class MemoryLogStore:
         runs += tuple(
             (str(rows[0].tenant_id), run_id) for run_id, rows in self._entries.items() if run_id not in self._runs
         )
-        pages = pages_of(self._present())
-        yield RawLog(self._edge.size, runs, tuple(self._heads), pages, self.merkle_nodes)
+        yield RawLog(self._edge.size, runs, tuple(self._heads), pages(self._present()), self.merkle_nodes)
+
+    def _present(self) -> tuple[EntryRow, ...]:
+        return tuple(row for row in self._in_order if row is not None)
 
     def _check_open(self) -> None:
         if self._closed:
             raise LedgerUnavailableError("the ledger is closed")
 
-    def _present(self) -> tuple[EntryRow, ...]:
-        return tuple(row for row in self._in_order if row is not None)
 
-
-async def pages_of(rows: tuple[EntryRow, ...]) -> AsyncIterator[tuple[EntryRow, ...]]:
-    """Yields rows page by page."""
+async def pages(rows: tuple[EntryRow, ...]) -> AsyncIterator[tuple[EntryRow, ...]]:
+    """Rows in pages."""
     for start in range(0, len(rows), RAW_PAGE_ROWS):
         yield rows[start : start + RAW_PAGE_ROWS]

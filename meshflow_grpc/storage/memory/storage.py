@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import MeshflowError, RunNotFoundError
+from meshflow_grpc.domain.usage import SessionUse
 from meshflow_grpc.ledger.chain import SALT_BYTES
 from meshflow_grpc.ledger.projection import without_person
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
@@ -21,10 +22,11 @@ from meshflow_grpc.storage.batch import (
     request_of,
     run_exists,
 )
-from meshflow_grpc.storage.memory.log_store import MemoryLogStore, pages_of
+from meshflow_grpc.storage.memory.log_store import MemoryLogStore, pages
 from meshflow_grpc.storage.paging import checked_cursor, next_token
-from meshflow_grpc.storage.rows import entry_of, entry_row, is_fork_of, run_of
+from meshflow_grpc.storage.rows import entry_of, entry_row, is_fork_of, run_of, usage_of
 from meshflow_grpc.storage.sequencer import Sequencer
+from meshflow_grpc.storage.session_use import open_reservations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -108,7 +110,7 @@ class MemoryStorage(MemoryLogStore):
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
         """See Storage."""
         rows = self._rows(tenant_id, run_id)
-        yield RawChain(self._runs.get(run_id), pages_of(tuple(rows)))
+        yield RawChain(self._runs.get(run_id), pages(tuple(rows)))
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
         """See Storage."""
@@ -125,6 +127,14 @@ class MemoryStorage(MemoryLogStore):
         self._check_open()
         found = [row for run_id, row in sorted(self._runs.items()) if row.status == "paused" and run_id > after_run_id]
         return tuple(map(run_of, found[:limit]))
+
+    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+        """See Storage."""
+        self._check_open()
+        found = [r for r in self._runs.values() if r.tenant_id == tenant_id and r.session_id == session_id]
+        running = [row for row in found if row.status == "running"]
+        reserved = sum(sum(open_reservations(self._entries[str(row.run_id)]).values()) for row in running)
+        return SessionUse(sum(usage_of(row).cost_nano_usd for row in found), reserved)
 
     async def ping(self) -> None:
         """See Storage."""
@@ -150,6 +160,15 @@ class MemoryStorage(MemoryLogStore):
         return row
 
     def _write(self, command: Command, drafts: Sequence[EntryDraft]) -> CreatedRun | tuple[LedgerEntry, ...]:
+        plan, outcome = self._planned(command, drafts)
+        self._record(plan, drafts)
+        self._sequencer.settle()
+        return outcome
+
+    def _planned(
+        self, command: Command, drafts: Sequence[EntryDraft]
+    ) -> tuple[Plan, CreatedRun | tuple[LedgerEntry, ...]]:
+        """What a command would write; nothing is written yet. Raises why it is refused."""
         self._check_open()
         plan = self._plan(command)
         outcome = plan.outcomes[0]
@@ -161,9 +180,18 @@ class MemoryStorage(MemoryLogStore):
         except MeshflowError:
             self._sequencer.revert()
             raise
-        self._record(plan, drafts)
-        self._sequencer.settle()
-        return outcome
+        return plan, outcome
+
+    def _restore(self, row: RunRow | None, entries: Sequence[EntryRow]) -> None:
+        """Makes this run all that is held: how a store that keeps single runs elsewhere reads one back."""
+        last = max((cast("int", entry.seq) for entry in entries), default=0)
+        self._sequencer = Sequencer(last, lambda: os.urandom(SALT_BYTES))
+        self._runs = {} if row is None else {str(row.run_id): row}
+        self._entries = {} if row is None else {str(row.run_id): list(entries)}
+        self._in_order = list(entries)
+        self._recorded = {cast("_Key", (e.run_id, e.step_id, e.attempt, e.kind)) for e in entries}
+        named = row is not None and row.request_id is not None
+        self._requests = {(str(row.tenant_id), str(row.request_id)): str(row.run_id)} if row and named else {}
 
     def _plan(self, command: Command) -> Plan:
         unknown = [run_id for run_id in self._sequencer.unknown_runs((command,)) if run_id in self._runs]
@@ -204,19 +232,20 @@ class MemoryStorage(MemoryLogStore):
             stored = entry_row(entry)
             self._entries[entry.run_id].append(stored)
             self._in_order.append(stored)
-        for update in plan.updates.values():
-            told = {name: value for name, value in update._asdict().items() if value is not None}
-            self._runs[update.run_id] = self._runs[update.run_id]._replace(**told)
         for run_id in plan.erased_runs:
-            kept = {"input": None, "output": None, "input_salt": None, "output_salt": None}
-            self._entries[run_id] = [row._replace(**kept) for row in self._entries[run_id]]
-            gone = self._runs[run_id]
-            self._requests.pop((str(gone.tenant_id), str(gone.request_id)), None)
-            self._runs[run_id] = without_person(gone)._replace(header_salt=plan.header_salts[run_id])
+            self._entries[run_id] = [without_payloads(row) for row in self._entries[run_id]]
+        for run_id in plan.updates:
+            self._update(plan, run_id)
         for run_id in plan.deleted_runs:
             self._delete(run_id)
         if plan.entries:
             self._recorded.update(map(_key, drafts))
+
+    def _update(self, plan: Plan, run_id: str) -> None:
+        held = self._runs[run_id]
+        self._runs[run_id] = planned_row(plan, run_id, held)
+        if self._runs[run_id].request_id is None:
+            self._requests.pop((str(held.tenant_id), str(held.request_id)), None)
 
     def _delete(self, run_id: str) -> None:
         gone = self._runs.pop(run_id)
@@ -225,6 +254,22 @@ class MemoryStorage(MemoryLogStore):
         self._entries[run_id] = [tombstone]
         for row in rows:
             self._in_order[cast("int", row.seq) - 1] = None
+
+
+def planned_row(plan: Plan, run_id: str, held: RunRow | None) -> RunRow:
+    """A run's row as a plan leaves it; ``held`` is the one before, None for a new run."""
+    row = held if held is not None else next(new for new in plan.runs if new.run_id == run_id)
+    update = plan.updates.get(run_id)
+    if update is not None:
+        row = row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
+    if run_id in plan.erased_runs:
+        row = without_person(row)._replace(header_salt=plan.header_salts[run_id])
+    return row
+
+
+def without_payloads(row: EntryRow) -> EntryRow:
+    """An entry's row after its run was erased."""
+    return row._replace(input=None, output=None, input_salt=None, output_salt=None)
 
 
 def _key(draft: EntryDraft) -> _Key:

@@ -10,19 +10,21 @@ from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import Append, CreateRun, DeleteRun, ErasePayloads
 from meshflow_grpc.storage.paging import checked_cursor, next_token
-from meshflow_grpc.storage.postgres import ledger, runs
+from meshflow_grpc.storage.postgres import ledger, runs, sessions
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers
 from meshflow_grpc.storage.postgres.errors import translated
 from meshflow_grpc.storage.postgres.log_store import PostgresLogStore
 from meshflow_grpc.storage.postgres.migrate import check_version, migrations
 from meshflow_grpc.storage.postgres.writer import Writer
 from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
+from meshflow_grpc.storage.session_use import session_use
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.ports.storage import RunChange, RunQuery
 
 RAW_PAGE_ROWS = 500
@@ -99,8 +101,8 @@ class PostgresStorage(PostgresLogStore):
     ) -> tuple[LedgerEntry, ...]:
         """See Storage."""
         found = await self._fetch(ledger.SELECT_PAGE, run_id, tenant_id, after_sequence, max(limit, 0))
-        if not found:
-            await self.get_run(tenant_id, run_id)
+        if not found and not await self._fetch(ledger.SELECT_PAGE, run_id, tenant_id, 0, 1):
+            raise RunNotFoundError(run_id)
         return tuple(entry_of(EntryRow(*row)) for row in found)
 
     @asynccontextmanager
@@ -138,6 +140,10 @@ class PostgresStorage(PostgresLogStore):
         """See Storage."""
         found = await self._fetch(runs.SELECT_PAUSED, after_run_id, limit)
         return tuple(run_of(runs.row_of(row)) for row in found)
+
+    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+        """See Storage."""
+        return session_use(await self._fetch(sessions.SELECT_USE, tenant_id, session_id))
 
     async def ping(self) -> None:
         """See Storage."""

@@ -12,7 +12,8 @@ from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import Append, CreateRun, DeleteRun, ErasePayloads
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
-from meshflow_grpc.storage.sqlite import ledger, runs
+from meshflow_grpc.storage.session_use import session_use
+from meshflow_grpc.storage.sqlite import ledger, runs, sessions
 from meshflow_grpc.storage.sqlite.connection import FileLock, prepare_file
 from meshflow_grpc.storage.sqlite.errors import translated
 from meshflow_grpc.storage.sqlite.log_store import SqliteLogStore
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.ports.storage import RunChange, RunQuery
 
 BUSY_TIMEOUT_S = 5.0
@@ -104,8 +106,8 @@ class SqliteStorage(SqliteLogStore):
     ) -> tuple[LedgerEntry, ...]:
         """See Storage."""
         found = await self._fetch(ledger.SELECT_PAGE, (run_id, tenant_id, after_sequence, limit))
-        if not found:
-            await self.get_run(tenant_id, run_id)
+        if not found and not await self._fetch(ledger.SELECT_PAGE, (run_id, tenant_id, 0, 1)):
+            raise RunNotFoundError(run_id)
         return tuple(entry_of(EntryRow._make(row)) for row in found)
 
     @asynccontextmanager
@@ -139,6 +141,10 @@ class SqliteStorage(SqliteLogStore):
         """See Storage."""
         found = await self._fetch(runs.SELECT_PAUSED, (after_run_id, limit))
         return tuple(run_of(RunRow._make(row)) for row in found)
+
+    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+        """See Storage."""
+        return session_use(await self._fetch(sessions.SELECT_USE, (tenant_id, session_id)))
 
     async def ping(self) -> None:
         """See Storage."""

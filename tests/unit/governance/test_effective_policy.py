@@ -117,4 +117,4 @@ def test_every_field_of_the_policy_can_be_parsed() -> None:
     document = dict(policy_json(Policy()))
     parsed = parse_policy_fields({k: v for k, v in document.items() if v is not None})
 
-    assert set(parsed) == {f.name for f in dataclasses.fields(Policy)} - {"allowed_tools"}
+    assert set(parsed) == {f.name for f in dataclasses.fields(Policy)} - {"allowed_tools", "session_budget_usd"}

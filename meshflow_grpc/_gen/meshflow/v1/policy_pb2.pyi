@@ -46,6 +46,7 @@ class Policy(_message.Message):
     RULES_FIELD_NUMBER: _builtins.int
     SCRUB_PII_FIELD_NUMBER: _builtins.int
     MAX_OUTPUT_CHARS_FIELD_NUMBER: _builtins.int
+    SESSION_BUDGET_USD_FIELD_NUMBER: _builtins.int
     mode: _builtins.str
     """Governance mode: dev, standard, regulated, legal-critical or hipaa; case-insensitive. Default: standard."""
     budget_usd: _builtins.float
@@ -76,6 +77,8 @@ class Policy(_message.Message):
     """Replaces personal data in inputs and outputs by typed placeholders. Default: false."""
     max_output_chars: _builtins.int
     """Most characters a step's output may have; 0 means no limit. Default: 0."""
+    session_budget_usd: _builtins.float
+    """Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit."""
     @_builtins.property
     def circuit_breaker(self) -> Global___CircuitBreaker:
         """Resilience against failing agents and tools."""
@@ -119,10 +122,11 @@ class Policy(_message.Message):
         rules: _abc.Iterable[Global___PolicyRule] | None = ...,
         scrub_pii: _builtins.bool | None = ...,
         max_output_chars: _builtins.int | None = ...,
+        session_budget_usd: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools", "_budget_tokens", b"_budget_tokens", "_budget_usd", b"_budget_usd", "_carbon_budget_g", b"_carbon_budget_g", "_circuit_breaker", b"_circuit_breaker", "_compliance", b"_compliance", "_denied_tools", b"_denied_tools", "_enable_cross_run_learning", b"_enable_cross_run_learning", "_enable_environmental", b"_enable_environmental", "_enable_guardian", b"_enable_guardian", "_enable_uncertainty", b"_enable_uncertainty", "_human_in_loop", b"_human_in_loop", "_immutable_audit", b"_immutable_audit", "_max_output_chars", b"_max_output_chars", "_max_steps", b"_max_steps", "_mode", b"_mode", "_scrub_pii", b"_scrub_pii", "_step_timeout_s", b"_step_timeout_s", "_timeout_s", b"_timeout_s", "allowed_tools", b"allowed_tools", "budget_tokens", b"budget_tokens", "budget_usd", b"budget_usd", "carbon_budget_g", b"carbon_budget_g", "circuit_breaker", b"circuit_breaker", "compliance", b"compliance", "denied_tools", b"denied_tools", "enable_cross_run_learning", b"enable_cross_run_learning", "enable_environmental", b"enable_environmental", "enable_guardian", b"enable_guardian", "enable_uncertainty", b"enable_uncertainty", "human_in_loop", b"human_in_loop", "immutable_audit", b"immutable_audit", "max_output_chars", b"max_output_chars", "max_steps", b"max_steps", "mode", b"mode", "scrub_pii", b"scrub_pii", "step_timeout_s", b"step_timeout_s", "timeout_s", b"timeout_s"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools", "_budget_tokens", b"_budget_tokens", "_budget_usd", b"_budget_usd", "_carbon_budget_g", b"_carbon_budget_g", "_circuit_breaker", b"_circuit_breaker", "_compliance", b"_compliance", "_denied_tools", b"_denied_tools", "_enable_cross_run_learning", b"_enable_cross_run_learning", "_enable_environmental", b"_enable_environmental", "_enable_guardian", b"_enable_guardian", "_enable_uncertainty", b"_enable_uncertainty", "_human_in_loop", b"_human_in_loop", "_immutable_audit", b"_immutable_audit", "_max_output_chars", b"_max_output_chars", "_max_steps", b"_max_steps", "_mode", b"_mode", "_scrub_pii", b"_scrub_pii", "_session_budget_usd", b"_session_budget_usd", "_step_timeout_s", b"_step_timeout_s", "_timeout_s", b"_timeout_s", "allowed_tools", b"allowed_tools", "budget_tokens", b"budget_tokens", "budget_usd", b"budget_usd", "carbon_budget_g", b"carbon_budget_g", "circuit_breaker", b"circuit_breaker", "compliance", b"compliance", "denied_tools", b"denied_tools", "enable_cross_run_learning", b"enable_cross_run_learning", "enable_environmental", b"enable_environmental", "enable_guardian", b"enable_guardian", "enable_uncertainty", b"enable_uncertainty", "human_in_loop", b"human_in_loop", "immutable_audit", b"immutable_audit", "max_output_chars", b"max_output_chars", "max_steps", b"max_steps", "mode", b"mode", "scrub_pii", b"scrub_pii", "session_budget_usd", b"session_budget_usd", "step_timeout_s", b"step_timeout_s", "timeout_s", b"timeout_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools", "_budget_tokens", b"_budget_tokens", "_budget_usd", b"_budget_usd", "_carbon_budget_g", b"_carbon_budget_g", "_circuit_breaker", b"_circuit_breaker", "_compliance", b"_compliance", "_denied_tools", b"_denied_tools", "_enable_cross_run_learning", b"_enable_cross_run_learning", "_enable_environmental", b"_enable_environmental", "_enable_guardian", b"_enable_guardian", "_enable_uncertainty", b"_enable_uncertainty", "_human_in_loop", b"_human_in_loop", "_immutable_audit", b"_immutable_audit", "_max_output_chars", b"_max_output_chars", "_max_steps", b"_max_steps", "_mode", b"_mode", "_scrub_pii", b"_scrub_pii", "_step_timeout_s", b"_step_timeout_s", "_timeout_s", b"_timeout_s", "allowed_tools", b"allowed_tools", "budget_tokens", b"budget_tokens", "budget_usd", b"budget_usd", "carbon_budget_g", b"carbon_budget_g", "circuit_breaker", b"circuit_breaker", "compliance", b"compliance", "denied_tools", b"denied_tools", "enable_cross_run_learning", b"enable_cross_run_learning", "enable_environmental", b"enable_environmental", "enable_guardian", b"enable_guardian", "enable_uncertainty", b"enable_uncertainty", "human_in_loop", b"human_in_loop", "immutable_audit", b"immutable_audit", "max_output_chars", b"max_output_chars", "max_steps", b"max_steps", "mode", b"mode", "rules", b"rules", "scrub_pii", b"scrub_pii", "step_timeout_s", b"step_timeout_s", "timeout_s", b"timeout_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools", "_budget_tokens", b"_budget_tokens", "_budget_usd", b"_budget_usd", "_carbon_budget_g", b"_carbon_budget_g", "_circuit_breaker", b"_circuit_breaker", "_compliance", b"_compliance", "_denied_tools", b"_denied_tools", "_enable_cross_run_learning", b"_enable_cross_run_learning", "_enable_environmental", b"_enable_environmental", "_enable_guardian", b"_enable_guardian", "_enable_uncertainty", b"_enable_uncertainty", "_human_in_loop", b"_human_in_loop", "_immutable_audit", b"_immutable_audit", "_max_output_chars", b"_max_output_chars", "_max_steps", b"_max_steps", "_mode", b"_mode", "_scrub_pii", b"_scrub_pii", "_session_budget_usd", b"_session_budget_usd", "_step_timeout_s", b"_step_timeout_s", "_timeout_s", b"_timeout_s", "allowed_tools", b"allowed_tools", "budget_tokens", b"budget_tokens", "budget_usd", b"budget_usd", "carbon_budget_g", b"carbon_budget_g", "circuit_breaker", b"circuit_breaker", "compliance", b"compliance", "denied_tools", b"denied_tools", "enable_cross_run_learning", b"enable_cross_run_learning", "enable_environmental", b"enable_environmental", "enable_guardian", b"enable_guardian", "enable_uncertainty", b"enable_uncertainty", "human_in_loop", b"human_in_loop", "immutable_audit", b"immutable_audit", "max_output_chars", b"max_output_chars", "max_steps", b"max_steps", "mode", b"mode", "rules", b"rules", "scrub_pii", b"scrub_pii", "session_budget_usd", b"session_budget_usd", "step_timeout_s", b"step_timeout_s", "timeout_s", b"timeout_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allowed_tools: _TypeAlias = _typing.Literal["allowed_tools"]  # noqa: Y015
     _WhichOneofArgType__allowed_tools: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools"]  # noqa: Y015
@@ -158,6 +162,8 @@ class Policy(_message.Message):
     _WhichOneofArgType__mode: _TypeAlias = _typing.Literal["_mode", b"_mode"]  # noqa: Y015
     _WhichOneofReturnType__scrub_pii: _TypeAlias = _typing.Literal["scrub_pii"]  # noqa: Y015
     _WhichOneofArgType__scrub_pii: _TypeAlias = _typing.Literal["_scrub_pii", b"_scrub_pii"]  # noqa: Y015
+    _WhichOneofReturnType__session_budget_usd: _TypeAlias = _typing.Literal["session_budget_usd"]  # noqa: Y015
+    _WhichOneofArgType__session_budget_usd: _TypeAlias = _typing.Literal["_session_budget_usd", b"_session_budget_usd"]  # noqa: Y015
     _WhichOneofReturnType__step_timeout_s: _TypeAlias = _typing.Literal["step_timeout_s"]  # noqa: Y015
     _WhichOneofArgType__step_timeout_s: _TypeAlias = _typing.Literal["_step_timeout_s", b"_step_timeout_s"]  # noqa: Y015
     _WhichOneofReturnType__timeout_s: _TypeAlias = _typing.Literal["timeout_s"]  # noqa: Y015
@@ -196,6 +202,8 @@ class Policy(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__mode) -> _WhichOneofReturnType__mode | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__scrub_pii) -> _WhichOneofReturnType__scrub_pii | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__session_budget_usd) -> _WhichOneofReturnType__session_budget_usd | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__step_timeout_s) -> _WhichOneofReturnType__step_timeout_s | None: ...
     @_typing.overload

@@ -65,8 +65,10 @@ type Policy struct {
 	ScrubPii *bool `protobuf:"varint,19,opt,name=scrub_pii,json=scrubPii,proto3,oneof" json:"scrub_pii,omitempty"`
 	// Most characters a step's output may have; 0 means no limit. Default: 0.
 	MaxOutputChars *int32 `protobuf:"varint,20,opt,name=max_output_chars,json=maxOutputChars,proto3,oneof" json:"max_output_chars,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
+	SessionBudgetUsd *float64 `protobuf:"fixed64,40,opt,name=session_budget_usd,json=sessionBudgetUsd,proto3,oneof" json:"session_budget_usd,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Policy) Reset() {
@@ -235,6 +237,13 @@ func (x *Policy) GetScrubPii() bool {
 func (x *Policy) GetMaxOutputChars() int32 {
 	if x != nil && x.MaxOutputChars != nil {
 		return *x.MaxOutputChars
+	}
+	return 0
+}
+
+func (x *Policy) GetSessionBudgetUsd() float64 {
+	if x != nil && x.SessionBudgetUsd != nil {
+		return *x.SessionBudgetUsd
 	}
 	return 0
 }
@@ -517,7 +526,7 @@ var File_meshflow_v1_policy_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x18meshflow/v1/policy.proto\x12\vmeshflow.v1\"\xa4\n" +
+	"\x18meshflow/v1/policy.proto\x12\vmeshflow.v1\"\xee\n" +
 	"\n" +
 	"\x06Policy\x12\x17\n" +
 	"\x04mode\x18\x01 \x01(\tH\x00R\x04mode\x88\x01\x01\x12\"\n" +
@@ -544,7 +553,8 @@ const file_meshflow_v1_policy_proto_rawDesc = "" +
 	"\fdenied_tools\x18\x11 \x01(\v2\x15.meshflow.v1.ToolListH\x10R\vdeniedTools\x88\x01\x01\x12-\n" +
 	"\x05rules\x18\x12 \x03(\v2\x17.meshflow.v1.PolicyRuleR\x05rules\x12 \n" +
 	"\tscrub_pii\x18\x13 \x01(\bH\x11R\bscrubPii\x88\x01\x01\x12-\n" +
-	"\x10max_output_chars\x18\x14 \x01(\x05H\x12R\x0emaxOutputChars\x88\x01\x01B\a\n" +
+	"\x10max_output_chars\x18\x14 \x01(\x05H\x12R\x0emaxOutputChars\x88\x01\x01\x121\n" +
+	"\x12session_budget_usd\x18( \x01(\x01H\x13R\x10sessionBudgetUsd\x88\x01\x01B\a\n" +
 	"\x05_modeB\r\n" +
 	"\v_budget_usdB\x10\n" +
 	"\x0e_budget_tokensB\f\n" +
@@ -566,7 +576,8 @@ const file_meshflow_v1_policy_proto_rawDesc = "" +
 	"\r_denied_toolsB\f\n" +
 	"\n" +
 	"_scrub_piiB\x13\n" +
-	"\x11_max_output_chars\"\x98\x02\n" +
+	"\x11_max_output_charsB\x15\n" +
+	"\x13_session_budget_usd\"\x98\x02\n" +
 	"\x0eCircuitBreaker\x12$\n" +
 	"\vmax_retries\x18\x01 \x01(\x05H\x00R\n" +
 	"maxRetries\x88\x01\x01\x120\n" +

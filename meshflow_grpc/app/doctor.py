@@ -1,0 +1,159 @@
+"""Looks at everything a server needs before it is started, and says what is wrong and how to put it right."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.app.model_provider import open_provider
+from meshflow_grpc.config import Settings
+from meshflow_grpc.config.display import bare_url
+from meshflow_grpc.config.problem import ConfigurationError
+from meshflow_grpc.config.signing import key_file, log_keys
+from meshflow_grpc.domain.errors import MeshflowError
+from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
+from meshflow_grpc.ports.provider import ProviderError
+from meshflow_grpc.storage.clock_skew import clock_skew
+from meshflow_grpc.storage.factory import file_path, is_postgres, open_storage
+from meshflow_grpc.storage.schema import schema_status
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+LEAST_FREE_BYTES = 1 << 30
+MOST_SKEW = timedelta(seconds=2)
+
+
+class State(StrEnum):
+    """What a check found. Only a failure keeps a server from working."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One check."""
+
+    check: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+async def examine() -> AsyncIterator[Finding]:
+    """Yields each finding as it is made; nothing is written, and no paid call is made."""
+    try:
+        settings = Settings.load()
+    except ConfigurationError as error:
+        for problem in error.problems:
+            yield Finding("configuration", State.FAILED, f"{problem.variable}: {problem.what}", problem.fix)
+        return
+    for warning in settings.warnings():
+        yield Finding("configuration", State.WARNING, warning, "set MESHFLOW_AUTH, or listen on 127.0.0.1")
+    yield Finding("configuration", State.OK, f"{settings.env}, ledger {bare_url(settings.ledger_db)}")
+    for name, check in _CHECKS.items():
+        yield await _guarded(name, check, settings)
+
+
+async def _guarded(name: str, check: Callable[[Settings], Awaitable[Finding]], settings: Settings) -> Finding:
+    try:
+        return await check(settings)
+    except (MeshflowError, ProviderError) as error:
+        return Finding(name, State.FAILED, error.message, "correct it, then run `meshflow doctor` again")
+    except (ConfigurationError, EnvoyNotFoundError, OSError) as error:
+        return Finding(name, State.FAILED, str(error), "correct it, then run `meshflow doctor` again")
+
+
+async def _database(settings: Settings) -> Finding:
+    status = await schema_status(settings.ledger_db)
+    kind = "PostgreSQL" if is_postgres(settings.ledger_db) else "SQLite"
+    return Finding("database", State.OK, f"{kind} answers, schema version {status.version}")
+
+
+async def _migrations(settings: Settings) -> Finding:
+    pending = (await schema_status(settings.ledger_db)).pending
+    if not pending:
+        return Finding("migrations", State.OK, "none pending")
+    numbers = ", ".join(map(str, pending))
+    return Finding(
+        "migrations", State.WARNING, f"pending: {numbers}", "`meshflow db migrate`; a server's start does it too"
+    )
+
+
+async def _keys(settings: Settings) -> Finding:
+    path = key_file(settings.ledger_db, settings.data_dir)
+    if settings.signing_key is None and not (path and path.exists()):
+        return Finding("keys", State.OK, "none yet; a development key is made at the first start")
+    keys = log_keys(settings)
+    signs_as = ", ".join(key.name for key in keys.signing)
+    if (await schema_status(settings.ledger_db)).pending:
+        return Finding("keys", State.OK, f"signs as {signs_as}; there is no signed head yet")
+    storage = await open_storage(settings.ledger_db, read_only=True)
+    try:
+        head = await storage.newest_head()
+    finally:
+        await storage.close()
+    if head is not None:
+        keys.open(head.note, "the newest signed head in the ledger")
+    return Finding("keys", State.OK, f"signs as {signs_as}")
+
+
+async def _provider(settings: Settings) -> Finding:
+    provider = await asyncio.to_thread(open_provider, settings)
+    try:
+        await provider.check()
+    finally:
+        await provider.close()
+    state = State.WARNING if settings.mock and settings.env == "production" else State.OK
+    return Finding("provider", state, f"{provider.name} answers, default model {provider.default_model}")
+
+
+async def _envoy(settings: Settings) -> Finding:
+    if not settings.use_envoy:
+        return Finding("envoy", State.OK, "not started by this server")
+    binary = find_envoy(settings.envoy)
+    process = await asyncio.create_subprocess_exec(str(binary), "--version", stdout=asyncio.subprocess.PIPE)
+    text = (await process.communicate())[0].decode(errors="replace").strip()
+    version = text.rsplit("version: ", 1)[-1].split("/")[1:2]
+    if process.returncode != 0:
+        return Finding("envoy", State.FAILED, f"{binary} cannot be run", "install it anew: make setup")
+    return Finding("envoy", State.OK, f"version {version[0] if version else text}")
+
+
+async def _clock(settings: Settings) -> Finding:
+    skew = await clock_skew(settings.ledger_db)
+    if abs(skew) <= MOST_SKEW:
+        return Finding("clock", State.OK, f"{skew.total_seconds():+.1f} s against the ledger")
+    detail = f"this machine's clock is {skew.total_seconds():+.1f} s off against the ledger"
+    return Finding("clock", State.WARNING, detail, "synchronise the clock (NTP): entries would bear wrong times")
+
+
+async def _disk(settings: Settings) -> Finding:
+    postgres = is_postgres(settings.ledger_db)
+    place = (settings.data_dir if postgres else file_path(settings.ledger_db).parent).absolute()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    detail = f"{free / 1e9:.1f} GB free at {place}"
+    if free >= LEAST_FREE_BYTES:
+        return Finding("disk", State.OK, detail)
+    return Finding(
+        "disk", State.WARNING if postgres else State.FAILED, detail, "free at least 1 GiB: a full disk stops all runs"
+    )
+
+
+_CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "keys": _keys,
+    "provider": _provider,
+    "envoy": _envoy,
+    "clock": _clock,
+    "disk": _disk,
+}

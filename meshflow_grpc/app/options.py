@@ -1,0 +1,24 @@
+"""What the settings say about the runtime itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.app.assembly import RuntimeOptions
+from meshflow_grpc.governance.floors import ServerFloors, Tier
+
+if TYPE_CHECKING:
+    from meshflow_grpc.config import Settings
+
+
+def runtime_options(settings: Settings) -> RuntimeOptions:
+    """The options of a server, or of a run inside the caller's process."""
+    return RuntimeOptions(
+        allow_inline_workflows=settings.allow_inline_workflows,
+        max_in_flight=settings.max_in_flight_runs,
+        step_rate_per_s=settings.step_rate_per_s,
+        revoked_agents=settings.revoked,
+        allow_webhooks=settings.webhook_secret is not None,
+        floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
+        production=settings.env == "production",
+    )

@@ -1,0 +1,63 @@
+"""Reservations of a session's budget that survive the process: in the ledger before anything is spent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.domain.ledger_entry import RESERVATION_MARK, EntryDraft, EntryKind
+from meshflow_grpc.kernel.uninterrupted import uninterrupted
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.usage import Usage
+    from meshflow_grpc.governance.shortfall import Shortfall
+    from meshflow_grpc.kernel.ports import KernelPorts
+    from meshflow_grpc.kernel.state import StepState
+
+
+class DurableReservations:
+    """Those of one step, one entry per model call that may be billed. Without a session budget there is nothing to do."""
+
+    def __init__(self, ports: KernelPorts, state: StepState) -> None:
+        self._ports = ports
+        self._state = state
+        self._session = state.step.run.budget.session
+        self._count = 0
+
+    async def reserve(self, charged: Usage, need: Usage) -> Shortfall | None:
+        """Makes a reservation durable on top of what the step was charged, then asks the ledger whether all of the session's fit.
+
+        Whoever wrote last sees all others, so that no two servers can both go on with what only suffices for one.
+        """
+        if self._session is None:
+            return None
+        run = self._state.step.run
+        self._count += 1
+        draft = _draft(self._state, self._count, charged + need, self._ports.clock.now())
+        await uninterrupted(self._ports.recorder.append(run.run_id, (draft,)))
+        use = await self._ports.sessions.session_use(run.tenant_id, self._session.session_id)
+        return self._session.overdrawn(need.cost_nano_usd, use)
+
+    @property
+    def charges_interrupted(self) -> bool:
+        """Whether a call that is broken off is charged in full, because the provider may bill it."""
+        return self._session is not None
+
+
+def _draft(state: StepState, number: int, worst: Usage, now: str) -> EntryDraft:
+    step = state.step
+    run = step.run
+    facts: dict[str, JsonValue] = {
+        "actor": {"principal": run.principal.id, "auth": run.principal.method},
+        "policy_digest": run.policy_digest,
+        "step": step.number,
+        "worst_case": {
+            "carbon_ug": worst.carbon_ug,
+            "cost_nano_usd": worst.cost_nano_usd,
+            "tokens": {"input": worst.input_tokens, "output": worst.output_tokens},
+        },
+    }
+    step_id = f"{step.step_id}{RESERVATION_MARK}{number}"
+    return EntryDraft(
+        run.run_id, run.tenant_id, EntryKind.BUDGET_RESERVED, now, step.node.id, step_id, step.epoch, facts
+    )

@@ -1,0 +1,128 @@
+"""`meshflow doctor`: every check finds what it is there for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from meshflow_grpc.app import doctor
+from meshflow_grpc.app.assembly import Outside, RuntimeOptions, assemble
+from meshflow_grpc.config.settings import Settings
+from meshflow_grpc.config.signing import log_keys
+from meshflow_grpc.providers.mock import MockProvider
+from meshflow_grpc.storage.factory import open_storage
+
+Examined = tuple[int, dict[str, dict[str, Any]]]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit.cli.conftest import Finished
+
+
+@pytest.fixture
+def examine(
+    meshflow: Callable[..., Finished], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Examined]:
+    """Runs the doctor with variables set; returns the exit code and the findings by check."""
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
+    monkeypatch.setenv("MESHFLOW_DATA_DIR", str(tmp_path))
+
+    def run(**variables: str) -> tuple[int, dict[str, dict[str, Any]]]:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        ended = meshflow("doctor", "-o", "json")
+        return ended.code, {found["check"]: found for found in json.loads(ended.out)}
+
+    return run
+
+
+async def _signed_ledger(directory: Path) -> None:
+    settings = Settings.load(data_dir=directory)
+    storage = await open_storage(settings.ledger_db)
+    try:
+        runtime = assemble(Outside(storage, MockProvider(), log_keys=log_keys(settings)), RuntimeOptions())
+        await runtime.log.open()
+    finally:
+        await storage.close()
+
+
+def test_a_fresh_machine_is_fine(examine: Any) -> None:
+    """Nothing fails; that the ledger is yet to be made is a warning."""
+    code, found = examine()
+    assert code == 0
+    assert {name: finding["state"] for name, finding in found.items()} == {
+        "configuration": "ok",
+        "database": "ok",
+        "migrations": "warning",
+        "keys": "ok",
+        "provider": "ok",
+        "envoy": "ok",
+        "clock": "ok",
+        "disk": "ok",
+    }
+
+
+def test_a_bad_configuration_is_told_whole(examine: Any) -> None:
+    """Each problem is a finding with its remedy."""
+    code, found = examine(MESHFLOW_PORT="99999")
+    assert code == 1
+    assert found["configuration"]["state"] == "failed"
+    assert "MESHFLOW_PORT" in found["configuration"]["detail"]
+    assert found["configuration"]["remedy"]
+
+
+def test_a_database_that_is_away_fails(examine: Any) -> None:
+    """And so do the checks that need it, while the others go on."""
+    code, found = examine(MESHFLOW_LEDGER_DB="postgresql://127.0.0.1:1/x")
+    assert code == 1
+    assert [found[name]["state"] for name in ("database", "migrations", "clock")] == ["failed"] * 3
+    assert found["provider"]["state"] == "ok"
+
+
+def test_a_key_that_did_not_sign_the_log_fails(examine: Any, tmp_path: Path) -> None:
+    """The server would refuse to start with it; the doctor says so before."""
+    asyncio.run(_signed_ledger(tmp_path))
+    assert examine()[1]["keys"]["state"] == "ok"
+    (key,) = tmp_path.glob("*.signing-key")
+    key.unlink()
+    _put_another_key(tmp_path / "other", key)
+    code, found = examine()
+    assert (code, found["keys"]["state"]) == (1, "failed")
+    assert "MESHFLOW_PREVIOUS_SIGNING_KEY" in found["keys"]["detail"]
+
+
+def _put_another_key(directory: Path, key: Path) -> None:
+    directory.mkdir()
+    asyncio.run(_signed_ledger(directory))
+    (other,) = directory.glob("*.signing-key")
+    shutil.copy(other, key)
+
+
+def test_a_provider_that_does_not_answer_fails(examine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key alone proves nothing: the provider is asked, at no cost."""
+    monkeypatch.delenv("MESHFLOW_MOCK")
+    code, found = examine(ANTHROPIC_API_KEY="sk-ant-x", MESHFLOW_ANTHROPIC_BASE_URL="http://127.0.0.1:1")
+    assert (code, found["provider"]["state"]) == (1, "failed")
+    assert "sk-ant-x" not in str(found)
+
+
+def test_an_envoy_that_is_not_there_fails(examine: Any, tmp_path: Path) -> None:
+    """Named by the configuration, missing on disk, or no program at all."""
+    broken = tmp_path / "envoy"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    code, found = examine(MESHFLOW_ENVOY=str(broken))
+    assert (code, found["envoy"]["state"]) == (1, "failed")
+
+
+def test_a_full_disk_fails_a_ledger_in_a_file(examine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less than the least that must be free."""
+    monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", 1 << 62)
+    code, found = examine()
+    assert (code, found["disk"]["state"]) == (1, "failed")
