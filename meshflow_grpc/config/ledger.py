@@ -38,6 +38,13 @@ class LedgerSettings(BaseSettings):
         default=100, ge=0, description="Prepared statements a PostgreSQL connection keeps; `0` behind a pooler."
     )
 
+    retention_days: int | None = Field(
+        default=None,
+        ge=183,
+        le=36_525,
+        description="Days a run is kept after its end, for `meshflow ledger gc`; unset: for ever.",
+    )
+
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together."""
         if self.pg_pool_min <= self.pg_pool_max:
