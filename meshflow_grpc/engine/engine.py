@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from meshflow_grpc.domain.errors import AdmissionLimitError, DrainingError, LedgerUnavailableError, MeshflowError
+from meshflow_grpc.domain.errors import (
+    AdmissionLimitError,
+    DrainingError,
+    LedgerUnavailableError,
+    MeshflowError,
+    RunNotFoundError,
+)
 from meshflow_grpc.domain.run import RECORDED_WORKFLOW
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.active_run import ActiveRun
@@ -108,8 +114,11 @@ class Engine:
         active = self._register(fork.run.run_id, fork.run.tenant_id)
         try:
             created = await uninterrupted(self._parts.tools.recorder.create_run(fork.run, fork.draft, fork.fingerprint))
-        except MeshflowError:
-            self._release(active)
+        except MeshflowError as error:
+            if _may_have_arrived(error):
+                self.go_on(active)
+            else:
+                self._release(active)
             raise
         except asyncio.CancelledError:
             self.go_on(active)
@@ -182,7 +191,9 @@ class Engine:
             await self._settle(active, executor)
         except MeshflowError as error:
             active.fail(error)
-            interrupted = isinstance(error, LedgerUnavailableError) and active.executor is not None
+            interrupted = _may_have_arrived(error) or (
+                active.created.done() and isinstance(error, LedgerUnavailableError)
+            )
         else:
             interrupted = False
         finally:
@@ -250,8 +261,19 @@ class Engine:
                 else:
                     self._end(active, run)
                     return
+        except RunNotFoundError as error:
+            # Its start was refused after all: see _may_have_arrived.
+            active.fail(error)
         except MeshflowError as error:
             active.fail(error)
             _log.exception("resume_failed", run_id=active.run_id)
         finally:
             self._release(active)
+
+
+def _may_have_arrived(error: MeshflowError) -> bool:
+    """Whether a write that failed may be in the ledger all the same: the store was lost before it could answer.
+
+    A run that was started so goes on by itself, as it would after a restart; repeating the request attaches to it.
+    """
+    return isinstance(error, LedgerUnavailableError) and "cause" in error.metadata

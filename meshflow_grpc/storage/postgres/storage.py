@@ -11,7 +11,7 @@ from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import Append, CreateRun, DeleteRun, ErasePayloads
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.postgres import ledger, runs, sessions
-from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers
+from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers, reading
 from meshflow_grpc.storage.postgres.errors import translated
 from meshflow_grpc.storage.postgres.log_store import PostgresLogStore
 from meshflow_grpc.storage.postgres.migrate import check_version, migrations
@@ -109,9 +109,7 @@ class PostgresStorage(PostgresLogStore):
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
         """See Storage."""
         self._check_open()
-        with translated():
-            connection = await self._readers.acquire()
-        try:
+        async with reading(self._readers) as connection:
             snapshot = connection.transaction(isolation="repeatable_read", readonly=True)
             with translated():
                 await snapshot.start()
@@ -124,8 +122,6 @@ class PostgresStorage(PostgresLogStore):
             finally:
                 with translated():
                     await snapshot.rollback()
-        finally:
-            await self._readers.release(connection)
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
         """See Storage."""
