@@ -79,7 +79,9 @@ async def _collect(
     from meshflow_grpc.system import SystemClock
 
     clock = SystemClock()
-    storage = await open_storage(settings.ledger_db, read_only=not delete, pool_min=1)
+    storage = await open_storage(
+        settings.ledger_db, read_only=not delete, pool_min=1, payload_keys=settings.payload_keys
+    )
     try:
         with stderr_console().status("reading the runs") as status:
             tenants = (tenant,) if tenant else await tenants_of(storage)

@@ -127,7 +127,7 @@ def erase(
         counted = f"{erased.payloads} payloads erased" if erased.payloads else f"{erased.entries} entries deleted"
         typer.echo(f"{run_id}: {counted}")
     else:
-        typer.echo(f"{run_id}: nothing left to erase")
+        typer.echo(f"{run_id}: nothing left to erase that can be read")
     for fork_id in erased.erased_forks:
         typer.echo(f"{fork_id}: a fork, erased too")
     for fork_id in erased.remaining_forks:

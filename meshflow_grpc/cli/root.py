@@ -18,6 +18,7 @@ from meshflow_grpc.cli import (
     key,
     ledger,
     ledger_gc,
+    ledger_keys,
     ledger_log,
     ledger_runs,
     run,
@@ -40,6 +41,7 @@ app.add_typer(approval.app, name="approval")
 ledger_log.register(ledger.app)
 ledger_runs.register(ledger.app)
 ledger_gc.register(ledger.app)
+ledger_keys.register(ledger.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit.app, name="audit")
 app.add_typer(compliance.app, name="compliance")

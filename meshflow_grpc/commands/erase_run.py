@@ -11,6 +11,7 @@ from meshflow_grpc.domain.errors import (
     EntryAlreadyRecordedError,
     FieldViolation,
     InvalidRequestError,
+    PayloadKeyUnavailableError,
     RunConflictError,
     RunImmutableError,
     RunNotFoundError,
@@ -39,7 +40,7 @@ class EraseMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ErasedRun:
-    """The entry that records the erasure, and how much it removed: inputs and outputs, or entries.
+    """The entry that records the erasure, and how much it removed: inputs and outputs that could still be read, or entries.
 
     ``remaining_forks`` hold copies of the run's outputs and were left as they are.
     """
@@ -95,15 +96,21 @@ class EraseRunCommand:
                 raise RunImmutableError(run_id)
 
     async def _holds_copies(self, tenant_id: str, fork: str) -> bool:
-        first = await self._storage.entries(tenant_id, fork, limit=1)
-        return bool(first) and first[0].input is not None
+        return any(entry.input is not None for entry in (await self._readable(tenant_id, fork))[:1])
+
+    async def _readable(self, tenant_id: str, run_id: str) -> list[LedgerEntry]:
+        """A run's entries; none when their key is gone already: what is left is to say so in the ledger."""
+        try:
+            return await run_entries(self._storage, tenant_id, run_id)
+        except PayloadKeyUnavailableError:
+            return []
 
     async def _erase(self, principal: Principal, run_id: str, basis: str, mode: EraseMode) -> ErasedRun:
         tenant_id = principal.tenant_id
-        first = await self._storage.entries(tenant_id, run_id, limit=1)
-        if first and first[0].kind is EntryKind.RUN_DELETED:
-            return ErasedRun(first[0])
-        entries = await run_entries(self._storage, tenant_id, run_id)
+        entries = await self._readable(tenant_id, run_id)
+        tombstone = _of_kind(entries, EntryKind.RUN_DELETED)
+        if tombstone is not None:
+            return ErasedRun(tombstone)
         now = self._clock.now()
         if mode is EraseMode.DELETE:
             draft = new_deletion(run_id, tenant_id, now, principal.id, basis)

@@ -73,7 +73,7 @@ class RunExecutor:
         self._workflow = workflow
         self._context = context
         self._progress = progress
-        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step)
+        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step, workflow.output_checks)
         self._stop: RunOutcome | None = None
         self._finishing = False
         self._driver: asyncio.Task[Run] | None = None
@@ -143,7 +143,7 @@ class RunExecutor:
                     pending[asyncio.create_task(self._govern(activation))] = activation
                 done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 ready = []
-                for task in done:
+                for task in sorted(done, key=_place):
                     activation = pending.pop(task)
                     ready.extend(await self._advance(activation, task.result()))
         finally:
@@ -155,7 +155,7 @@ class RunExecutor:
     async def _take_step(self, step: Step) -> StepOutcome:
         if self._tools.hub.wants_live(self._run.run_id):
             self._tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
-            step = replace(step, live=partial(self._stage_decided, step))
+            step = replace(step, live=partial(self._stage_decided, step), deltas=partial(self._delta, step))
         return await self._tools.kernel.run_step(step)
 
     def _live(self, step: Step, kind: EventType) -> RunEvent:
@@ -174,6 +174,9 @@ class RunExecutor:
         event = self._live(step, EventType.STAGE_DECIDED)
         event = replace(event, stage=decided.stage, status=decided.decision, reason=decided.reason or None)
         self._tools.hub.publish_live(event)
+
+    def _delta(self, step: Step, offset: int, piece: str) -> None:
+        self._tools.hub.publish_live(replace(self._live(step, EventType.TOKEN_DELTA), output=piece, offset=offset))
 
     async def _advance(self, activation: NodeActivation, outcome: StepOutcome) -> tuple[NodeActivation, ...]:
         """Takes in how a step ended; returns what is ready because of it."""
@@ -263,6 +266,11 @@ class RunExecutor:
             blocked_by=outcome.blocked_by,
             reason=outcome.reason,
         )
+
+
+def _place(task: asyncio.Task[StepOutcome]) -> int:
+    """Steps that ended together are taken in as the ledger has them, so that a replay goes the same way; failures come first."""
+    return 0 if task.cancelled() or task.exception() is not None else task.result().entry.sequence
 
 
 async def _cancel_all(tasks: Iterable[asyncio.Task[StepOutcome]]) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.governance.budget import Budget
     from meshflow_grpc.governance.detection.finding import ScanResult
+    from meshflow_grpc.governance.learning import WorkflowStatistics
     from meshflow_grpc.kernel.decision import Verdict
     from meshflow_grpc.ports.provider import ToolCall, ToolSpec
 
@@ -35,6 +36,7 @@ class RunContext:
     budget: Budget
     deadline: float
     labels: Mapping[str, str] = field(default_factory=dict)
+    learned: WorkflowStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,10 @@ class Step:
     """One step to govern: a node, the place in the run, and its input.
 
     ``epoch`` grows each time the run is resumed. ``granted`` is the approval the step got.
-    ``live`` is told of each stage's decision as it falls, while someone watches. ``action`` is what tool and python steps call;
+    ``live`` is told of each stage's decision as it falls, ``deltas`` of each piece of the answer that can be shown and its offset,
+    while someone watches. ``action`` is what tool and python steps call;
     ``tools`` what an agent may. ``in_doubt`` says that the step may have acted before.
+    ``output_check`` says what is wrong with an output.
     """
 
     run: RunContext
@@ -83,6 +87,8 @@ class Step:
     action: Action | None = None
     tools: Toolbox | None = None
     in_doubt: bool = False
+    deltas: Callable[[int, str], None] | None = None
+    output_check: Callable[[str], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from meshflow_grpc.commands.erase_run import EraseMode, EraseRunCommand
 from meshflow_grpc.commands.run_entries import run_entries
+from meshflow_grpc.config import load_ledger_settings
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, RunNotFoundError
 from meshflow_grpc.domain.run import Principal, RunOutcome, RunStatus
 from meshflow_grpc.domain.usage import usd
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.commands.erase_run import ErasedRun
     from meshflow_grpc.domain.check import ChainVerification
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.ports.storage import Storage
 
 _PAGE = 1000
@@ -35,8 +37,9 @@ _PAGE = 1000
 class AwaitableLedger:
     """See ReplayLedger."""
 
-    def __init__(self, url: str, *, tenant_id: str = "default") -> None:
+    def __init__(self, url: str, *, tenant_id: str = "default", payload_keys: PayloadKeys | None = None) -> None:
         self._url = url
+        self._payload_keys = payload_keys
         self._tenant_id = tenant_id
         self._kept: Storage | None = None
         self._stack = AsyncExitStack()
@@ -226,7 +229,10 @@ class AwaitableLedger:
         if self._kept is not None:
             yield self._kept
             return
-        storage = await open_storage(self._url, read_only=read_only, pool_min=1)
+        keys = self._payload_keys
+        if keys is None:
+            keys = load_ledger_settings(ledger_db=self._url).payload_keys
+        storage = await open_storage(self._url, read_only=read_only, pool_min=1, payload_keys=keys)
         try:
             yield storage
         finally:

@@ -11,7 +11,8 @@ class ReplayLedger(AwaitableLedger):
 
     Reading never writes or creates anything. What writes (``write``, ``finish_run``, ``fork``, ``anonymize_run``, ``delete_run``)
     needs the ledger for itself: stop the server first. ``async with`` keeps it open for writing between calls.
-    All methods raise RunNotFoundError for a run that is not the tenant's, and LedgerUnavailableError.
+    All methods raise RunNotFoundError for a run that is not the tenant's, LedgerUnavailableError, and PayloadKeyUnavailableError when
+    what was encrypted lacks its key. Keys that are not given are those of MESHFLOW_PAYLOAD_KEY.
     """
 
     def sync(self) -> SyncReplayLedger:

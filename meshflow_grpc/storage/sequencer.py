@@ -8,22 +8,21 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.errors import (
     MeshflowError,
-    RequestIdReusedError,
     RunConflictError,
     RunImmutableError,
     RunNotFoundError,
 )
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH
-from meshflow_grpc.domain.usage import ZERO_USAGE
-from meshflow_grpc.ledger.canonical import MAX_INTEGER, NotCanonicalError
 from meshflow_grpc.ledger.chain import Place, link
 from meshflow_grpc.ledger.deletion import deletion_draft
 from meshflow_grpc.ledger.erasure import erasure_draft
-from meshflow_grpc.ledger.projection import Committer, header_text, opens_header, usage_change, without_person
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS, UnreadableError
+from meshflow_grpc.ledger.projection import Committer, header_text, opens_header, without_person
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
 from meshflow_grpc.storage.batch import (
     Append,
@@ -32,7 +31,6 @@ from meshflow_grpc.storage.batch import (
     ErasePayloads,
     Head,
     Plan,
-    RunUpdate,
     Subject,
     already_recorded,
     disagrees,
@@ -41,11 +39,16 @@ from meshflow_grpc.storage.batch import (
 )
 from meshflow_grpc.storage.draft_checks import check_drafts, check_end
 from meshflow_grpc.storage.rows import run_row
+from meshflow_grpc.storage.run_change import advanced, answer_again
+from meshflow_grpc.storage.run_change import record_change as told_change
+from meshflow_grpc.storage.run_change import update as row_update
+from meshflow_grpc.storage.sealing import Sealer, damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.ledger.payload_cipher import DataKey, PayloadKeys, WrappedKey
     from meshflow_grpc.storage.batch import Command, EarlierRequest, RequestKey
 
 MAX_HEADS = 20_000
@@ -55,9 +58,10 @@ NO_SUBJECT = Subject()
 class Sequencer:
     """Assigns places, holds the heads of open runs, and plans batches. Not thread-safe: it has one owner."""
 
-    def __init__(self, last_seq: int, next_salt: Callable[[], bytes]) -> None:
+    def __init__(self, last_seq: int, next_salt: Callable[[], bytes], payload_keys: PayloadKeys = NO_KEYS) -> None:
         self._last_seq = last_seq
         self._next_salt = next_salt
+        self._payload_keys = payload_keys
         self._heads: OrderedDict[str, Head] = OrderedDict()
         self._touched: set[str] = set()
         self._unreadable: dict[str, MeshflowError] = {}
@@ -73,14 +77,16 @@ class Sequencer:
         commands: Iterable[Command],
         heads: Mapping[str, Head | MeshflowError],
         requests: Mapping[RequestKey, EarlierRequest],
+        wrapped: Mapping[str, WrappedKey] = MappingProxyType({}),
         subject: Subject = NO_SUBJECT,
     ) -> Plan:
-        """Plans a batch; ``heads`` and ``requests`` (fingerprint and run by request id) are what the store looked up for it.
+        """Plans a batch. The store looked up for it: heads and wrapped keys of runs, fingerprint and run by request id.
 
         ``subject`` is the run that an erasure or a deletion, which is planned alone, is about.
         """
-        self._unreadable = {run_id: head for run_id, head in heads.items() if isinstance(head, MeshflowError)}
-        self._heads.update({run_id: head for run_id, head in heads.items() if isinstance(head, Head)})
+        self._unreadable = {}
+        for run_id, head in heads.items():
+            self._hold(run_id, head, wrapped.get(run_id))
         self._touched = set()
         self._seq_before = self._last_seq
         plan, known = Plan(), dict(requests)
@@ -114,11 +120,31 @@ class Sequencer:
         self._touched = set()
         self._last_seq = self._seq_before
 
+    def _hold(self, run_id: str, head: Head | MeshflowError, wrapped: WrappedKey | None) -> None:
+        try:
+            if isinstance(head, MeshflowError):
+                raise head
+            if wrapped is not None and not head.status.ended:
+                head = head._replace(key=self._payload_keys.open_key(wrapped))
+        except UnreadableError:
+            self._unreadable[run_id] = damaged(run_id)
+        except MeshflowError as error:
+            self._unreadable[run_id] = error
+        else:
+            self._heads[run_id] = head
+
+    def _new_key(self, run_id: str, plan: Plan) -> DataKey | None:
+        if not self._payload_keys:
+            return None
+        key, wrapped = self._payload_keys.new_key(run_id, self._next_salt)
+        plan.keys.append(wrapped)
+        return key
+
     def _create(self, command: CreateRun, plan: Plan, known: dict[RequestKey, EarlierRequest]) -> CreatedRun:
         run, draft = command.run, command.draft
         key = (run.tenant_id, run.request_id) if run.request_id is not None else None
         if key is not None and key in known:
-            return _answer_again(known[key], command.request_fingerprint)
+            return answer_again(known[key], command.request_fingerprint)
         if run.run_id in self._heads:
             raise run_exists(run.run_id)
         check_drafts((draft,), run.run_id, run.tenant_id)
@@ -127,22 +153,27 @@ class Sequencer:
         row = run_row(run, command.request_fingerprint)
         committer = Committer(run.tenant_id, run.run_id, 1, self._next_salt)
         header, header_salt = committer.commit("header", header_text(row))
-        record_change, salts = _record_change(change, committer)
+        record_change, salts = told_change(change, committer)
         record_change["header"] = header
         entry = link(draft, Place(self._last_seq + 1, 1, GENESIS_HASH), self._next_salt, record_change)
         run = replace(run, entries=1, head_hash=entry.hash, update_time=draft.time)
-        plan.runs.append(
-            row._replace(
-                entries=1,
-                head_hash=entry.hash,
-                update_time=draft.time,
-                output_salt=salts.get("output"),
-                reason_salt=salts.get("reason"),
-                header_salt=header_salt,
-            )
+        row = row._replace(
+            entries=1,
+            head_hash=entry.hash,
+            update_time=draft.time,
+            output_salt=salts.get("output"),
+            reason_salt=salts.get("reason"),
+            header_salt=header_salt,
         )
-        plan.entries.append(entry)
-        self._move(run.run_id, Head(run.tenant_id, 1, entry.hash, run.status, run.usage, is_immutable(run)), 1)
+        data_key = self._new_key(run.run_id, plan)
+        sealer = Sealer(run.tenant_id, run.run_id, data_key, self._next_salt)
+        plan.runs.append(sealer.run(row))
+        plan.entries.append(sealer.entry(entry))
+        self._move(
+            run.run_id,
+            Head(run.tenant_id, 1, entry.hash, run.status, run.usage, data_key, immutable=is_immutable(run)),
+            1,
+        )
         if key is not None:
             known[key] = (command.request_fingerprint, run)
         return CreatedRun(run, entry, created=True)
@@ -157,6 +188,8 @@ class Sequencer:
             raise RunConflictError(
                 f"run {run_id!r} has ended ({head.status.value}); start a new run", metadata={"run_id": run_id}
             )
+        if head.sealed and head.key is None:
+            raise damaged(run_id)
         if change is not None:
             check_end(drafts, change)
         salts: dict[str, str] = {}
@@ -167,14 +200,17 @@ class Sequencer:
             sequence += 1
             if index == last and change is not None:
                 committer = Committer(head.tenant_id, run_id, sequence, self._next_salt)
-                record_change, salts = _record_change(change, committer)
+                record_change, salts = told_change(change, committer)
             place = Place(self._last_seq + index + 1, sequence, hash_)
             entry = link(draft, place, self._next_salt, record_change)
             hash_ = entry.hash
             entries.append(entry)
-        head = _advanced(head, sequence, hash_, change)
-        plan.entries.extend(entries)
-        update = _update(run_id, drafts[-1].time, head, change, salts)
+        head = advanced(head, sequence, hash_, change)
+        if head.key is None:
+            head = head._replace(key=self._new_key(run_id, plan))
+        sealer = Sealer(head.tenant_id, run_id, head.key, self._next_salt)
+        plan.entries.extend(map(sealer.entry, entries))
+        update = sealer.update(row_update(run_id, drafts[-1].time, head, change, salts))
         earlier = plan.updates.get(run_id)
         plan.updates[run_id] = update if earlier is None else update.over(earlier)
         self._move(run_id, head, len(entries))
@@ -191,10 +227,10 @@ class Sequencer:
         committer = Committer(head.tenant_id, run_id, head.sequence + 1, self._next_salt)
         header, plan.header_salts[run_id] = committer.commit("header", header_text(without_person(row)))
         entry = self._after(head, erasure_draft(draft, head.sequence), {"header": header})
-        head = _advanced(head, entry.sequence, entry.hash, None)
+        head = advanced(head, entry.sequence, entry.hash, None)
         plan.entries.append(entry)
         plan.erased_runs.append(run_id)
-        update = _update(run_id, draft.time, head, None, {})
+        update = row_update(run_id, draft.time, head, None, {})
         earlier = plan.updates.get(run_id)
         plan.updates[run_id] = update if earlier is None else update.over(earlier)
         self._move(run_id, head, 1)
@@ -231,59 +267,3 @@ class Sequencer:
         self._heads[run_id] = head
         self._heads.move_to_end(run_id)
         self._last_seq += entries
-
-
-def _answer_again(earlier: EarlierRequest, fingerprint: str) -> CreatedRun:
-    if isinstance(earlier, MeshflowError):
-        raise earlier
-    recorded, run = earlier
-    if fingerprint != recorded:
-        raise RequestIdReusedError(run.request_id or "", run.run_id)
-    return CreatedRun(run, None, created=False)
-
-
-def _advanced(head: Head, sequence: int, hash_: str, change: RunChange | None) -> Head:
-    if change is None:
-        return head._replace(sequence=sequence, hash=hash_)
-    usage = head.usage if change.usage is None else head.usage + change.usage
-    if max(usage.input_tokens, usage.output_tokens, usage.cost_nano_usd, usage.carbon_ug, usage.steps) > MAX_INTEGER:
-        raise NotCanonicalError.at("usage", "a total is greater than 2^53 - 1")
-    return Head(head.tenant_id, sequence, hash_, change.status or head.status, usage, head.immutable)
-
-
-def _update(run_id: str, time: str, head: Head, change: RunChange | None, salts: Mapping[str, str]) -> RunUpdate:
-    usage, told = head.usage, change or RunChange()
-    return RunUpdate(
-        run_id,
-        time,
-        head.status.value,
-        head.sequence,
-        head.hash,
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cost_nano_usd,
-        usage.carbon_ug,
-        usage.steps,
-        told.output,
-        salts.get("output"),
-        told.blocked_by,
-        told.reason,
-        salts.get("reason"),
-    )
-
-
-def _record_change(change: RunChange, committer: Committer) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns the change as the record holds it, and the salts of its commitments by column."""
-    told: dict[str, Any] = {}
-    salts: dict[str, str] = {}
-    if change.usage is not None and change.usage != ZERO_USAGE:
-        told["usage"] = usage_change(change.usage)
-    if change.status is not None:
-        told["status"] = change.status.value
-    if change.blocked_by is not None:
-        told["blocked_by"] = change.blocked_by
-    if change.output is not None:
-        told["output"], salts["output"] = committer.commit("output", change.output)
-    if change.reason is not None:
-        told["reason"], salts["reason"] = committer.commit("reason", change.reason)
-    return told, salts

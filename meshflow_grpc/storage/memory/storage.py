@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.domain.errors import MeshflowError, RunNotFoundError
 from meshflow_grpc.domain.usage import SessionUse
 from meshflow_grpc.ledger.chain import SALT_BYTES
-from meshflow_grpc.ledger.projection import without_person
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import (
     Append,
@@ -19,10 +19,13 @@ from meshflow_grpc.storage.batch import (
     Subject,
     already_recorded,
     head_of,
+    planned_row,
     request_of,
     run_exists,
+    without_payloads,
 )
 from meshflow_grpc.storage.memory.log_store import MemoryLogStore, pages
+from meshflow_grpc.storage.memory.workflows import MemoryWorkflows
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, entry_row, is_fork_of, run_of, usage_of
 from meshflow_grpc.storage.sequencer import Sequencer
@@ -34,18 +37,21 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys, WrappedKey
     from meshflow_grpc.ports.storage import RunChange, RunQuery
     from meshflow_grpc.storage.batch import Command, Plan
 
 _Key = tuple[str, str, int, str]
 
 
-class MemoryStorage(MemoryLogStore):
+class MemoryStorage(MemoryLogStore, MemoryWorkflows):
     """Storage in memory; see ``ports.storage.Storage``. Durable until the process ends, which tests and trials want."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES))
+    def __init__(self, keys: PayloadKeys = NO_KEYS) -> None:
+        MemoryLogStore.__init__(self)
+        MemoryWorkflows.__init__(self)
+        self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES), keys)
+        self._keys: dict[str, WrappedKey] = {}
         self._recorded: set[_Key] = set()
         self._requests: dict[tuple[str, str], str] = {}
 
@@ -128,6 +134,19 @@ class MemoryStorage(MemoryLogStore):
         found = [row for run_id, row in sorted(self._runs.items()) if row.status == "paused" and run_id > after_run_id]
         return tuple(map(run_of, found[:limit]))
 
+    async def payload_keys(self, run_ids: Sequence[str]) -> dict[str, WrappedKey]:
+        """See KeyedStorage."""
+        return {run_id: self._keys[run_id] for run_id in run_ids if run_id in self._keys}
+
+    async def payload_keys_not_under(self, key_id: str, after: str, limit: int) -> tuple[WrappedKey, ...]:
+        """See KeyedStorage."""
+        found = (key for run_id, key in sorted(self._keys.items()) if run_id > after and key.key_id != key_id)
+        return tuple(found)[:limit]
+
+    async def replace_payload_keys(self, keys: Sequence[WrappedKey]) -> None:
+        """See KeyedStorage."""
+        self._keys.update({key.run_id: key for key in keys if key.run_id in self._keys})
+
     async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
         """See Storage."""
         self._check_open()
@@ -201,7 +220,7 @@ class MemoryStorage(MemoryLogStore):
             if key in self._requests:
                 requests[key] = request_of(self._runs[self._requests[key]])
         heads = {run_id: head_of(self._runs[run_id]) for run_id in unknown}
-        return self._sequencer.plan((command,), heads, requests, self._subject(command))
+        return self._sequencer.plan((command,), heads, requests, self._keys, self._subject(command))
 
     def _subject(self, command: Command) -> Subject:
         if isinstance(command, CreateRun) or not self._entries.get(command.run_id):
@@ -228,11 +247,13 @@ class MemoryStorage(MemoryLogStore):
             self._runs[run_id], self._entries[run_id] = new, []
             if new.request_id is not None:
                 self._requests[str(new.tenant_id), str(new.request_id)] = run_id
+        self._keys.update({key.run_id: key for key in plan.keys})
         for entry in plan.entries:
             stored = entry_row(entry)
             self._entries[entry.run_id].append(stored)
             self._in_order.append(stored)
         for run_id in plan.erased_runs:
+            self._keys.pop(run_id, None)
             self._entries[run_id] = [without_payloads(row) for row in self._entries[run_id]]
         for run_id in plan.updates:
             self._update(plan, run_id)
@@ -248,28 +269,13 @@ class MemoryStorage(MemoryLogStore):
             self._requests.pop((str(held.tenant_id), str(held.request_id)), None)
 
     def _delete(self, run_id: str) -> None:
+        self._keys.pop(run_id, None)
         gone = self._runs.pop(run_id)
         self._requests.pop((str(gone.tenant_id), str(gone.request_id)), None)
         *rows, tombstone = self._entries[run_id]
         self._entries[run_id] = [tombstone]
         for row in rows:
             self._in_order[cast("int", row.seq) - 1] = None
-
-
-def planned_row(plan: Plan, run_id: str, held: RunRow | None) -> RunRow:
-    """A run's row as a plan leaves it; ``held`` is the one before, None for a new run."""
-    row = held if held is not None else next(new for new in plan.runs if new.run_id == run_id)
-    update = plan.updates.get(run_id)
-    if update is not None:
-        row = row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
-    if run_id in plan.erased_runs:
-        row = without_person(row)._replace(header_salt=plan.header_salts[run_id])
-    return row
-
-
-def without_payloads(row: EntryRow) -> EntryRow:
-    """An entry's row after its run was erased."""
-    return row._replace(input=None, output=None, input_salt=None, output_salt=None)
 
 
 def _key(draft: EntryDraft) -> _Key:

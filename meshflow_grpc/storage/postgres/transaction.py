@@ -8,11 +8,10 @@ import asyncpg
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError, MeshflowError
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.storage.batch import (
     CreateRun,
     DeleteRun,
-    ErasePayloads,
-    Subject,
     already_recorded,
     disagrees,
     parts_of,
@@ -25,29 +24,29 @@ from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, unavailable
 from meshflow_grpc.storage.postgres.ledger import (
     delete_entries,
     erase_payloads,
-    first_record,
     insert_entries,
     last_seq,
     recorded,
-    seqs_of,
 )
 from meshflow_grpc.storage.postgres.migrate import migrate
+from meshflow_grpc.storage.postgres.payload_keys import delete_keys, insert_keys, replace_keys, select_keys
 from meshflow_grpc.storage.postgres.runs import (
     delete_runs,
     erase_texts,
     insert_runs,
     select_heads,
     select_requests,
-    select_row,
     update_runs,
 )
+from meshflow_grpc.storage.postgres.subject import subject_of
 from meshflow_grpc.storage.salts import SaltSource
-from meshflow_grpc.storage.sequencer import NO_SUBJECT, Sequencer
+from meshflow_grpc.storage.sequencer import Sequencer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from meshflow_grpc.ledger.merkle_nodes import CompactRange
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys, WrappedKey
     from meshflow_grpc.ports.log import LogState, StoredHead
     from meshflow_grpc.storage.batch import Command, Outcome, Plan
 
@@ -57,12 +56,19 @@ T = TypeVar("T")
 class BatchWriter:
     """Owns the writing connection and with it the ledger's lock. Used by one task at a time."""
 
-    def __init__(self, url: str, options: PoolOptions, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        url: str,
+        options: PoolOptions,
+        random_bytes: Callable[[int], bytes],
+        payload_keys: PayloadKeys = NO_KEYS,
+    ) -> None:
         self._url = url
         self._options = options
         self._next_salt = SaltSource(random_bytes)
+        self._payload_keys = payload_keys
         self._connection: Any = None
-        self._sequencer = Sequencer(0, self._next_salt)
+        self._sequencer = Sequencer(0, self._next_salt, payload_keys)
         self._backlog = Backlog()
         self._edge: CompactRange | None = None
         self.newest_seq = 0
@@ -85,7 +91,7 @@ class BatchWriter:
 
     async def _write_part(self, commands: Sequence[Command]) -> list[Outcome]:
         try:
-            connection = self._connection or await self._open()
+            connection = await self._connected()
             if isinstance(commands[0], DeleteRun):
                 await self._integrate(connection, self.newest_seq)
             try:
@@ -119,13 +125,19 @@ class BatchWriter:
             except DRIVER_ERRORS:
                 connection.terminate()
 
+    async def _connected(self) -> Any:
+        """The connection, a new one when the database has closed it since."""
+        if self._connection is not None and self._connection.is_closed():
+            self.drop()
+        return self._connection or await self._open()
+
     async def _open(self) -> Any:
         connection = await open_writer(self._url, self._options)
         self._connection = connection
         await migrate(connection)
         self.newest_seq = await last_seq(connection)
         self.integrated = int(await connection.fetchval(log.SELECT_SIZE))
-        self._sequencer = Sequencer(self.newest_seq, self._next_salt)
+        self._sequencer = Sequencer(self.newest_seq, self._next_salt, self._payload_keys)
         return connection
 
     async def log_state(self) -> LogState:
@@ -145,9 +157,17 @@ class BatchWriter:
         row = (head.size, head.root, head.note, head.time)
         await self._on_log(lambda connection: connection.execute(log.INSERT_HEAD, *row))
 
+    async def replace_keys(self, keys: Sequence[WrappedKey]) -> None:
+        """Replaces wrapped keys."""
+        await self._on_log(lambda connection: replace_keys(connection, keys))
+
+    async def on_connection(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Works on what is beside the ledger, through the only connection that writes; each statement is durable by itself."""
+        return await self._on_log(work)
+
     async def _on_log(self, work: Callable[[Any], Awaitable[T]]) -> T:
         try:
-            return await work(self._connection or await self._open())
+            return await work(await self._connected())
         except DRIVER_ERRORS as error:
             self.drop()
             raise unavailable(error) from error
@@ -217,33 +237,26 @@ class BatchWriter:
         ]
         heads = await select_heads(connection, unknown) if unknown else {}
         requests = await select_requests(connection, keys) if keys else {}
-        return self._sequencer.plan(commands, heads, requests, await _subject(connection, commands[0]))
-
-
-async def _subject(connection: Any, command: Command) -> Subject:
-    if isinstance(command, DeleteRun):
-        return Subject(seqs=await seqs_of(connection, command.run_id))
-    if isinstance(command, ErasePayloads):
-        return Subject(
-            await select_row(connection, command.run_id),
-            await first_record(connection, command.run_id),
-            recorded=await recorded(connection, command.drafts) is not None,
-        )
-    return NO_SUBJECT
+        wrapped = await select_keys(connection, unknown) if unknown else {}
+        return self._sequencer.plan(commands, heads, requests, wrapped, await subject_of(connection, commands[0]))
 
 
 async def _write_plan(connection: Any, plan: Plan) -> None:
     async with connection.transaction():
         if plan.runs:
             await insert_runs(connection, plan.runs)
+        if plan.keys:
+            await insert_keys(connection, plan.keys)
         await insert_entries(connection, plan.entries)
         await update_runs(connection, plan.updates.values())
         if plan.erased_runs:
             await erase_payloads(connection, plan.erased_runs)
             await erase_texts(connection, plan.header_salts)
+            await delete_keys(connection, plan.erased_runs)
         if plan.deleted_runs:
             await delete_entries(connection, plan.deleted_runs)
             await delete_runs(connection, plan.deleted_runs)
+            await delete_keys(connection, plan.deleted_runs)
 
 
 async def _refusal(connection: Any, command: Command, error: asyncpg.UniqueViolationError) -> MeshflowError:

@@ -74,9 +74,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The action has another digest than the one reviewed. FAILED_PRECONDITION."""
     ERROR_REASON_APPROVAL_NOT_READY: _ErrorReason.ValueType  # 25
     """Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION."""
-    ERROR_REASON_RUN_IMMUTABLE: _ErrorReason.ValueType  # 40
+    ERROR_REASON_WORKFLOW_VERSION_EXISTS: _ErrorReason.ValueType  # 40
+    """The workflow's name and version are those of another definition. ALREADY_EXISTS."""
+    ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE: _ErrorReason.ValueType  # 43
+    """Payloads are encrypted and their key is not there. FAILED_PRECONDITION."""
+    ERROR_REASON_RUN_IMMUTABLE: _ErrorReason.ValueType  # 46
     """The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION."""
-    ERROR_REASON_RUN_CONFLICT: _ErrorReason.ValueType  # 41
+    ERROR_REASON_RUN_CONFLICT: _ErrorReason.ValueType  # 47
     """The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
@@ -134,8 +138,12 @@ ERROR_REASON_APPROVAL_DIGEST_MISMATCH: ErrorReason.ValueType  # 24
 """The action has another digest than the one reviewed. FAILED_PRECONDITION."""
 ERROR_REASON_APPROVAL_NOT_READY: ErrorReason.ValueType  # 25
 """Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION."""
-ERROR_REASON_RUN_IMMUTABLE: ErrorReason.ValueType  # 40
+ERROR_REASON_WORKFLOW_VERSION_EXISTS: ErrorReason.ValueType  # 40
+"""The workflow's name and version are those of another definition. ALREADY_EXISTS."""
+ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE: ErrorReason.ValueType  # 43
+"""Payloads are encrypted and their key is not there. FAILED_PRECONDITION."""
+ERROR_REASON_RUN_IMMUTABLE: ErrorReason.ValueType  # 46
 """The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION."""
-ERROR_REASON_RUN_CONFLICT: ErrorReason.ValueType  # 41
+ERROR_REASON_RUN_CONFLICT: ErrorReason.ValueType  # 47
 """The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/run_service.proto.
  */
 export const file_meshflow_v1_run_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1tZXNoZmxvdy92MS9ydW5fc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiWgoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIQCgh3b3JrZmxvdxgEIAEoCSJTChBMaXN0UnVuc1Jlc3BvbnNlEiYKBHJ1bnMYASADKAsyGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMwoOV2FpdFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXRpbWVvdXRfcxgCIAEoASJNCg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgFEhIKCmV2ZW50X3ZpZXcYAyABKAkiMgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcmVhc29uGAIgASgJIpoCChBDaGVja1J1blJlc3BvbnNlEhIKCmFkbWlzc2libGUYASABKAgSEAoId29ya2Zsb3cYAiABKAkSLQoQZWZmZWN0aXZlX3BvbGljeRgDIAEoCzITLm1lc2hmbG93LnYxLlBvbGljeRIVCg1wb2xpY3lfZGlnZXN0GAQgASgJEjAKCnZpb2xhdGlvbnMYBSADKAsyHC5tZXNoZmxvdy52MS5Qb2xpY3lWaW9sYXRpb24SGgoSZXN0aW1hdGVkX2Nvc3RfdXNkGAYgASgBEhgKEGVzdGltYXRlZF90b2tlbnMYByABKAUSGgoSZXN0aW1hdGVkX2NhcmJvbl9nGAggASgBEhYKDmFwcHJvdmFsX25vZGVzGAkgAygJIlQKD1BvbGljeVZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRINCgVzdGFnZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZyZW1lZHkYBCABKAkiYgoORm9ya1J1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhcKD2JlZm9yZV9zZXF1ZW5jZRgCIAEoBRITCgtiZWZvcmVfbm9kZRgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIi8KD0RpZmZSdW5zUmVxdWVzdBINCgVydW5fYRgBIAEoCRINCgVydW5fYhgCIAEoCSKfAQoQRGlmZlJ1bnNSZXNwb25zZRIRCglvbmx5X2luX2EYASADKAkSEQoJb25seV9pbl9iGAIgAygJEg4KBmNvbW1vbhgDIAMoCRIoCgdjaGFuZ2VkGAQgAygLMhcubWVzaGZsb3cudjEuTm9kZUNoYW5nZRIWCg5jb3N0X2RlbHRhX3VzZBgFIAEoARITCgt0b2tlbl9kZWx0YRgGIAEoBSKLAQoKTm9kZUNoYW5nZRIPCgdub2RlX2lkGAEgASgJEhEKCXZlcmRpY3RfYRgCIAEoCRIRCgl2ZXJkaWN0X2IYAyABKAkSFQoIb3V0cHV0X2EYBCABKAlIAIgBARIVCghvdXRwdXRfYhgFIAEoCUgBiAEBQgsKCV9vdXRwdXRfYUILCglfb3V0cHV0X2Iy5wYKClJ1blNlcnZpY2USOAoDUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlEj0KCVN0cmVhbVJ1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaFS5tZXNoZmxvdy52MS5SdW5FdmVudDABEj4KCUNyZWF0ZVJ1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRJcCgZHZXRSdW4SGi5tZXNoZmxvdy52MS5HZXRSdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2UiHJACAYLT5JMCExIRL3YxL3J1bnMve3J1bl9pZH0SXAoITGlzdFJ1bnMSHC5tZXNoZmxvdy52MS5MaXN0UnVuc1JlcXVlc3QaHS5tZXNoZmxvdy52MS5MaXN0UnVuc1Jlc3BvbnNlIhOQAgGC0+STAgoSCC92MS9ydW5zEmMKB1dhaXRSdW4SGy5tZXNoZmxvdy52MS5XYWl0UnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlIiGQAgGC0+STAhgSFi92MS9ydW5zL3tydW5faWR9OndhaXQSRgoIV2F0Y2hSdW4SHC5tZXNoZmxvdy52MS5XYXRjaFJ1blJlcXVlc3QaFS5tZXNoZmxvdy52MS5SdW5FdmVudCIDkAIBMAESSQoJQ2FuY2VsUnVuEh0ubWVzaGZsb3cudjEuQ2FuY2VsUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlIgOQAgISRwoIQ2hlY2tSdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0Gh0ubWVzaGZsb3cudjEuQ2hlY2tSdW5SZXNwb25zZSIDkAIBEmEKCERpZmZSdW5zEhwubWVzaGZsb3cudjEuRGlmZlJ1bnNSZXF1ZXN0Gh0ubWVzaGZsb3cudjEuRGlmZlJ1bnNSZXNwb25zZSIYkAIBgtPkkwIPEg0vdjEvcnVuczpkaWZmEkAKB0ZvcmtSdW4SGy5tZXNoZmxvdy52MS5Gb3JrUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlYgZwcm90bzM", [file_google_api_annotations, file_meshflow_v1_event, file_meshflow_v1_policy, file_meshflow_v1_run]);
+  fileDesc("Ch1tZXNoZmxvdy92MS9ydW5fc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiWgoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIQCgh3b3JrZmxvdxgEIAEoCSJTChBMaXN0UnVuc1Jlc3BvbnNlEiYKBHJ1bnMYASADKAsyGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMwoOV2FpdFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXRpbWVvdXRfcxgCIAEoASJNCg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgFEhIKCmV2ZW50X3ZpZXcYAyABKAkiMgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcmVhc29uGAIgASgJIswCChBDaGVja1J1blJlc3BvbnNlEhIKCmFkbWlzc2libGUYASABKAgSEAoId29ya2Zsb3cYAiABKAkSLQoQZWZmZWN0aXZlX3BvbGljeRgDIAEoCzITLm1lc2hmbG93LnYxLlBvbGljeRIVCg1wb2xpY3lfZGlnZXN0GAQgASgJEjAKCnZpb2xhdGlvbnMYBSADKAsyHC5tZXNoZmxvdy52MS5Qb2xpY3lWaW9sYXRpb24SGgoSZXN0aW1hdGVkX2Nvc3RfdXNkGAYgASgBEhgKEGVzdGltYXRlZF90b2tlbnMYByABKAUSGgoSZXN0aW1hdGVkX2NhcmJvbl9nGAggASgBEhYKDmFwcHJvdmFsX25vZGVzGAkgAygJEjAKC2V4cGVjdGF0aW9uGCggASgLMhsubWVzaGZsb3cudjEuUnVuRXhwZWN0YXRpb24ifwoOUnVuRXhwZWN0YXRpb24SDAoEcnVucxgBIAEoBRIQCghjb3N0X3VzZBgCIAEoARIOCgZ0b2tlbnMYAyABKAUSEAoIY2FyYm9uX2cYBCABKAESKwoFbm9kZXMYBSADKAsyHC5tZXNoZmxvdy52MS5Ob2RlRXhwZWN0YXRpb24iiwEKD05vZGVFeHBlY3RhdGlvbhIPCgdub2RlX2lkGAEgASgJEg0KBW1vZGVsGAIgASgJEgwKBHJ1bnMYAyABKAUSDQoFc3RlcHMYBCABKAUSDgoGdG9rZW5zGAUgASgFEhAKCGNvc3RfdXNkGAYgASgBEhkKEW1heF9zdGVwX2Nvc3RfdXNkGAcgASgBIlQKD1BvbGljeVZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRINCgVzdGFnZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZyZW1lZHkYBCABKAkiYgoORm9ya1J1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhcKD2JlZm9yZV9zZXF1ZW5jZRgCIAEoBRITCgtiZWZvcmVfbm9kZRgDIAEoCRISCgpyZXF1ZXN0X2lkGAQgASgJIi8KD0RpZmZSdW5zUmVxdWVzdBINCgVydW5fYRgBIAEoCRINCgVydW5fYhgCIAEoCSKfAQoQRGlmZlJ1bnNSZXNwb25zZRIRCglvbmx5X2luX2EYASADKAkSEQoJb25seV9pbl9iGAIgAygJEg4KBmNvbW1vbhgDIAMoCRIoCgdjaGFuZ2VkGAQgAygLMhcubWVzaGZsb3cudjEuTm9kZUNoYW5nZRIWCg5jb3N0X2RlbHRhX3VzZBgFIAEoARITCgt0b2tlbl9kZWx0YRgGIAEoBSKLAQoKTm9kZUNoYW5nZRIPCgdub2RlX2lkGAEgASgJEhEKCXZlcmRpY3RfYRgCIAEoCRIRCgl2ZXJkaWN0X2IYAyABKAkSFQoIb3V0cHV0X2EYBCABKAlIAIgBARIVCghvdXRwdXRfYhgFIAEoCUgBiAEBQgsKCV9vdXRwdXRfYUILCglfb3V0cHV0X2Iy5wYKClJ1blNlcnZpY2USOAoDUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlEj0KCVN0cmVhbVJ1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaFS5tZXNoZmxvdy52MS5SdW5FdmVudDABEj4KCUNyZWF0ZVJ1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRJcCgZHZXRSdW4SGi5tZXNoZmxvdy52MS5HZXRSdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2UiHJACAYLT5JMCExIRL3YxL3J1bnMve3J1bl9pZH0SXAoITGlzdFJ1bnMSHC5tZXNoZmxvdy52MS5MaXN0UnVuc1JlcXVlc3QaHS5tZXNoZmxvdy52MS5MaXN0UnVuc1Jlc3BvbnNlIhOQAgGC0+STAgoSCC92MS9ydW5zEmMKB1dhaXRSdW4SGy5tZXNoZmxvdy52MS5XYWl0UnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlIiGQAgGC0+STAhgSFi92MS9ydW5zL3tydW5faWR9OndhaXQSRgoIV2F0Y2hSdW4SHC5tZXNoZmxvdy52MS5XYXRjaFJ1blJlcXVlc3QaFS5tZXNoZmxvdy52MS5SdW5FdmVudCIDkAIBMAESSQoJQ2FuY2VsUnVuEh0ubWVzaGZsb3cudjEuQ2FuY2VsUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlIgOQAgISRwoIQ2hlY2tSdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0Gh0ubWVzaGZsb3cudjEuQ2hlY2tSdW5SZXNwb25zZSIDkAIBEmEKCERpZmZSdW5zEhwubWVzaGZsb3cudjEuRGlmZlJ1bnNSZXF1ZXN0Gh0ubWVzaGZsb3cudjEuRGlmZlJ1bnNSZXNwb25zZSIYkAIBgtPkkwIPEg0vdjEvcnVuczpkaWZmEkAKB0ZvcmtSdW4SGy5tZXNoZmxvdy52MS5Gb3JrUnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlYgZwcm90bzM", [file_google_api_annotations, file_meshflow_v1_event, file_meshflow_v1_policy, file_meshflow_v1_run]);
 
 /**
  * Names a run.
@@ -269,6 +269,13 @@ export type CheckRunResponse = Message<"meshflow.v1.CheckRunResponse"> & {
    * @generated from field: repeated string approval_nodes = 9;
    */
   approvalNodes: string[];
+
+  /**
+   * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+   *
+   * @generated from field: meshflow.v1.RunExpectation expectation = 40;
+   */
+  expectation?: RunExpectation | undefined;
 };
 
 /**
@@ -277,6 +284,118 @@ export type CheckRunResponse = Message<"meshflow.v1.CheckRunResponse"> & {
  */
 export const CheckRunResponseSchema: GenMessage<CheckRunResponse> = /*@__PURE__*/
   messageDesc(file_meshflow_v1_run_service, 6);
+
+/**
+ * What earlier runs of the workflow, in the caller's tenant and with enable_cross_run_learning, say about the next one.
+ *
+ * @generated from message meshflow.v1.RunExpectation
+ */
+export type RunExpectation = Message<"meshflow.v1.RunExpectation"> & {
+  /**
+   * Finished runs learned from.
+   *
+   * @generated from field: int32 runs = 1;
+   */
+  runs: number;
+
+  /**
+   * Expected cost, in US dollars; nodes the runs never came to count with their worst case.
+   *
+   * @generated from field: double cost_usd = 2;
+   */
+  costUsd: number;
+
+  /**
+   * Expected tokens, input and output together.
+   *
+   * @generated from field: int32 tokens = 3;
+   */
+  tokens: number;
+
+  /**
+   * Expected carbon, in grams of CO2 equivalent.
+   *
+   * @generated from field: double carbon_g = 4;
+   */
+  carbonG: number;
+
+  /**
+   * The nodes the runs came to.
+   *
+   * @generated from field: repeated meshflow.v1.NodeExpectation nodes = 5;
+   */
+  nodes: NodeExpectation[];
+};
+
+/**
+ * Describes the message meshflow.v1.RunExpectation.
+ * Use `create(RunExpectationSchema)` to create a new message.
+ */
+export const RunExpectationSchema: GenMessage<RunExpectation> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_run_service, 7);
+
+/**
+ * What one node with one model used in earlier runs.
+ *
+ * @generated from message meshflow.v1.NodeExpectation
+ */
+export type NodeExpectation = Message<"meshflow.v1.NodeExpectation"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Its model.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * Runs that came to the node.
+   *
+   * @generated from field: int32 runs = 3;
+   */
+  runs: number;
+
+  /**
+   * Mean steps in a run, rounded up: more than one in loops.
+   *
+   * @generated from field: int32 steps = 4;
+   */
+  steps: number;
+
+  /**
+   * Mean tokens in a run, rounded up.
+   *
+   * @generated from field: int32 tokens = 5;
+   */
+  tokens: number;
+
+  /**
+   * Mean cost in a run, in US dollars.
+   *
+   * @generated from field: double cost_usd = 6;
+   */
+  costUsd: number;
+
+  /**
+   * Cost of its dearest step, in US dollars.
+   *
+   * @generated from field: double max_step_cost_usd = 7;
+   */
+  maxStepCostUsd: number;
+};
+
+/**
+ * Describes the message meshflow.v1.NodeExpectation.
+ * Use `create(NodeExpectationSchema)` to create a new message.
+ */
+export const NodeExpectationSchema: GenMessage<NodeExpectation> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_run_service, 8);
 
 /**
  * A rule the request violates.
@@ -318,7 +437,7 @@ export type PolicyViolation = Message<"meshflow.v1.PolicyViolation"> & {
  * Use `create(PolicyViolationSchema)` to create a new message.
  */
 export const PolicyViolationSchema: GenMessage<PolicyViolation> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 7);
+  messageDesc(file_meshflow_v1_run_service, 9);
 
 /**
  * Names a run and where to leave it: set either before_sequence or before_node.
@@ -361,7 +480,7 @@ export type ForkRunRequest = Message<"meshflow.v1.ForkRunRequest"> & {
  * Use `create(ForkRunRequestSchema)` to create a new message.
  */
 export const ForkRunRequestSchema: GenMessage<ForkRunRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 8);
+  messageDesc(file_meshflow_v1_run_service, 10);
 
 /**
  * Names two runs.
@@ -389,7 +508,7 @@ export type DiffRunsRequest = Message<"meshflow.v1.DiffRunsRequest"> & {
  * Use `create(DiffRunsRequestSchema)` to create a new message.
  */
 export const DiffRunsRequestSchema: GenMessage<DiffRunsRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 9);
+  messageDesc(file_meshflow_v1_run_service, 11);
 
 /**
  * How two runs differ. A node that ran often is compared by its last step.
@@ -445,7 +564,7 @@ export type DiffRunsResponse = Message<"meshflow.v1.DiffRunsResponse"> & {
  * Use `create(DiffRunsResponseSchema)` to create a new message.
  */
 export const DiffRunsResponseSchema: GenMessage<DiffRunsResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 10);
+  messageDesc(file_meshflow_v1_run_service, 12);
 
 /**
  * A node that went another way in B than in A.
@@ -494,7 +613,7 @@ export type NodeChange = Message<"meshflow.v1.NodeChange"> & {
  * Use `create(NodeChangeSchema)` to create a new message.
  */
 export const NodeChangeSchema: GenMessage<NodeChange> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 11);
+  messageDesc(file_meshflow_v1_run_service, 13);
 
 /**
  * Governed runs. A refusal by governance is an outcome, not an RPC error: once a run exists the RPC is OK and `status` tells.
