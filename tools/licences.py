@@ -40,7 +40,7 @@ def licence_of(name: str) -> str | None:
         told = metadata.metadata(name)
     except metadata.PackageNotFoundError:
         return None
-    expressions = told.get_all("License-Expression") or told.get_all("License") or ()
+    expressions = list(told.get_all("License-Expression") or told.get_all("License") or ())
     if "License-Expression" in told:
         return str(expressions[0])
     classifiers = [
