@@ -21,6 +21,7 @@ type Client struct {
 	connection *grpc.ClientConn
 	runs       meshflowv1.RunServiceClient
 	ledger     meshflowv1.LedgerServiceClient
+	approvals  meshflowv1.ApprovalServiceClient
 	system     meshflowv1.SystemServiceClient
 }
 
@@ -40,6 +41,7 @@ func Dial(address string, options ...Option) (*Client, error) {
 		connection: connection,
 		runs:       meshflowv1.NewRunServiceClient(connection),
 		ledger:     meshflowv1.NewLedgerServiceClient(connection),
+		approvals:  meshflowv1.NewApprovalServiceClient(connection),
 		system:     meshflowv1.NewSystemServiceClient(connection),
 	}, nil
 }
@@ -105,6 +107,35 @@ func (c *Client) CancelRun(ctx context.Context, runID, reason string) (*Run, err
 // CheckRun says what a request would be held to and which rules it violates; nothing is executed.
 func (c *Client) CheckRun(ctx context.Context, request *RunRequest) (*RunCheck, error) {
 	return bounded(ctx, c, 0, c.runs.CheckRun, request)
+}
+
+// ForkRun starts a run that goes on from before a place or a node of an earlier one, and returns when its start is durable.
+// It is never retried: a second try could start a second run.
+func (c *Client) ForkRun(ctx context.Context, request *ForkRunRequest) (*Run, error) {
+	return bounded(ctx, c, 0, c.runs.ForkRun, request)
+}
+
+// DiffRuns compares two runs node by node; deltas are B minus A.
+func (c *Client) DiffRuns(ctx context.Context, runA, runB string) (*RunDiff, error) {
+	return bounded(ctx, c, 0, c.runs.DiffRuns, &meshflowv1.DiffRunsRequest{RunA: runA, RunB: runB})
+}
+
+// ListApprovals returns a page of pending approvals; with a run id all approvals of that run. nil selects all pending ones.
+func (c *Client) ListApprovals(ctx context.Context, request *ListApprovalsRequest) (*ApprovalPage, error) {
+	if request == nil {
+		request = &ListApprovalsRequest{}
+	}
+	return bounded(ctx, c, 0, c.approvals.ListApprovals, request)
+}
+
+// GetApproval returns an approval as it stands, with what the step would be given.
+func (c *Client) GetApproval(ctx context.Context, approvalID string) (*Approval, error) {
+	return bounded(ctx, c, 0, c.approvals.GetApproval, &meshflowv1.GetApprovalRequest{ApprovalId: approvalID})
+}
+
+// DecideApproval decides "approve" or "reject" and returns when the decision is durable. The same decision again changes nothing.
+func (c *Client) DecideApproval(ctx context.Context, decision *Decision) (*Approval, error) {
+	return bounded(ctx, c, 0, c.approvals.DecideApproval, decision)
 }
 
 // ListEntries returns a page of a run's ledger entries in the order of the chain.

@@ -26,6 +26,7 @@ type scriptedServer struct {
 	meshflowv1.UnimplementedRunServiceServer
 	mu       sync.Mutex
 	requests []*meshflow.RunRequest
+	forks    int
 	watches  []int32
 	tokens   []string
 	deadline time.Duration
@@ -54,6 +55,13 @@ func (s *scriptedServer) Run(ctx context.Context, request *meshflow.RunRequest) 
 		return nil, err
 	}
 	return &meshflow.Run{RunId: "run_1", Status: "completed"}, nil
+}
+
+func (s *scriptedServer) ForkRun(context.Context, *meshflow.ForkRunRequest) (*meshflow.Run, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forks++
+	return &meshflow.Run{RunId: "run_2"}, s.refusal()
 }
 
 func (s *scriptedServer) GetRun(ctx context.Context, _ *meshflowv1.GetRunRequest) (*meshflow.Run, error) {
@@ -152,6 +160,15 @@ func TestRetriesCarryOneRequestID(t *testing.T) {
 	}
 	if !slices.Equal(server.tokens, []string{"Bearer secret"}) {
 		t.Errorf("authorization: %v", server.tokens)
+	}
+}
+
+// A fork has no request id, so that a second try could start a second run: it is never retried.
+func TestForksAreNotRetried(t *testing.T) {
+	server := &scriptedServer{refusals: []error{status.Error(codes.Unavailable, "gone")}}
+	_, err := serve(t, server).ForkRun(t.Context(), &meshflow.ForkRunRequest{RunId: "run_1", BeforeNode: "writer"})
+	if err == nil || server.forks != 1 {
+		t.Errorf("%d forks, error %v", server.forks, err)
 	}
 }
 

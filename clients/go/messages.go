@@ -24,6 +24,18 @@ type (
 	ListRunsRequest = meshflowv1.ListRunsRequest
 	// RunPage is one page of runs.
 	RunPage = meshflowv1.ListRunsResponse
+	// ForkRunRequest names a run and where to leave it.
+	ForkRunRequest = meshflowv1.ForkRunRequest
+	// RunDiff is how two runs differ.
+	RunDiff = meshflowv1.DiffRunsResponse
+	// Approval is a step that waits, or waited, for a human.
+	Approval = meshflowv1.Approval
+	// ListApprovalsRequest selects approvals.
+	ListApprovalsRequest = meshflowv1.ListApprovalsRequest
+	// ApprovalPage is one page of approvals.
+	ApprovalPage = meshflowv1.ListApprovalsResponse
+	// Decision is a reviewer's decision on an approval.
+	Decision = meshflowv1.DecideApprovalRequest
 	// RunCheck says what a run would be held to.
 	RunCheck = meshflowv1.CheckRunResponse
 	// LedgerEntry is one entry of the append-only ledger.
@@ -32,6 +44,14 @@ type (
 	ListEntriesRequest = meshflowv1.ListEntriesRequest
 	// EntryPage is one page of entries.
 	EntryPage = meshflowv1.ListEntriesResponse
+	// TreeHead is a signed head of the log over all entries.
+	TreeHead = meshflowv1.TreeHead
+	// InclusionProof proves that an entry is in the log.
+	InclusionProof = meshflowv1.InclusionProof
+	// ConsistencyProof proves that the log only grew from one size to another.
+	ConsistencyProof = meshflowv1.ConsistencyProof
+	// Erasure is what an erasure removed.
+	Erasure = meshflowv1.EraseRunResponse
 	// Verification is the result of verifying a run's chain.
 	Verification = meshflowv1.VerifyRunResponse
 	// ServerHealth is the health, version and uptime of the server.

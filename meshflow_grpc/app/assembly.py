@@ -20,11 +20,15 @@ from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofComm
 from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
 from meshflow_grpc.commands.get_run import GetRunCommand
 from meshflow_grpc.commands.get_tree_head import GetTreeHeadCommand
+from meshflow_grpc.commands.get_workflow import GetWorkflowCommand
 from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
+from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
 from meshflow_grpc.commands.run import RunCommand
 from meshflow_grpc.commands.stream_run import StreamRunCommand
+from meshflow_grpc.commands.validate_workflow import ValidateWorkflowCommand
 from meshflow_grpc.commands.verify_run import VerifyRunCommand
 from meshflow_grpc.commands.wait_run import WaitRunCommand
 from meshflow_grpc.commands.watch_run import WatchRunCommand
@@ -35,11 +39,14 @@ from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
 from meshflow_grpc.engine.gates import Gates
+from meshflow_grpc.engine.learning import Learning
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.node_checks import NodeChecks
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
+from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
 from meshflow_grpc.engine.resumption import Resumption
+from meshflow_grpc.engine.run_contexts import RunContexts
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.governance.compliance import Safeguards
@@ -142,20 +149,18 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         jitter=outside.jitter,
         tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
-        safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
+        safeguards=_safeguards(options),
         windows=_windows(outside.scanner),
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
-    admission = Admission(
-        options.default_policy,
-        allow_inline=options.allow_inline_workflows,
-        checks=NodeChecks(outside.provider, outside.tools),
-        allow_webhooks=options.allow_webhooks,
-        floors=options.floors,
+    admission = _admission(outside, options)
+    workflows = RegisteredWorkflows(storage)
+    learning = Learning(storage, outside.clock)
+    contexts = RunContexts(Sessions(storage), learning, outside.clock)
+    resumption = Resumption(storage, tools, admission, contexts)
+    parts = EngineParts(
+        storage, tools, admission, resumption, contexts, outside.ids, state, observer, outside.notifier, workflows
     )
-    sessions = Sessions(storage)
-    resumption = Resumption(storage, tools, admission, sessions)
-    parts = EngineParts(storage, tools, admission, resumption, sessions, outside.ids, state, observer, outside.notifier)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(storage, recorder, engine, outside.clock, state)
@@ -168,7 +173,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage, gates),
-        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage, learning),
         diff_runs=DiffRunsCommand(storage),
         fork_run=ForkRunCommand(engine, storage, outside.clock),
         list_entries=ListEntriesCommand(storage),
@@ -181,5 +186,24 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         list_approvals=ListApprovalsCommand(storage, gates),
         get_approval=GetApprovalCommand(gates),
         decide_approval=DecideApprovalCommand(gates),
+        put_workflow=PutWorkflowCommand(storage, admission, outside.clock),
+        get_workflow=GetWorkflowCommand(workflows),
+        list_workflows=ListWorkflowsCommand(storage),
+        validate_workflow=ValidateWorkflowCommand(admission),
     )
     return Runtime(storage, engine, hub, state, commands, log, gates)
+
+
+def _safeguards(options: RuntimeOptions) -> Safeguards:
+    return Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted)
+
+
+def _admission(outside: Outside, options: RuntimeOptions) -> Admission:
+    return Admission(
+        options.default_policy,
+        allow_inline=options.allow_inline_workflows,
+        checks=NodeChecks(outside.provider, outside.tools),
+        allow_webhooks=options.allow_webhooks,
+        floors=options.floors,
+        safeguards=_safeguards(options),
+    )

@@ -80,6 +80,7 @@ def write_check(check: CheckRunResponse, output: OutputFormat) -> None:
             ("workflow", check.workflow),
             ("policy", check.policy_digest),
             ("worst case", f"${check.estimated_cost_usd:.6f}, {check.estimated_tokens:,} tokens{_carbon(check)}"),
+            ("expected", _expected(check)),
             ("approvals", ", ".join(check.approval_nodes)),
         )
     )
@@ -94,6 +95,13 @@ def _approval(run: RunResponse) -> str:
         return ""
     approval = run.pending_approval
     return f"{approval.approval_id} at {approval.node_id}: {approval.reason}"
+
+
+def _expected(check: CheckRunResponse) -> str:
+    if not check.HasField("expectation"):
+        return ""
+    found = check.expectation
+    return f"${found.cost_usd:.6f}, {found.tokens:,} tokens, by {found.runs} finished run{'s' * (found.runs != 1)}"
 
 
 def _carbon(check: CheckRunResponse) -> str:

@@ -17,14 +17,14 @@ DEFAULT_ADDRESS = "127.0.0.1:8765"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# Every mutating request carries a request_id, so that UNAVAILABLE can be retried on all methods alike.
+_SERVICES = ("RunService", "LedgerService", "ApprovalService", "SystemService")
+# Requests that start a run carry a request_id, and the others do no harm twice; ForkRun alone would start a second run.
 _SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
+            {"name": [{"service": "meshflow.v1.RunService", "method": "ForkRun"}]},
             {
-                "name": [
-                    {"service": f"meshflow.v1.{name}"} for name in ("RunService", "LedgerService", "SystemService")
-                ],
+                "name": [{"service": f"meshflow.v1.{name}"} for name in _SERVICES],
                 "retryPolicy": {
                     "maxAttempts": 4,
                     "initialBackoff": "0.1s",
@@ -32,7 +32,7 @@ _SERVICE_CONFIG = json.dumps(
                     "backoffMultiplier": 2,
                     "retryableStatusCodes": ["UNAVAILABLE"],
                 },
-            }
+            },
         ]
     }
 )

@@ -23,8 +23,31 @@ class PolicyViolation:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeExpectation:
+    """What one node used in earlier runs: ``usage`` is the mean of a run that came to it, nano-USD and so on rounded up."""
+
+    node_id: str
+    model: str
+    runs: int
+    usage: Usage
+    max_cost_nano_usd: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunExpectation:
+    """What a run will probably use by what earlier runs used; nodes they never came to count with their worst case."""
+
+    runs: int
+    usage: Usage
+    nodes: tuple[NodeExpectation, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunCheck:
-    """Pre-flight of a request. ``estimate`` is the worst case; ``policy`` is the effective policy as JSON."""
+    """Pre-flight of a request. ``estimate`` is the worst case; ``policy`` is the effective policy as JSON.
+
+    ``expectation`` is there with ``enable_cross_run_learning``, once a run that opted in has finished.
+    """
 
     admissible: bool
     workflow: str
@@ -33,6 +56,7 @@ class RunCheck:
     violations: tuple[PolicyViolation, ...]
     estimate: Usage
     approval_nodes: tuple[str, ...]
+    expectation: RunExpectation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,5 +101,6 @@ class AgentTools:
             granted=None,
             action=action,
             tools=None,
+            output_check=None,
             in_doubt=progress.history.doubtful(step_id, parent.step_id),
         )

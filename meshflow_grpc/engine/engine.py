@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from meshflow_grpc.domain.errors import AdmissionLimitError, DrainingError, LedgerUnavailableError, MeshflowError
-from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.active_run import ActiveRun
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.run_progress import RunProgress
-from meshflow_grpc.engine.run_record import budget_of, definition_of, new_run, run_context, started_draft
+from meshflow_grpc.engine.run_record import definition_of, new_run, started_draft
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.workflow import frontier
 from meshflow_grpc.workflow.digest import from_json
@@ -26,9 +25,10 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.admission import Admission, AdmittedRun
     from meshflow_grpc.engine.executor import RunTools
     from meshflow_grpc.engine.fork import Fork
+    from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
     from meshflow_grpc.engine.resumption import Resumption
+    from meshflow_grpc.engine.run_contexts import RunContexts
     from meshflow_grpc.engine.server_state import ServerState
-    from meshflow_grpc.engine.sessions import Sessions
     from meshflow_grpc.ports.clock import IdSource
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import RunObserver
@@ -48,11 +48,12 @@ class EngineParts:
     tools: RunTools
     admission: Admission
     resumption: Resumption
-    sessions: Sessions
+    contexts: RunContexts
     ids: IdSource
     state: ServerState
     observer: RunObserver
     notifier: ApprovalNotifier
+    workflows: RegisteredWorkflows
 
 
 class Engine:
@@ -77,13 +78,15 @@ class Engine:
         """An id for a run about to start."""
         return self._parts.ids.run_id()
 
-    def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
-        """Resolves a request; see Admission.admit."""
-        return self._parts.admission.admit(principal, request)
+    async def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+        """Resolves a request; see Admission.admit and RegisteredWorkflows.find."""
+        registered = await self._parts.workflows.of_request(principal.tenant_id, request)
+        return self._parts.admission.admit(principal, request, registered)
 
-    def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
-        """Resolves a request for a pre-flight; see Admission.resolve."""
-        return self._parts.admission.resolve(principal, request)
+    async def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+        """Resolves a request for a pre-flight; see Admission.resolve and RegisteredWorkflows.find."""
+        registered = await self._parts.workflows.of_request(principal.tenant_id, request)
+        return self._parts.admission.resolve(principal, request, registered)
 
     def check_executable(self, definition: Mapping[str, JsonValue]) -> None:
         """Raises InvalidWorkflowError when this process cannot execute a recorded definition: going on would fail the run."""
@@ -185,11 +188,19 @@ class Engine:
     async def _create(self, active: ActiveRun, admitted: AdmittedRun) -> RunExecutor | None:
         """Records the run's start; None when the request id named an earlier run, which this call then stands for."""
         tools = self._parts.tools
+        policy, workflow = admitted.policy.policy, admitted.workflow
         run = new_run(admitted, active.run_id, tools.clock.now())
-        created = await uninterrupted(
-            tools.recorder.create_run(run, started_draft(admitted, run), admitted.fingerprint)
+        context = await self._parts.contexts.make(
+            run, admitted.principal, policy, workflow.agents, left_s=policy.timeout_s
         )
+        draft = started_draft(admitted, run)
+        try:
+            created = await uninterrupted(tools.recorder.create_run(run, draft, admitted.fingerprint))
+        except MeshflowError:
+            self._parts.contexts.left(run)
+            raise
         if created.entry is None:
+            self._parts.contexts.left(run)
             active.created.set_result(created.run)
             other = self._active.get(created.run.run_id)
             active.succeed(created.run if other is None else await asyncio.shield(other.done))
@@ -197,10 +208,6 @@ class Engine:
         run = replace(run, entries=1, head_hash=created.entry.hash)
         self._parts.observer.run_started(run)
         active.created.set_result(run)
-        policy, workflow = admitted.policy.policy, admitted.workflow
-        deadline = tools.clock.monotonic() + policy.timeout_s
-        budget = budget_of(policy, ZERO_USAGE, await self._parts.sessions.join(run, policy))
-        context = run_context(run, admitted.principal, policy, workflow.agents, budget=budget, deadline=deadline)
         progress = RunProgress(frontier.start(workflow.compiled.graph))
         return RunExecutor(tools, run, workflow.compiled, context, admitted.task, progress)
 
@@ -215,7 +222,7 @@ class Engine:
 
     def _end(self, active: ActiveRun, run: Run) -> None:
         self._release(active)
-        self._parts.sessions.leave(run)
+        self._parts.contexts.left(run)
         if run.status.ended:
             self._parts.observer.run_ended(run)
         else:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.check import PolicyViolation
+from meshflow_grpc.domain.check import NodeExpectation, PolicyViolation, RunExpectation
 from meshflow_grpc.domain.policy import RuleEffect
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage, nano_usd
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.agent_tools import offered_tools, specs_of
-from meshflow_grpc.engine.run_record import budget_of
+from meshflow_grpc.engine.run_contexts import budget_of
 from meshflow_grpc.governance.compliance import StepFacts, objections
 from meshflow_grpc.governance.policy_rules import decide
 from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.governance.session_budget import SessionAccount
 from meshflow_grpc.governance.tool_permission import tool_refusal
 from meshflow_grpc.kernel.agent_call import max_tool_rounds
-from meshflow_grpc.kernel.model_call import max_output_tokens, worst_case
+from meshflow_grpc.kernel.model_call import max_output_tokens, model_of, worst_case
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 from meshflow_grpc.kernel.stages.policy_evaluation import rule_variables
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.engine.admission import AdmittedRun
+    from meshflow_grpc.governance.learning import WorkflowStatistics
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.ports.tools import ToolCatalog
 
@@ -41,13 +42,17 @@ class Preflight:
         self._catalog = catalog
 
     def check(
-        self, admitted: AdmittedRun, session: SessionUse | None = None
+        self,
+        admitted: AdmittedRun,
+        session: SessionUse | None = None,
+        learned: WorkflowStatistics | None = None,
     ) -> tuple[tuple[PolicyViolation, ...], Usage]:
         """Returns the violations and the worst-case usage of one pass through every node.
 
-        ``session`` is what the request's session has used, needed under a session budget.
+        ``session`` is what the request's session has used, needed under a session budget; what was ``learned`` raises the worst case as
+        it raises reservations.
         """
-        worst = [self._node(admitted, node) for node in admitted.workflow.compiled.workflow.nodes]
+        worst = [self._node(admitted, node, learned) for node in admitted.workflow.compiled.workflow.nodes]
         estimate = sum(worst, ZERO_USAGE)
         rules = (violation for violation, _ in self._rules(admitted) if violation is not None)
         found = (
@@ -59,6 +64,21 @@ class Preflight:
             *_budget(admitted, estimate, session),
         )
         return found, estimate
+
+    def expectation(self, admitted: AdmittedRun, learned: WorkflowStatistics) -> RunExpectation | None:
+        """What the run will probably use; None when no run was learned from."""
+        if not learned.runs:
+            return None
+        known, total = [], ZERO_USAGE
+        for node in admitted.workflow.compiled.workflow.nodes:
+            model = model_of(node, self._ports)
+            seen = learned.node(node.id, model) if node.kind is NodeKind.AGENT else None
+            if seen is None:
+                total += self._node(admitted, node, learned)
+            else:
+                total += seen.per_run
+                known.append(NodeExpectation(node.id, model, seen.runs, seen.per_run, seen.max_cost_nano_usd))
+        return RunExpectation(learned.runs, total, tuple(known))
 
     def approval_nodes(self, admitted: AdmittedRun) -> tuple[str, ...]:
         """Ids of the nodes whose steps would wait for a human on the first pass, in the workflow's order."""
@@ -87,7 +107,7 @@ class Preflight:
             field = f"policy.rules[{rules.index(verdict.rule)}]"
             yield PolicyViolation(field, "policy_evaluation", message, "change the rule, or the workflow"), ""
 
-    def _node(self, admitted: AdmittedRun, node: Node) -> Usage:
+    def _node(self, admitted: AdmittedRun, node: Node, learned: WorkflowStatistics | None) -> Usage:
         if node.kind is not NodeKind.AGENT:
             return Usage(steps=1)
         workflow = admitted.workflow.compiled.workflow
@@ -96,7 +116,7 @@ class Preflight:
         prompt = admitted.task + "x" * (upstream * TOKEN_BYTES)
         policy = admitted.policy.policy
         specs = specs_of(offered_tools(node, policy, self._catalog))
-        once = worst_case(node, prompt, policy, self._ports, specs)
+        once = worst_case(node, prompt, policy, self._ports, specs, learned=learned)
         # Each round is one more model call, and at least one tool call that is a step of its own.
         return sum([once] * max_tool_rounds(node), once) if specs else once
 

@@ -16,7 +16,8 @@ from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.recovery import replay
 from meshflow_grpc.engine.reservations import OpenReservations
-from meshflow_grpc.engine.run_record import budget_of, finished_draft, origin_of, run_context
+from meshflow_grpc.engine.run_entries import entries_of
+from meshflow_grpc.engine.run_record import finished_draft, origin_of
 from meshflow_grpc.governance.effective_policy import policy_from_json
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
@@ -29,13 +30,12 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.active_run import ActiveRun
     from meshflow_grpc.engine.admission import Admission, RunnableWorkflow
     from meshflow_grpc.engine.executor import RunTools
+    from meshflow_grpc.engine.run_contexts import RunContexts
     from meshflow_grpc.engine.run_progress import RunProgress
     from meshflow_grpc.engine.run_record import RunOrigin
-    from meshflow_grpc.engine.sessions import Sessions
     from meshflow_grpc.ports.storage import Storage
 
 _log = structlog.get_logger(__name__)
-PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class _Restored:
 class Resumption:
     """Resumes single runs; the engine decides which and when."""
 
-    def __init__(self, storage: Storage, tools: RunTools, admission: Admission, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, storage: Storage, tools: RunTools, admission: Admission, contexts: RunContexts) -> None:
+        self._contexts = contexts
         self._storage = storage
         self._tools = tools
         self._admission = admission
@@ -63,7 +63,7 @@ class Resumption:
         run = await self._storage.get_run(active.tenant_id, active.run_id)
         if run.status is not RunStatus.RUNNING:
             return run
-        entries = await self._all_entries(run)
+        entries = await entries_of(self._storage, run)
         lost = OpenReservations.of(entries).total
         try:
             restored = self._restore(run, entries)
@@ -96,10 +96,9 @@ class Resumption:
 
     async def _executor(self, run: Run, restored: _Restored, lost: Usage) -> RunExecutor:
         origin, workflow, policy, progress = restored.origin, restored.workflow, restored.policy, restored.progress
-        share = await self._sessions.join(run, policy, lost_nano_usd=lost.cost_nano_usd)
-        budget = budget_of(policy, progress.usage + lost, share)
-        deadline = self._tools.clock.monotonic() + restored.left_s
-        context = run_context(run, origin.principal, policy, workflow.agents, budget=budget, deadline=deadline)
+        context = await self._contexts.make(
+            run, origin.principal, policy, workflow.agents, left_s=restored.left_s, spent=progress.usage, lost=lost
+        )
         return RunExecutor(self._tools, run, workflow.compiled, context, origin.task, progress)
 
     async def _mark_failed(self, run: Run, error: Exception, lost: Usage) -> Run:
@@ -118,14 +117,6 @@ class Resumption:
             head_hash=entry.hash,
             update_time=entry.time,
         )
-
-    async def _all_entries(self, run: Run) -> tuple[LedgerEntry, ...]:
-        entries: list[LedgerEntry] = []
-        while True:
-            page = await self._storage.entries(run.tenant_id, run.run_id, after_sequence=len(entries), limit=PAGE)
-            entries.extend(page)
-            if len(page) < PAGE:
-                return tuple(entries)
 
 
 def _waited_s(entries: tuple[LedgerEntry, ...]) -> float:

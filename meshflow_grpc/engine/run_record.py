@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
-from meshflow_grpc.governance.budget import Budget, BudgetLimits
-from meshflow_grpc.kernel.state import RunContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
-    from meshflow_grpc.domain.policy import Policy
     from meshflow_grpc.domain.run import RunOutcome
     from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.engine.admission import AdmittedRun
-    from meshflow_grpc.governance.session_budget import SessionShare
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -127,27 +123,3 @@ def finished_draft(run: Run, outcome: RunOutcome, usage: Usage, now: str, princi
     }
     output = _json({"output": outcome.output})
     return EntryDraft(run.run_id, run.tenant_id, EntryKind.RUN_FINISHED, now, facts=facts, output=output)
-
-
-def budget_of(policy: Policy, spent: Usage, session: SessionShare | None) -> Budget:
-    """The budget a policy gives a run, less what it spent already."""
-    carbon = policy.carbon_budget_g if policy.enable_environmental else None
-    limits = BudgetLimits.of(policy.budget_usd, policy.budget_tokens, policy.max_steps, carbon)
-    return Budget(limits, spent, session)
-
-
-def run_context(
-    run: Run, principal: Principal, policy: Policy, agents: Mapping[str, str], *, budget: Budget, deadline: float
-) -> RunContext:
-    """What the run's steps share; ``deadline`` is monotonic, in seconds."""
-    return RunContext(
-        run_id=run.run_id,
-        tenant_id=run.tenant_id,
-        principal=principal,
-        policy=policy,
-        policy_digest=run.policy_digest,
-        agents=agents,
-        budget=budget,
-        deadline=deadline,
-        labels=run.labels,
-    )

@@ -33,6 +33,7 @@ ENFORCED_BY: dict[str, str] = {
     "immutable_audit": "audit_ledger",
     "compliance": "compliance_profile",
     "session_budget_usd": "budget_check",
+    "enable_cross_run_learning": "budget_check",
 }
 
 POLICY_FIELDS = tuple(f.name for f in dataclasses.fields(Policy))

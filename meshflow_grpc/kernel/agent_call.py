@@ -116,7 +116,7 @@ class AgentCall:
         state, spending = self._state, self._spending
         run, tools = state.step.run, state.step.tools
         specs = tools.specs if tools else ()
-        worst = worst_case(state.step.node, state.prompt, run.policy, self._ports, specs, self._turns)
+        worst = worst_case(state.step.node, state.prompt, run.policy, self._ports, specs, self._turns, run.learned)
         need = dataclasses.replace(worst, steps=0)
         short = run.budget.reserve(need)
         if short is not None:

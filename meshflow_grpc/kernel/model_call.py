@@ -11,6 +11,7 @@ from meshflow_grpc.ports.provider import ModelRequest
 if TYPE_CHECKING:
     from meshflow_grpc.domain.policy import Policy
     from meshflow_grpc.domain.workflow import Node
+    from meshflow_grpc.governance.learning import WorkflowStatistics
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
     from meshflow_grpc.ports.provider import ModelReply, ToolSpec, Turn
@@ -26,6 +27,11 @@ CALL_TOKENS = 32
 def _text(node: Node, key: str) -> str:
     value = node.config.get(key)
     return value if isinstance(value, str) else ""
+
+
+def model_of(node: Node, ports: KernelPorts) -> str:
+    """The model a node asks for."""
+    return _text(node, "model") or ports.provider.default_model
 
 
 def max_output_tokens(node: Node) -> int:
@@ -60,15 +66,21 @@ def worst_case(
     ports: KernelPorts,
     tools: tuple[ToolSpec, ...] = (),
     turns: tuple[Turn, ...] = (),
+    learned: WorkflowStatistics | None = None,
 ) -> Usage:
-    """Most that one attempt of the node can use, with the tools it is offered and what happened in its loop so far."""
+    """Most that one attempt of the node can use, with the tools it is offered and what happened in its loop so far.
+
+    What was ``learned`` raises the bound where a model used more than it said, and never lowers it.
+    """
     provider = ports.provider
-    model = _text(node, "model") or provider.default_model
+    model = model_of(node, ports)
     growth = REDACTION_GROWTH if policy.scrub_pii else 1
     tokens_in = provider.max_input_tokens(_text(node, "system")) + growth * provider.max_input_tokens(prompt)
     if tools or turns:
         tokens_in += _loop_tokens(tools, turns, ports)
     tokens_out = max_output_tokens(node)
+    if learned is not None:
+        tokens_in, tokens_out = learned.margin_of(node.id, model).raised(tokens_in, tokens_out)
     price = provider.price(model)
     cost = tokens_in * price.input_nano_usd + tokens_out * price.output_nano_usd
     carbon = ports.carbon.micrograms(model, tokens_in, tokens_out) if policy.enable_environmental else 0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.governance.budget import Budget
     from meshflow_grpc.governance.detection.finding import ScanResult
+    from meshflow_grpc.governance.learning import WorkflowStatistics
     from meshflow_grpc.kernel.decision import Verdict
     from meshflow_grpc.ports.provider import ToolCall, ToolSpec
 
@@ -36,6 +37,7 @@ class RunContext:
     budget: Budget
     deadline: float
     labels: Mapping[str, str] = field(default_factory=dict)
+    learned: WorkflowStatistics | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Step:
     ``live`` is told of each stage's decision as it falls, ``deltas`` of each piece of the answer that can be shown and its offset,
     while someone watches. ``action`` is what tool and python steps call;
     ``tools`` what an agent may. ``in_doubt`` says that the step may have acted before.
+    ``output_check`` says what is wrong with an output.
     """
 
     run: RunContext
@@ -86,6 +89,7 @@ class Step:
     tools: Toolbox | None = None
     in_doubt: bool = False
     deltas: Callable[[int, str], None] | None = None
+    output_check: Callable[[str], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 from anthropic import AnthropicError, AsyncAnthropic, omit
+from opentelemetry.propagate import inject
 
 from meshflow_grpc.ports.provider import ProviderError, ProviderFault
 from meshflow_grpc.providers.anthropic_answer import Answer
@@ -120,6 +121,7 @@ class AnthropicProvider:
                 system=request.system or omit,
                 tools=tool_params(request) if request.tools else omit,
                 thinking=thinking_param(request.model) or omit,
+                extra_headers=_trace_context(),
             )
         except (AnthropicError, httpx2.HTTPError) as error:
             raise provider_error(error, secret=self._secret) from None
@@ -132,3 +134,10 @@ class AnthropicProvider:
         except ValueError:
             message = "the provider sent an event that is not JSON"
             raise ProviderError(ProviderFault.FAILED, message, retryable=True) from None
+
+
+def _trace_context() -> dict[str, str]:
+    """The span this call is made in, as W3C headers; nothing without one."""
+    headers: dict[str, str] = {}
+    inject(headers)
+    return headers

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, MeshflowError, RunConflictError
 from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
 from meshflow_grpc.domain.run import Run, RunStatus
-from meshflow_grpc.domain.stored_row import RunRow
+from meshflow_grpc.domain.stored_row import EntryRow, RunRow
 from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.ledger.payload_cipher import DataKey, WrappedKey, is_sealed
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
 from meshflow_grpc.storage.rows import run_of
 
@@ -58,13 +59,15 @@ Outcome = CreatedRun | tuple[LedgerEntry, ...] | MeshflowError
 
 
 class Head(NamedTuple):
-    """The end of a run's chain and its running totals."""
+    """The end of a run's chain, its running totals, and the key of its payloads; ``sealed`` without a key: it is lost."""
 
     tenant_id: str
     sequence: int
     hash: str
     status: RunStatus
     usage: Usage
+    key: DataKey | None = None
+    sealed: bool = False
 
 
 class RunUpdate(NamedTuple):
@@ -93,13 +96,14 @@ class RunUpdate(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """What a batch writes, and one outcome for each of its commands."""
+    """What a batch writes, its texts as they are stored, and one outcome for each of its commands."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     entries: list[LedgerEntry] = field(default_factory=list)
     runs: list[RunRow] = field(default_factory=list)
     updates: dict[str, RunUpdate] = field(default_factory=dict)
     erased_runs: list[str] = field(default_factory=list)
+    keys: list[WrappedKey] = field(default_factory=list)
 
 
 def head_of(row: RunRow) -> Head | MeshflowError:
@@ -109,7 +113,15 @@ def head_of(row: RunRow) -> Head | MeshflowError:
         run = run_of(row)
     except MeshflowError as error:
         return error
-    return Head(run.tenant_id, columns.entries, columns.head_hash, run.status, run.usage)
+    run_sealed = is_sealed(run.output) or is_sealed(run.reason)
+    return Head(
+        run.tenant_id,
+        columns.entries,
+        columns.head_hash,
+        run.status,
+        run.usage,
+        sealed=run_sealed,
+    )
 
 
 def request_of(row: RunRow) -> tuple[str, Run] | MeshflowError:
@@ -132,3 +144,19 @@ def already_recorded(draft: EntryDraft) -> EntryAlreadyRecordedError:
         f"{kind} of step {draft.step_id!r}, attempt {draft.attempt}, is recorded in run {draft.run_id!r}",
         metadata={"run_id": draft.run_id, "step_id": draft.step_id, "attempt": str(draft.attempt), "kind": kind},
     )
+
+
+def planned_row(plan: Plan, run_id: str, held: RunRow | None) -> RunRow:
+    """A run's row as a plan leaves it; ``held`` is the one before, None for a new run."""
+    row = held if held is not None else next(new for new in plan.runs if new.run_id == run_id)
+    update = plan.updates.get(run_id)
+    if update is not None:
+        row = row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
+    if run_id in plan.erased_runs:
+        row = row._replace(output="", output_salt=None, reason=None, reason_salt=None)
+    return row
+
+
+def without_payloads(row: EntryRow) -> EntryRow:
+    """An entry's row after its run was erased."""
+    return row._replace(input=None, output=None, input_salt=None, output_salt=None)

@@ -211,8 +211,9 @@ def test_the_same_request_id_is_one_run_and_another_body_conflicts(server: Meshf
 
 def test_a_policy_that_is_not_enforced_is_refused_by_name(server: MeshflowServer) -> None:
     """Never an ungoverned run."""
-    response = server.post("/run", {"task": TASK, "policy": {"enable_cross_run_learning": True}})
+    policy = {"human_in_loop": {"approval_webhook": "https://example.org/hook"}}
+    response = server.post("/run", {"task": TASK, "policy": policy})
 
     assert response.status_code == 400
     assert error(response)["reason"] == "POLICY_FIELD_NOT_ENFORCED"
-    assert error(response)["fields"] == ["policy.enable_cross_run_learning"]
+    assert error(response)["fields"] == ["policy.human_in_loop.approval_webhook"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from anthropic import AsyncAnthropic
+from opentelemetry.sdk.trace import TracerProvider
 
 from meshflow_grpc.ports.provider import (
     ModelRequest,
@@ -202,3 +203,15 @@ async def test_the_stand_in_answers_without_a_stream_too(server: AnthropicStandI
 
     assert [block.type for block in message.content] == ["text"]
     assert message.usage.output_tokens == 7
+
+
+async def test_the_provider_gets_the_trace_of_the_call(server: AnthropicStandIn, provider: AnthropicProvider) -> None:
+    """As a W3C traceparent header; without a span there is none."""
+    server.answer_with(Reply(), Reply())
+    await provider.complete(request())
+    with TracerProvider().get_tracer("test").start_as_current_span("chat") as span:
+        await provider.complete(request())
+
+    without, within = (exchange.headers for exchange in server.exchanges)
+    assert "traceparent" not in without
+    assert within["traceparent"].split("-")[1] == format(span.get_span_context().trace_id, "032x")

@@ -21,6 +21,7 @@ from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import (
 )
 from meshflow_grpc.app import RuntimeOptions
 from meshflow_grpc.domain.errors import ErrorReason
+from meshflow_grpc.governance.enforcement import ENFORCED_BY
 from meshflow_grpc.rpc.error_status import CODES
 from tests.service.conftest import MakeService, Service, failing
 
@@ -72,8 +73,9 @@ async def test_bad_requests_name_their_fields(service: Service, request_: RunReq
     assert not (await service.runs.ListRuns(ListRunsRequest())).runs
 
 
-async def test_an_unenforced_policy_field_is_refused_by_name(service: Service) -> None:
-    """Never accepted and ignored."""
+async def test_an_unenforced_policy_field_is_refused_by_name(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never accepted and ignored, by a server that enforces less than the contract."""
+    monkeypatch.delitem(ENFORCED_BY, "enable_cross_run_learning")
     policy = Policy(enable_uncertainty=True, enable_cross_run_learning=True)
     error = await failing(service.runs.Run(RunRequest(task="x", policy=policy)))
 

@@ -2,6 +2,13 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type CallOptions, type Client, type Transport, createClient } from "@connectrpc/connect";
 
 import { callError, type MeshflowError, type Reason } from "./errors.js";
+import {
+  type Approval,
+  ApprovalService,
+  type DecideApprovalRequestSchema,
+  type ListApprovalsRequestSchema,
+  type ListApprovalsResponse,
+} from "./gen/meshflow/v1/approval_service_pb.js";
 import type { RunEvent } from "./gen/meshflow/v1/event_pb.js";
 import {
   type ListEntriesRequestSchema,
@@ -12,12 +19,15 @@ import {
 import { RunRequestSchema, type RunResponse } from "./gen/meshflow/v1/run_pb.js";
 import {
   type CheckRunResponse,
+  type DiffRunsResponse,
+  type ForkRunRequestSchema,
   type ListRunsRequestSchema,
   type ListRunsResponse,
   RunService,
 } from "./gen/meshflow/v1/run_service_pb.js";
 import { type GetHealthResponse, SystemService } from "./gen/meshflow/v1/system_service_pb.js";
 import { pause } from "./pause.js";
+import { refuseUnsendable } from "./sendable.js";
 
 /** What to run and under which policy, as a plain object; every field is optional but task or input. */
 export type RunRequestInit = MessageInitShape<typeof RunRequestSchema>;
@@ -48,18 +58,20 @@ const PASSING = new Set<Reason>(["", "DRAINING", "NOT_READY", "LEDGER_UNAVAILABL
 export class MeshflowClient {
   readonly #runs: Client<typeof RunService>;
   readonly #ledger: Client<typeof LedgerService>;
+  readonly #approvals: Client<typeof ApprovalService>;
   readonly #system: Client<typeof SystemService>;
   readonly #options: Required<ClientOptions>;
 
   constructor(transport: Transport, options: ClientOptions = {}) {
     this.#runs = createClient(RunService, transport);
     this.#ledger = createClient(LedgerService, transport);
+    this.#approvals = createClient(ApprovalService, transport);
     this.#system = createClient(SystemService, transport);
     this.#options = { timeoutMs: 30_000, reconnects: 8, reconnectDelayMs: 200, ...options };
   }
 
   /** Executes a run and waits until it ends or pauses; the outcome is in status. */
-  run(request: RunRequestInit, limits: Limits = {}): Promise<RunResponse> {
+  async run(request: RunRequestInit, limits: Limits = {}): Promise<RunResponse> {
     const named = withRequestId(request);
     return retried(limits, () => this.#runs.run(named, whole(limits)));
   }
@@ -77,7 +89,7 @@ export class MeshflowClient {
   }
 
   /** Starts a run that goes on without the caller, and returns it as it stands. */
-  createRun(request: RunRequestInit, limits: Limits = {}): Promise<RunResponse> {
+  async createRun(request: RunRequestInit, limits: Limits = {}): Promise<RunResponse> {
     const named = withRequestId(request);
     return retried(limits, () => this.#runs.createRun(named, this.#bounded(limits)));
   }
@@ -132,8 +144,46 @@ export class MeshflowClient {
   }
 
   /** Says what a request would be held to and which rules it violates; nothing is executed. */
-  checkRun(request: RunRequestInit, limits: Limits = {}): Promise<CheckRunResponse> {
+  async checkRun(request: RunRequestInit, limits: Limits = {}): Promise<CheckRunResponse> {
+    refuseUnsendable(RunRequestSchema, request);
     return retried(limits, () => this.#runs.checkRun(request, this.#bounded(limits)));
+  }
+
+  /**
+   * Starts a run that goes on from before a place or a node of an earlier one; resolves when its start is durable. Never
+   * retried: a second try could start a second run.
+   */
+  async forkRun(request: MessageInitShape<typeof ForkRunRequestSchema>, limits: Limits = {}): Promise<RunResponse> {
+    return once(() => this.#runs.forkRun(request, this.#bounded(limits)));
+  }
+
+  /** Compares two runs node by node; deltas are B minus A. */
+  diffRuns(runA: string, runB: string, limits: Limits = {}): Promise<DiffRunsResponse> {
+    return retried(limits, () => this.#runs.diffRuns({ runA, runB }, this.#bounded(limits)));
+  }
+
+  /** Returns a page of pending approvals; with a runId all approvals of that run. */
+  listApprovals(
+    request: MessageInitShape<typeof ListApprovalsRequestSchema> = {},
+    limits: Limits = {},
+  ): Promise<ListApprovalsResponse> {
+    return retried(limits, () => this.#approvals.listApprovals(request, this.#bounded(limits)));
+  }
+
+  /** Returns an approval as it stands, with what the step would be given. */
+  getApproval(approvalId: string, limits: Limits = {}): Promise<Approval> {
+    return retried(limits, () => this.#approvals.getApproval({ approvalId }, this.#bounded(limits)));
+  }
+
+  /** Decides; resolves when the decision is durable. The same decision again changes nothing. */
+  decideApproval(
+    approvalId: string,
+    decision: "approve" | "reject",
+    details: Pick<MessageInitShape<typeof DecideApprovalRequestSchema>, "comment" | "expectedActionDigest"> = {},
+    limits: Limits = {},
+  ): Promise<Approval> {
+    const request = { approvalId, decision, ...details };
+    return retried(limits, () => this.#approvals.decideApproval(request, this.#bounded(limits)));
   }
 
   /** Returns a page of a run's ledger entries in the order of the chain. */
@@ -163,6 +213,7 @@ export class MeshflowClient {
 }
 
 function withRequestId(request: RunRequestInit) {
+  refuseUnsendable(RunRequestSchema, request);
   const named = create(RunRequestSchema, request);
   return named.requestId ? named : { ...named, requestId: crypto.randomUUID() };
 }
@@ -175,6 +226,14 @@ function whole(limits: Limits): Limits {
 
 function isBreak(error: MeshflowError): boolean {
   return BROKEN.has(error.code) && PASSING.has(error.reason);
+}
+
+async function once<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (failure) {
+    throw callError(failure);
+  }
 }
 
 /** Repeats a call that met UNAVAILABLE; every request that starts a run has an id by then. */

@@ -31,6 +31,14 @@ export class MeshflowError extends Error {
   }
 }
 
+/** A request that cannot be sent: a key that no message has, or a value of another type. Nothing was sent. */
+export class InvalidRequestError extends MeshflowError {
+  constructor(violations: readonly FieldViolation[]) {
+    const told = violations.map(({ field, description }) => `${field}: ${description}`).join("; ");
+    super(told, "InvalidArgument", "INVALID_REQUEST", violations);
+  }
+}
+
 /** Reads code, reason, violations and retry time from a failed call. */
 export function callError(failure: unknown): MeshflowError {
   if (failure instanceof MeshflowError) return failure;

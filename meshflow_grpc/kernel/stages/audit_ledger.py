@@ -76,13 +76,16 @@ class AuditLedger:
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-def _execution_facts(execution: Execution) -> dict[str, JsonValue]:
+def _execution_facts(execution: Execution, state: StepState) -> dict[str, JsonValue]:
     facts: dict[str, JsonValue] = {"attempts": execution.attempts}
     if execution.model:
         facts["model"] = execution.model
         facts["stop_reason"] = execution.stop_reason
         if execution.confidence is not None:
             facts["confidence_ppm"] = round(execution.confidence * 1_000_000)
+        if state.step.run.policy.enable_cross_run_learning:
+            bound = state.reserved
+            facts["reserved_tokens"] = {"input": bound.input_tokens, "output": bound.output_tokens}
     return facts
 
 
@@ -112,7 +115,7 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
     if step.action is not None:
         facts |= call_facts(step)
     if state.execution is not None:
-        facts |= _execution_facts(state.execution)
+        facts |= _execution_facts(state.execution, state)
     if state.controls:
         facts["controls"] = list(state.controls)
     if state.masked:

@@ -34,7 +34,8 @@ class BudgetCheck(Check):
         need = _ONE_STEP
         if node.kind is NodeKind.AGENT and state.step.action is None:
             tools = state.step.tools
-            need = worst_case(node, state.prompt, run.policy, self._ports, tools.specs if tools else ())
+            specs = tools.specs if tools else ()
+            need = worst_case(node, state.prompt, run.policy, self._ports, specs, learned=run.learned)
         short = run.budget.reserve(need)
         if short is None:
             return changed(state, "reserved", need)

@@ -22,12 +22,27 @@ CONFIDENCE_FLOOR = 0.5
 
 
 class OutputGuardrails(Check):
-    """Denies outputs that leak, are too long or that the agent itself doubts; labels or masks sensitive data in them."""
+    """Denies outputs that leak, are too long, do not fit the schema or the agent doubts; labels or masks sensitive data in them."""
 
     name = "output_guardrails"
 
     def apply(self, state: StepState) -> StepState | Noted | Deny:
-        """Scans the output of execution; the text that passes becomes the step's output."""
+        """Scans the output of execution; what passes becomes the step's output if it fits the node's schema."""
+        guarded = self._guarded(state)
+        check = state.step.output_check
+        if check is None or isinstance(guarded, Deny):
+            return guarded
+        output = (guarded.state if isinstance(guarded, Noted) else guarded).output
+        problem = check(output or "")
+        if problem is None:
+            return guarded
+        return Deny(
+            "OUTPUT_SCHEMA_MISMATCH",
+            f"the output does not fit output_schema: {problem}",
+            "change the agent or the schema",
+        )
+
+    def _guarded(self, state: StepState) -> StepState | Noted | Deny:
         execution, policy = state.execution, state.step.run.policy
         if execution is None:
             return Deny("OUTPUT_MISSING", "the step has no output to guard", "report this as a defect")

@@ -48,8 +48,8 @@ class PolicyMessages:
 
 
 def policy_to_proto(policy: Mapping[str, JsonValue]) -> policy_pb2.Policy:
-    """Every field is set, so that the answer shows defaults too."""
-    values = {name: policy[name] for name in _SCALARS}
+    """Every field is set, so that the answer shows defaults too; fields younger than the run's policy stay absent."""
+    values = {name: policy.get(name) for name in _SCALARS}
     human = dict(cast("Mapping[str, JsonValue]", policy["human_in_loop"]))
     allowed = policy["allowed_tools"]
     return policy_pb2.Policy(

@@ -13,7 +13,7 @@ from meshflow_grpc.rpc.convert.timestamp import timestamp
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from meshflow_grpc.domain.check import RunCheck
+    from meshflow_grpc.domain.check import RunCheck, RunExpectation
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.ledger.run_diff import RunDiff
     from meshflow_grpc.ports.storage import RunPage
@@ -99,6 +99,28 @@ def check_to_proto(check: RunCheck) -> run_service_pb2.CheckRunResponse:
         estimated_tokens=min(check.estimate.tokens, MAX_INT32),
         estimated_carbon_g=grams(check.estimate.carbon_ug),
         approval_nodes=check.approval_nodes,
+        expectation=None if check.expectation is None else _expectation(check.expectation),
+    )
+
+
+def _expectation(expectation: RunExpectation) -> run_service_pb2.RunExpectation:
+    return run_service_pb2.RunExpectation(
+        runs=expectation.runs,
+        cost_usd=usd(expectation.usage.cost_nano_usd),
+        tokens=min(expectation.usage.tokens, MAX_INT32),
+        carbon_g=grams(expectation.usage.carbon_ug),
+        nodes=[
+            run_service_pb2.NodeExpectation(
+                node_id=node.node_id,
+                model=node.model,
+                runs=node.runs,
+                steps=node.usage.steps,
+                tokens=min(node.usage.tokens, MAX_INT32),
+                cost_usd=usd(node.usage.cost_nano_usd),
+                max_step_cost_usd=usd(node.max_cost_nano_usd),
+            )
+            for node in expectation.nodes
+        ],
     )
 
 

@@ -28,6 +28,7 @@ UNARY: dict[str, dict[str, type[Message]]] = {
         "ListRuns": run_service_pb2.ListRunsRequest,
         "WaitRun": run_service_pb2.WaitRunRequest,
         "CancelRun": run_service_pb2.CancelRunRequest,
+        "ForkRun": run_service_pb2.ForkRunRequest,
     },
     "LedgerService": {
         "ListEntries": ledger_service_pb2.ListEntriesRequest,

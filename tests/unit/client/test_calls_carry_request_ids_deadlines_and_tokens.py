@@ -29,6 +29,17 @@ async def test_a_retried_run_keeps_its_request_id(server: FakeServer) -> None:
     assert first.request_id == second.request_id != ""
 
 
+async def test_a_fork_is_never_retried(server: FakeServer) -> None:
+    """It has no request id, so a second try could start a second run."""
+    server.answers("ForkRun", Refusal(grpc.StatusCode.UNAVAILABLE), RUN)
+
+    async with AsyncClient(server.address) as client:
+        with pytest.raises(MeshflowCallError):
+            await client.fork_run("run_1", before_node="writer")
+
+    assert len(server.requests("ForkRun")) == 1
+
+
 async def test_a_request_id_of_the_caller_is_kept(server: FakeServer) -> None:
     """A named request id goes out as given, and two calls without one get different ids."""
     server.answers("Run", RUN)

@@ -70,7 +70,7 @@ async def test_two_hundred_runs_are_billed_within_the_sessions_budget(share: flo
     assert provider.billed <= nano_usd(budget)
     assert peak_nano_usd([row.record async for row in all_rows(world)]) <= nano_usd(budget)
     assert await world.storage.session_use("acme", "s") == SessionUse(provider.billed, 0)
-    assert world.runtime.engine._parts.sessions._accounts == {}
+    assert world.runtime.engine._parts.contexts._sessions._accounts == {}
 
 
 async def test_a_budget_for_exactly_all_of_it_is_enough() -> None:

@@ -201,6 +201,7 @@ class CheckRunResponse(_message.Message):
     ESTIMATED_TOKENS_FIELD_NUMBER: _builtins.int
     ESTIMATED_CARBON_G_FIELD_NUMBER: _builtins.int
     APPROVAL_NODES_FIELD_NUMBER: _builtins.int
+    EXPECTATION_FIELD_NUMBER: _builtins.int
     admissible: _builtins.bool
     """Whether the run would be admitted."""
     workflow: _builtins.str
@@ -225,6 +226,10 @@ class CheckRunResponse(_message.Message):
     def approval_nodes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Nodes whose steps would wait for a human."""
 
+    @_builtins.property
+    def expectation(self) -> Global___RunExpectation:
+        """What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished."""
+
     def __init__(
         self,
         *,
@@ -237,14 +242,101 @@ class CheckRunResponse(_message.Message):
         estimated_tokens: _builtins.int = ...,
         estimated_carbon_g: _builtins.float = ...,
         approval_nodes: _abc.Iterable[_builtins.str] | None = ...,
+        expectation: Global___RunExpectation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_policy", b"effective_policy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["effective_policy", b"effective_policy", "expectation", b"expectation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["admissible", b"admissible", "approval_nodes", b"approval_nodes", "effective_policy", b"effective_policy", "estimated_carbon_g", b"estimated_carbon_g", "estimated_cost_usd", b"estimated_cost_usd", "estimated_tokens", b"estimated_tokens", "policy_digest", b"policy_digest", "violations", b"violations", "workflow", b"workflow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["admissible", b"admissible", "approval_nodes", b"approval_nodes", "effective_policy", b"effective_policy", "estimated_carbon_g", b"estimated_carbon_g", "estimated_cost_usd", b"estimated_cost_usd", "estimated_tokens", b"estimated_tokens", "expectation", b"expectation", "policy_digest", b"policy_digest", "violations", b"violations", "workflow", b"workflow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CheckRunResponse: _TypeAlias = CheckRunResponse  # noqa: Y015
+
+@_typing.final
+class RunExpectation(_message.Message):
+    """What earlier runs of the workflow, in the caller's tenant and with enable_cross_run_learning, say about the next one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RUNS_FIELD_NUMBER: _builtins.int
+    COST_USD_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    CARBON_G_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
+    runs: _builtins.int
+    """Finished runs learned from."""
+    cost_usd: _builtins.float
+    """Expected cost, in US dollars; nodes the runs never came to count with their worst case."""
+    tokens: _builtins.int
+    """Expected tokens, input and output together."""
+    carbon_g: _builtins.float
+    """Expected carbon, in grams of CO2 equivalent."""
+    @_builtins.property
+    def nodes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NodeExpectation]:
+        """The nodes the runs came to."""
+
+    def __init__(
+        self,
+        *,
+        runs: _builtins.int = ...,
+        cost_usd: _builtins.float = ...,
+        tokens: _builtins.int = ...,
+        carbon_g: _builtins.float = ...,
+        nodes: _abc.Iterable[Global___NodeExpectation] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "nodes", b"nodes", "runs", b"runs", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RunExpectation: _TypeAlias = RunExpectation  # noqa: Y015
+
+@_typing.final
+class NodeExpectation(_message.Message):
+    """What one node with one model used in earlier runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_ID_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    RUNS_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    COST_USD_FIELD_NUMBER: _builtins.int
+    MAX_STEP_COST_USD_FIELD_NUMBER: _builtins.int
+    node_id: _builtins.str
+    """The node."""
+    model: _builtins.str
+    """Its model."""
+    runs: _builtins.int
+    """Runs that came to the node."""
+    steps: _builtins.int
+    """Mean steps in a run, rounded up: more than one in loops."""
+    tokens: _builtins.int
+    """Mean tokens in a run, rounded up."""
+    cost_usd: _builtins.float
+    """Mean cost in a run, in US dollars."""
+    max_step_cost_usd: _builtins.float
+    """Cost of its dearest step, in US dollars."""
+    def __init__(
+        self,
+        *,
+        node_id: _builtins.str = ...,
+        model: _builtins.str = ...,
+        runs: _builtins.int = ...,
+        steps: _builtins.int = ...,
+        tokens: _builtins.int = ...,
+        cost_usd: _builtins.float = ...,
+        max_step_cost_usd: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_usd", b"cost_usd", "max_step_cost_usd", b"max_step_cost_usd", "model", b"model", "node_id", b"node_id", "runs", b"runs", "steps", b"steps", "tokens", b"tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NodeExpectation: _TypeAlias = NodeExpectation  # noqa: Y015
 
 @_typing.final
 class PolicyViolation(_message.Message):

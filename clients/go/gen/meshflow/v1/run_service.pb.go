@@ -391,6 +391,8 @@ type CheckRunResponse struct {
 	EstimatedCarbonG float64 `protobuf:"fixed64,8,opt,name=estimated_carbon_g,json=estimatedCarbonG,proto3" json:"estimated_carbon_g,omitempty"`
 	// Nodes whose steps would wait for a human.
 	ApprovalNodes []string `protobuf:"bytes,9,rep,name=approval_nodes,json=approvalNodes,proto3" json:"approval_nodes,omitempty"`
+	// What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+	Expectation   *RunExpectation `protobuf:"bytes,40,opt,name=expectation,proto3" json:"expectation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,6 +490,195 @@ func (x *CheckRunResponse) GetApprovalNodes() []string {
 	return nil
 }
 
+func (x *CheckRunResponse) GetExpectation() *RunExpectation {
+	if x != nil {
+		return x.Expectation
+	}
+	return nil
+}
+
+// What earlier runs of the workflow, in the caller's tenant and with enable_cross_run_learning, say about the next one.
+type RunExpectation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Finished runs learned from.
+	Runs int32 `protobuf:"varint,1,opt,name=runs,proto3" json:"runs,omitempty"`
+	// Expected cost, in US dollars; nodes the runs never came to count with their worst case.
+	CostUsd float64 `protobuf:"fixed64,2,opt,name=cost_usd,json=costUsd,proto3" json:"cost_usd,omitempty"`
+	// Expected tokens, input and output together.
+	Tokens int32 `protobuf:"varint,3,opt,name=tokens,proto3" json:"tokens,omitempty"`
+	// Expected carbon, in grams of CO2 equivalent.
+	CarbonG float64 `protobuf:"fixed64,4,opt,name=carbon_g,json=carbonG,proto3" json:"carbon_g,omitempty"`
+	// The nodes the runs came to.
+	Nodes         []*NodeExpectation `protobuf:"bytes,5,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunExpectation) Reset() {
+	*x = RunExpectation{}
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunExpectation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunExpectation) ProtoMessage() {}
+
+func (x *RunExpectation) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunExpectation.ProtoReflect.Descriptor instead.
+func (*RunExpectation) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RunExpectation) GetRuns() int32 {
+	if x != nil {
+		return x.Runs
+	}
+	return 0
+}
+
+func (x *RunExpectation) GetCostUsd() float64 {
+	if x != nil {
+		return x.CostUsd
+	}
+	return 0
+}
+
+func (x *RunExpectation) GetTokens() int32 {
+	if x != nil {
+		return x.Tokens
+	}
+	return 0
+}
+
+func (x *RunExpectation) GetCarbonG() float64 {
+	if x != nil {
+		return x.CarbonG
+	}
+	return 0
+}
+
+func (x *RunExpectation) GetNodes() []*NodeExpectation {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+// What one node with one model used in earlier runs.
+type NodeExpectation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The node.
+	NodeId string `protobuf:"bytes,1,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	// Its model.
+	Model string `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	// Runs that came to the node.
+	Runs int32 `protobuf:"varint,3,opt,name=runs,proto3" json:"runs,omitempty"`
+	// Mean steps in a run, rounded up: more than one in loops.
+	Steps int32 `protobuf:"varint,4,opt,name=steps,proto3" json:"steps,omitempty"`
+	// Mean tokens in a run, rounded up.
+	Tokens int32 `protobuf:"varint,5,opt,name=tokens,proto3" json:"tokens,omitempty"`
+	// Mean cost in a run, in US dollars.
+	CostUsd float64 `protobuf:"fixed64,6,opt,name=cost_usd,json=costUsd,proto3" json:"cost_usd,omitempty"`
+	// Cost of its dearest step, in US dollars.
+	MaxStepCostUsd float64 `protobuf:"fixed64,7,opt,name=max_step_cost_usd,json=maxStepCostUsd,proto3" json:"max_step_cost_usd,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *NodeExpectation) Reset() {
+	*x = NodeExpectation{}
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeExpectation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeExpectation) ProtoMessage() {}
+
+func (x *NodeExpectation) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeExpectation.ProtoReflect.Descriptor instead.
+func (*NodeExpectation) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *NodeExpectation) GetNodeId() string {
+	if x != nil {
+		return x.NodeId
+	}
+	return ""
+}
+
+func (x *NodeExpectation) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *NodeExpectation) GetRuns() int32 {
+	if x != nil {
+		return x.Runs
+	}
+	return 0
+}
+
+func (x *NodeExpectation) GetSteps() int32 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *NodeExpectation) GetTokens() int32 {
+	if x != nil {
+		return x.Tokens
+	}
+	return 0
+}
+
+func (x *NodeExpectation) GetCostUsd() float64 {
+	if x != nil {
+		return x.CostUsd
+	}
+	return 0
+}
+
+func (x *NodeExpectation) GetMaxStepCostUsd() float64 {
+	if x != nil {
+		return x.MaxStepCostUsd
+	}
+	return 0
+}
+
 // A rule the request violates.
 type PolicyViolation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -505,7 +696,7 @@ type PolicyViolation struct {
 
 func (x *PolicyViolation) Reset() {
 	*x = PolicyViolation{}
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[7]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -517,7 +708,7 @@ func (x *PolicyViolation) String() string {
 func (*PolicyViolation) ProtoMessage() {}
 
 func (x *PolicyViolation) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[7]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -530,7 +721,7 @@ func (x *PolicyViolation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PolicyViolation.ProtoReflect.Descriptor instead.
 func (*PolicyViolation) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{7}
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PolicyViolation) GetField() string {
@@ -576,7 +767,7 @@ type ForkRunRequest struct {
 
 func (x *ForkRunRequest) Reset() {
 	*x = ForkRunRequest{}
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -588,7 +779,7 @@ func (x *ForkRunRequest) String() string {
 func (*ForkRunRequest) ProtoMessage() {}
 
 func (x *ForkRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[8]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -601,7 +792,7 @@ func (x *ForkRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ForkRunRequest.ProtoReflect.Descriptor instead.
 func (*ForkRunRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{8}
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ForkRunRequest) GetRunId() string {
@@ -638,7 +829,7 @@ type DiffRunsRequest struct {
 
 func (x *DiffRunsRequest) Reset() {
 	*x = DiffRunsRequest{}
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -650,7 +841,7 @@ func (x *DiffRunsRequest) String() string {
 func (*DiffRunsRequest) ProtoMessage() {}
 
 func (x *DiffRunsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[9]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -663,7 +854,7 @@ func (x *DiffRunsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRunsRequest.ProtoReflect.Descriptor instead.
 func (*DiffRunsRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{9}
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DiffRunsRequest) GetRunA() string {
@@ -701,7 +892,7 @@ type DiffRunsResponse struct {
 
 func (x *DiffRunsResponse) Reset() {
 	*x = DiffRunsResponse{}
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -713,7 +904,7 @@ func (x *DiffRunsResponse) String() string {
 func (*DiffRunsResponse) ProtoMessage() {}
 
 func (x *DiffRunsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[10]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -726,7 +917,7 @@ func (x *DiffRunsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiffRunsResponse.ProtoReflect.Descriptor instead.
 func (*DiffRunsResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{10}
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DiffRunsResponse) GetOnlyInA() []string {
@@ -790,7 +981,7 @@ type NodeChange struct {
 
 func (x *NodeChange) Reset() {
 	*x = NodeChange{}
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[11]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -802,7 +993,7 @@ func (x *NodeChange) String() string {
 func (*NodeChange) ProtoMessage() {}
 
 func (x *NodeChange) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_run_service_proto_msgTypes[11]
+	mi := &file_meshflow_v1_run_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -815,7 +1006,7 @@ func (x *NodeChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NodeChange.ProtoReflect.Descriptor instead.
 func (*NodeChange) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{11}
+	return file_meshflow_v1_run_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NodeChange) GetNodeId() string {
@@ -879,7 +1070,7 @@ const file_meshflow_v1_run_service_proto_rawDesc = "" +
 	"event_view\x18\x03 \x01(\tR\teventView\"A\n" +
 	"\x10CancelRunRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"\x9f\x03\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"\xde\x03\n" +
 	"\x10CheckRunResponse\x12\x1e\n" +
 	"\n" +
 	"admissible\x18\x01 \x01(\bR\n" +
@@ -893,7 +1084,22 @@ const file_meshflow_v1_run_service_proto_rawDesc = "" +
 	"\x12estimated_cost_usd\x18\x06 \x01(\x01R\x10estimatedCostUsd\x12)\n" +
 	"\x10estimated_tokens\x18\a \x01(\x05R\x0festimatedTokens\x12,\n" +
 	"\x12estimated_carbon_g\x18\b \x01(\x01R\x10estimatedCarbonG\x12%\n" +
-	"\x0eapproval_nodes\x18\t \x03(\tR\rapprovalNodes\"w\n" +
+	"\x0eapproval_nodes\x18\t \x03(\tR\rapprovalNodes\x12=\n" +
+	"\vexpectation\x18( \x01(\v2\x1b.meshflow.v1.RunExpectationR\vexpectation\"\xa6\x01\n" +
+	"\x0eRunExpectation\x12\x12\n" +
+	"\x04runs\x18\x01 \x01(\x05R\x04runs\x12\x19\n" +
+	"\bcost_usd\x18\x02 \x01(\x01R\acostUsd\x12\x16\n" +
+	"\x06tokens\x18\x03 \x01(\x05R\x06tokens\x12\x19\n" +
+	"\bcarbon_g\x18\x04 \x01(\x01R\acarbonG\x122\n" +
+	"\x05nodes\x18\x05 \x03(\v2\x1c.meshflow.v1.NodeExpectationR\x05nodes\"\xc8\x01\n" +
+	"\x0fNodeExpectation\x12\x17\n" +
+	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x14\n" +
+	"\x05model\x18\x02 \x01(\tR\x05model\x12\x12\n" +
+	"\x04runs\x18\x03 \x01(\x05R\x04runs\x12\x14\n" +
+	"\x05steps\x18\x04 \x01(\x05R\x05steps\x12\x16\n" +
+	"\x06tokens\x18\x05 \x01(\x05R\x06tokens\x12\x19\n" +
+	"\bcost_usd\x18\x06 \x01(\x01R\acostUsd\x12)\n" +
+	"\x11max_step_cost_usd\x18\a \x01(\x01R\x0emaxStepCostUsd\"w\n" +
 	"\x0fPolicyViolation\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\tR\x05stage\x12 \n" +
@@ -951,7 +1157,7 @@ func file_meshflow_v1_run_service_proto_rawDescGZIP() []byte {
 	return file_meshflow_v1_run_service_proto_rawDescData
 }
 
-var file_meshflow_v1_run_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_meshflow_v1_run_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_meshflow_v1_run_service_proto_goTypes = []any{
 	(*GetRunRequest)(nil),    // 0: meshflow.v1.GetRunRequest
 	(*ListRunsRequest)(nil),  // 1: meshflow.v1.ListRunsRequest
@@ -960,48 +1166,52 @@ var file_meshflow_v1_run_service_proto_goTypes = []any{
 	(*WatchRunRequest)(nil),  // 4: meshflow.v1.WatchRunRequest
 	(*CancelRunRequest)(nil), // 5: meshflow.v1.CancelRunRequest
 	(*CheckRunResponse)(nil), // 6: meshflow.v1.CheckRunResponse
-	(*PolicyViolation)(nil),  // 7: meshflow.v1.PolicyViolation
-	(*ForkRunRequest)(nil),   // 8: meshflow.v1.ForkRunRequest
-	(*DiffRunsRequest)(nil),  // 9: meshflow.v1.DiffRunsRequest
-	(*DiffRunsResponse)(nil), // 10: meshflow.v1.DiffRunsResponse
-	(*NodeChange)(nil),       // 11: meshflow.v1.NodeChange
-	(*RunResponse)(nil),      // 12: meshflow.v1.RunResponse
-	(*Policy)(nil),           // 13: meshflow.v1.Policy
-	(*RunRequest)(nil),       // 14: meshflow.v1.RunRequest
-	(*RunEvent)(nil),         // 15: meshflow.v1.RunEvent
+	(*RunExpectation)(nil),   // 7: meshflow.v1.RunExpectation
+	(*NodeExpectation)(nil),  // 8: meshflow.v1.NodeExpectation
+	(*PolicyViolation)(nil),  // 9: meshflow.v1.PolicyViolation
+	(*ForkRunRequest)(nil),   // 10: meshflow.v1.ForkRunRequest
+	(*DiffRunsRequest)(nil),  // 11: meshflow.v1.DiffRunsRequest
+	(*DiffRunsResponse)(nil), // 12: meshflow.v1.DiffRunsResponse
+	(*NodeChange)(nil),       // 13: meshflow.v1.NodeChange
+	(*RunResponse)(nil),      // 14: meshflow.v1.RunResponse
+	(*Policy)(nil),           // 15: meshflow.v1.Policy
+	(*RunRequest)(nil),       // 16: meshflow.v1.RunRequest
+	(*RunEvent)(nil),         // 17: meshflow.v1.RunEvent
 }
 var file_meshflow_v1_run_service_proto_depIdxs = []int32{
-	12, // 0: meshflow.v1.ListRunsResponse.runs:type_name -> meshflow.v1.RunResponse
-	13, // 1: meshflow.v1.CheckRunResponse.effective_policy:type_name -> meshflow.v1.Policy
-	7,  // 2: meshflow.v1.CheckRunResponse.violations:type_name -> meshflow.v1.PolicyViolation
-	11, // 3: meshflow.v1.DiffRunsResponse.changed:type_name -> meshflow.v1.NodeChange
-	14, // 4: meshflow.v1.RunService.Run:input_type -> meshflow.v1.RunRequest
-	14, // 5: meshflow.v1.RunService.StreamRun:input_type -> meshflow.v1.RunRequest
-	14, // 6: meshflow.v1.RunService.CreateRun:input_type -> meshflow.v1.RunRequest
-	0,  // 7: meshflow.v1.RunService.GetRun:input_type -> meshflow.v1.GetRunRequest
-	1,  // 8: meshflow.v1.RunService.ListRuns:input_type -> meshflow.v1.ListRunsRequest
-	3,  // 9: meshflow.v1.RunService.WaitRun:input_type -> meshflow.v1.WaitRunRequest
-	4,  // 10: meshflow.v1.RunService.WatchRun:input_type -> meshflow.v1.WatchRunRequest
-	5,  // 11: meshflow.v1.RunService.CancelRun:input_type -> meshflow.v1.CancelRunRequest
-	14, // 12: meshflow.v1.RunService.CheckRun:input_type -> meshflow.v1.RunRequest
-	9,  // 13: meshflow.v1.RunService.DiffRuns:input_type -> meshflow.v1.DiffRunsRequest
-	8,  // 14: meshflow.v1.RunService.ForkRun:input_type -> meshflow.v1.ForkRunRequest
-	12, // 15: meshflow.v1.RunService.Run:output_type -> meshflow.v1.RunResponse
-	15, // 16: meshflow.v1.RunService.StreamRun:output_type -> meshflow.v1.RunEvent
-	12, // 17: meshflow.v1.RunService.CreateRun:output_type -> meshflow.v1.RunResponse
-	12, // 18: meshflow.v1.RunService.GetRun:output_type -> meshflow.v1.RunResponse
-	2,  // 19: meshflow.v1.RunService.ListRuns:output_type -> meshflow.v1.ListRunsResponse
-	12, // 20: meshflow.v1.RunService.WaitRun:output_type -> meshflow.v1.RunResponse
-	15, // 21: meshflow.v1.RunService.WatchRun:output_type -> meshflow.v1.RunEvent
-	12, // 22: meshflow.v1.RunService.CancelRun:output_type -> meshflow.v1.RunResponse
-	6,  // 23: meshflow.v1.RunService.CheckRun:output_type -> meshflow.v1.CheckRunResponse
-	10, // 24: meshflow.v1.RunService.DiffRuns:output_type -> meshflow.v1.DiffRunsResponse
-	12, // 25: meshflow.v1.RunService.ForkRun:output_type -> meshflow.v1.RunResponse
-	15, // [15:26] is the sub-list for method output_type
-	4,  // [4:15] is the sub-list for method input_type
-	4,  // [4:4] is the sub-list for extension type_name
-	4,  // [4:4] is the sub-list for extension extendee
-	0,  // [0:4] is the sub-list for field type_name
+	14, // 0: meshflow.v1.ListRunsResponse.runs:type_name -> meshflow.v1.RunResponse
+	15, // 1: meshflow.v1.CheckRunResponse.effective_policy:type_name -> meshflow.v1.Policy
+	9,  // 2: meshflow.v1.CheckRunResponse.violations:type_name -> meshflow.v1.PolicyViolation
+	7,  // 3: meshflow.v1.CheckRunResponse.expectation:type_name -> meshflow.v1.RunExpectation
+	8,  // 4: meshflow.v1.RunExpectation.nodes:type_name -> meshflow.v1.NodeExpectation
+	13, // 5: meshflow.v1.DiffRunsResponse.changed:type_name -> meshflow.v1.NodeChange
+	16, // 6: meshflow.v1.RunService.Run:input_type -> meshflow.v1.RunRequest
+	16, // 7: meshflow.v1.RunService.StreamRun:input_type -> meshflow.v1.RunRequest
+	16, // 8: meshflow.v1.RunService.CreateRun:input_type -> meshflow.v1.RunRequest
+	0,  // 9: meshflow.v1.RunService.GetRun:input_type -> meshflow.v1.GetRunRequest
+	1,  // 10: meshflow.v1.RunService.ListRuns:input_type -> meshflow.v1.ListRunsRequest
+	3,  // 11: meshflow.v1.RunService.WaitRun:input_type -> meshflow.v1.WaitRunRequest
+	4,  // 12: meshflow.v1.RunService.WatchRun:input_type -> meshflow.v1.WatchRunRequest
+	5,  // 13: meshflow.v1.RunService.CancelRun:input_type -> meshflow.v1.CancelRunRequest
+	16, // 14: meshflow.v1.RunService.CheckRun:input_type -> meshflow.v1.RunRequest
+	11, // 15: meshflow.v1.RunService.DiffRuns:input_type -> meshflow.v1.DiffRunsRequest
+	10, // 16: meshflow.v1.RunService.ForkRun:input_type -> meshflow.v1.ForkRunRequest
+	14, // 17: meshflow.v1.RunService.Run:output_type -> meshflow.v1.RunResponse
+	17, // 18: meshflow.v1.RunService.StreamRun:output_type -> meshflow.v1.RunEvent
+	14, // 19: meshflow.v1.RunService.CreateRun:output_type -> meshflow.v1.RunResponse
+	14, // 20: meshflow.v1.RunService.GetRun:output_type -> meshflow.v1.RunResponse
+	2,  // 21: meshflow.v1.RunService.ListRuns:output_type -> meshflow.v1.ListRunsResponse
+	14, // 22: meshflow.v1.RunService.WaitRun:output_type -> meshflow.v1.RunResponse
+	17, // 23: meshflow.v1.RunService.WatchRun:output_type -> meshflow.v1.RunEvent
+	14, // 24: meshflow.v1.RunService.CancelRun:output_type -> meshflow.v1.RunResponse
+	6,  // 25: meshflow.v1.RunService.CheckRun:output_type -> meshflow.v1.CheckRunResponse
+	12, // 26: meshflow.v1.RunService.DiffRuns:output_type -> meshflow.v1.DiffRunsResponse
+	14, // 27: meshflow.v1.RunService.ForkRun:output_type -> meshflow.v1.RunResponse
+	17, // [17:28] is the sub-list for method output_type
+	6,  // [6:17] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_meshflow_v1_run_service_proto_init() }
@@ -1012,14 +1222,14 @@ func file_meshflow_v1_run_service_proto_init() {
 	file_meshflow_v1_event_proto_init()
 	file_meshflow_v1_policy_proto_init()
 	file_meshflow_v1_run_proto_init()
-	file_meshflow_v1_run_service_proto_msgTypes[11].OneofWrappers = []any{}
+	file_meshflow_v1_run_service_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meshflow_v1_run_service_proto_rawDesc), len(file_meshflow_v1_run_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

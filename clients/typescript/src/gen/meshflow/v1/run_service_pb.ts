@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/run_service.proto.
  */
 export const file_meshflow_v1_run_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1tZXNoZmxvdy92MS9ydW5fc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiWgoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIQCgh3b3JrZmxvdxgEIAEoCSJTChBMaXN0UnVuc1Jlc3BvbnNlEiYKBHJ1bnMYASADKAsyGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMwoOV2FpdFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXRpbWVvdXRfcxgCIAEoASJNCg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgFEhIKCmV2ZW50X3ZpZXcYAyABKAkiMgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcmVhc29uGAIgASgJIpoCChBDaGVja1J1blJlc3BvbnNlEhIKCmFkbWlzc2libGUYASABKAgSEAoId29ya2Zsb3cYAiABKAkSLQoQZWZmZWN0aXZlX3BvbGljeRgDIAEoCzITLm1lc2hmbG93LnYxLlBvbGljeRIVCg1wb2xpY3lfZGlnZXN0GAQgASgJEjAKCnZpb2xhdGlvbnMYBSADKAsyHC5tZXNoZmxvdy52MS5Qb2xpY3lWaW9sYXRpb24SGgoSZXN0aW1hdGVkX2Nvc3RfdXNkGAYgASgBEhgKEGVzdGltYXRlZF90b2tlbnMYByABKAUSGgoSZXN0aW1hdGVkX2NhcmJvbl9nGAggASgBEhYKDmFwcHJvdmFsX25vZGVzGAkgAygJIlQKD1BvbGljeVZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRINCgVzdGFnZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZyZW1lZHkYBCABKAkiTgoORm9ya1J1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhcKD2JlZm9yZV9zZXF1ZW5jZRgCIAEoBRITCgtiZWZvcmVfbm9kZRgDIAEoCSIvCg9EaWZmUnVuc1JlcXVlc3QSDQoFcnVuX2EYASABKAkSDQoFcnVuX2IYAiABKAkinwEKEERpZmZSdW5zUmVzcG9uc2USEQoJb25seV9pbl9hGAEgAygJEhEKCW9ubHlfaW5fYhgCIAMoCRIOCgZjb21tb24YAyADKAkSKAoHY2hhbmdlZBgEIAMoCzIXLm1lc2hmbG93LnYxLk5vZGVDaGFuZ2USFgoOY29zdF9kZWx0YV91c2QYBSABKAESEwoLdG9rZW5fZGVsdGEYBiABKAUiiwEKCk5vZGVDaGFuZ2USDwoHbm9kZV9pZBgBIAEoCRIRCgl2ZXJkaWN0X2EYAiABKAkSEQoJdmVyZGljdF9iGAMgASgJEhUKCG91dHB1dF9hGAQgASgJSACIAQESFQoIb3V0cHV0X2IYBSABKAlIAYgBAUILCglfb3V0cHV0X2FCCwoJX291dHB1dF9iMucGCgpSdW5TZXJ2aWNlEjgKA1J1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRI9CglTdHJlYW1SdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0GhUubWVzaGZsb3cudjEuUnVuRXZlbnQwARI+CglDcmVhdGVSdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2USXAoGR2V0UnVuEhoubWVzaGZsb3cudjEuR2V0UnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlIhyQAgGC0+STAhMSES92MS9ydW5zL3tydW5faWR9ElwKCExpc3RSdW5zEhwubWVzaGZsb3cudjEuTGlzdFJ1bnNSZXF1ZXN0Gh0ubWVzaGZsb3cudjEuTGlzdFJ1bnNSZXNwb25zZSITkAIBgtPkkwIKEggvdjEvcnVucxJjCgdXYWl0UnVuEhsubWVzaGZsb3cudjEuV2FpdFJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZSIhkAIBgtPkkwIYEhYvdjEvcnVucy97cnVuX2lkfTp3YWl0EkYKCFdhdGNoUnVuEhwubWVzaGZsb3cudjEuV2F0Y2hSdW5SZXF1ZXN0GhUubWVzaGZsb3cudjEuUnVuRXZlbnQiA5ACATABEkkKCUNhbmNlbFJ1bhIdLm1lc2hmbG93LnYxLkNhbmNlbFJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZSIDkAICEkcKCENoZWNrUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBodLm1lc2hmbG93LnYxLkNoZWNrUnVuUmVzcG9uc2UiA5ACARJhCghEaWZmUnVucxIcLm1lc2hmbG93LnYxLkRpZmZSdW5zUmVxdWVzdBodLm1lc2hmbG93LnYxLkRpZmZSdW5zUmVzcG9uc2UiGJACAYLT5JMCDxINL3YxL3J1bnM6ZGlmZhJACgdGb3JrUnVuEhsubWVzaGZsb3cudjEuRm9ya1J1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZWIGcHJvdG8z", [file_google_api_annotations, file_meshflow_v1_event, file_meshflow_v1_policy, file_meshflow_v1_run]);
+  fileDesc("Ch1tZXNoZmxvdy92MS9ydW5fc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiHwoNR2V0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkiWgoPTGlzdFJ1bnNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEg4KBnN0YXR1cxgDIAEoCRIQCgh3b3JrZmxvdxgEIAEoCSJTChBMaXN0UnVuc1Jlc3BvbnNlEiYKBHJ1bnMYASADKAsyGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiMwoOV2FpdFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhEKCXRpbWVvdXRfcxgCIAEoASJNCg9XYXRjaFJ1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhYKDmFmdGVyX3NlcXVlbmNlGAIgASgFEhIKCmV2ZW50X3ZpZXcYAyABKAkiMgoQQ2FuY2VsUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGcmVhc29uGAIgASgJIswCChBDaGVja1J1blJlc3BvbnNlEhIKCmFkbWlzc2libGUYASABKAgSEAoId29ya2Zsb3cYAiABKAkSLQoQZWZmZWN0aXZlX3BvbGljeRgDIAEoCzITLm1lc2hmbG93LnYxLlBvbGljeRIVCg1wb2xpY3lfZGlnZXN0GAQgASgJEjAKCnZpb2xhdGlvbnMYBSADKAsyHC5tZXNoZmxvdy52MS5Qb2xpY3lWaW9sYXRpb24SGgoSZXN0aW1hdGVkX2Nvc3RfdXNkGAYgASgBEhgKEGVzdGltYXRlZF90b2tlbnMYByABKAUSGgoSZXN0aW1hdGVkX2NhcmJvbl9nGAggASgBEhYKDmFwcHJvdmFsX25vZGVzGAkgAygJEjAKC2V4cGVjdGF0aW9uGCggASgLMhsubWVzaGZsb3cudjEuUnVuRXhwZWN0YXRpb24ifwoOUnVuRXhwZWN0YXRpb24SDAoEcnVucxgBIAEoBRIQCghjb3N0X3VzZBgCIAEoARIOCgZ0b2tlbnMYAyABKAUSEAoIY2FyYm9uX2cYBCABKAESKwoFbm9kZXMYBSADKAsyHC5tZXNoZmxvdy52MS5Ob2RlRXhwZWN0YXRpb24iiwEKD05vZGVFeHBlY3RhdGlvbhIPCgdub2RlX2lkGAEgASgJEg0KBW1vZGVsGAIgASgJEgwKBHJ1bnMYAyABKAUSDQoFc3RlcHMYBCABKAUSDgoGdG9rZW5zGAUgASgFEhAKCGNvc3RfdXNkGAYgASgBEhkKEW1heF9zdGVwX2Nvc3RfdXNkGAcgASgBIlQKD1BvbGljeVZpb2xhdGlvbhINCgVmaWVsZBgBIAEoCRINCgVzdGFnZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZyZW1lZHkYBCABKAkiTgoORm9ya1J1blJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhcKD2JlZm9yZV9zZXF1ZW5jZRgCIAEoBRITCgtiZWZvcmVfbm9kZRgDIAEoCSIvCg9EaWZmUnVuc1JlcXVlc3QSDQoFcnVuX2EYASABKAkSDQoFcnVuX2IYAiABKAkinwEKEERpZmZSdW5zUmVzcG9uc2USEQoJb25seV9pbl9hGAEgAygJEhEKCW9ubHlfaW5fYhgCIAMoCRIOCgZjb21tb24YAyADKAkSKAoHY2hhbmdlZBgEIAMoCzIXLm1lc2hmbG93LnYxLk5vZGVDaGFuZ2USFgoOY29zdF9kZWx0YV91c2QYBSABKAESEwoLdG9rZW5fZGVsdGEYBiABKAUiiwEKCk5vZGVDaGFuZ2USDwoHbm9kZV9pZBgBIAEoCRIRCgl2ZXJkaWN0X2EYAiABKAkSEQoJdmVyZGljdF9iGAMgASgJEhUKCG91dHB1dF9hGAQgASgJSACIAQESFQoIb3V0cHV0X2IYBSABKAlIAYgBAUILCglfb3V0cHV0X2FCCwoJX291dHB1dF9iMucGCgpSdW5TZXJ2aWNlEjgKA1J1bhIXLm1lc2hmbG93LnYxLlJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZRI9CglTdHJlYW1SdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0GhUubWVzaGZsb3cudjEuUnVuRXZlbnQwARI+CglDcmVhdGVSdW4SFy5tZXNoZmxvdy52MS5SdW5SZXF1ZXN0GhgubWVzaGZsb3cudjEuUnVuUmVzcG9uc2USXAoGR2V0UnVuEhoubWVzaGZsb3cudjEuR2V0UnVuUmVxdWVzdBoYLm1lc2hmbG93LnYxLlJ1blJlc3BvbnNlIhyQAgGC0+STAhMSES92MS9ydW5zL3tydW5faWR9ElwKCExpc3RSdW5zEhwubWVzaGZsb3cudjEuTGlzdFJ1bnNSZXF1ZXN0Gh0ubWVzaGZsb3cudjEuTGlzdFJ1bnNSZXNwb25zZSITkAIBgtPkkwIKEggvdjEvcnVucxJjCgdXYWl0UnVuEhsubWVzaGZsb3cudjEuV2FpdFJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZSIhkAIBgtPkkwIYEhYvdjEvcnVucy97cnVuX2lkfTp3YWl0EkYKCFdhdGNoUnVuEhwubWVzaGZsb3cudjEuV2F0Y2hSdW5SZXF1ZXN0GhUubWVzaGZsb3cudjEuUnVuRXZlbnQiA5ACATABEkkKCUNhbmNlbFJ1bhIdLm1lc2hmbG93LnYxLkNhbmNlbFJ1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZSIDkAICEkcKCENoZWNrUnVuEhcubWVzaGZsb3cudjEuUnVuUmVxdWVzdBodLm1lc2hmbG93LnYxLkNoZWNrUnVuUmVzcG9uc2UiA5ACARJhCghEaWZmUnVucxIcLm1lc2hmbG93LnYxLkRpZmZSdW5zUmVxdWVzdBodLm1lc2hmbG93LnYxLkRpZmZSdW5zUmVzcG9uc2UiGJACAYLT5JMCDxINL3YxL3J1bnM6ZGlmZhJACgdGb3JrUnVuEhsubWVzaGZsb3cudjEuRm9ya1J1blJlcXVlc3QaGC5tZXNoZmxvdy52MS5SdW5SZXNwb25zZWIGcHJvdG8z", [file_google_api_annotations, file_meshflow_v1_event, file_meshflow_v1_policy, file_meshflow_v1_run]);
 
 /**
  * Names a run.
@@ -269,6 +269,13 @@ export type CheckRunResponse = Message<"meshflow.v1.CheckRunResponse"> & {
    * @generated from field: repeated string approval_nodes = 9;
    */
   approvalNodes: string[];
+
+  /**
+   * What the run will probably use, with policy.enable_cross_run_learning and once a run that opted in has finished.
+   *
+   * @generated from field: meshflow.v1.RunExpectation expectation = 40;
+   */
+  expectation?: RunExpectation | undefined;
 };
 
 /**
@@ -277,6 +284,118 @@ export type CheckRunResponse = Message<"meshflow.v1.CheckRunResponse"> & {
  */
 export const CheckRunResponseSchema: GenMessage<CheckRunResponse> = /*@__PURE__*/
   messageDesc(file_meshflow_v1_run_service, 6);
+
+/**
+ * What earlier runs of the workflow, in the caller's tenant and with enable_cross_run_learning, say about the next one.
+ *
+ * @generated from message meshflow.v1.RunExpectation
+ */
+export type RunExpectation = Message<"meshflow.v1.RunExpectation"> & {
+  /**
+   * Finished runs learned from.
+   *
+   * @generated from field: int32 runs = 1;
+   */
+  runs: number;
+
+  /**
+   * Expected cost, in US dollars; nodes the runs never came to count with their worst case.
+   *
+   * @generated from field: double cost_usd = 2;
+   */
+  costUsd: number;
+
+  /**
+   * Expected tokens, input and output together.
+   *
+   * @generated from field: int32 tokens = 3;
+   */
+  tokens: number;
+
+  /**
+   * Expected carbon, in grams of CO2 equivalent.
+   *
+   * @generated from field: double carbon_g = 4;
+   */
+  carbonG: number;
+
+  /**
+   * The nodes the runs came to.
+   *
+   * @generated from field: repeated meshflow.v1.NodeExpectation nodes = 5;
+   */
+  nodes: NodeExpectation[];
+};
+
+/**
+ * Describes the message meshflow.v1.RunExpectation.
+ * Use `create(RunExpectationSchema)` to create a new message.
+ */
+export const RunExpectationSchema: GenMessage<RunExpectation> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_run_service, 7);
+
+/**
+ * What one node with one model used in earlier runs.
+ *
+ * @generated from message meshflow.v1.NodeExpectation
+ */
+export type NodeExpectation = Message<"meshflow.v1.NodeExpectation"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: string node_id = 1;
+   */
+  nodeId: string;
+
+  /**
+   * Its model.
+   *
+   * @generated from field: string model = 2;
+   */
+  model: string;
+
+  /**
+   * Runs that came to the node.
+   *
+   * @generated from field: int32 runs = 3;
+   */
+  runs: number;
+
+  /**
+   * Mean steps in a run, rounded up: more than one in loops.
+   *
+   * @generated from field: int32 steps = 4;
+   */
+  steps: number;
+
+  /**
+   * Mean tokens in a run, rounded up.
+   *
+   * @generated from field: int32 tokens = 5;
+   */
+  tokens: number;
+
+  /**
+   * Mean cost in a run, in US dollars.
+   *
+   * @generated from field: double cost_usd = 6;
+   */
+  costUsd: number;
+
+  /**
+   * Cost of its dearest step, in US dollars.
+   *
+   * @generated from field: double max_step_cost_usd = 7;
+   */
+  maxStepCostUsd: number;
+};
+
+/**
+ * Describes the message meshflow.v1.NodeExpectation.
+ * Use `create(NodeExpectationSchema)` to create a new message.
+ */
+export const NodeExpectationSchema: GenMessage<NodeExpectation> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_run_service, 8);
 
 /**
  * A rule the request violates.
@@ -318,7 +437,7 @@ export type PolicyViolation = Message<"meshflow.v1.PolicyViolation"> & {
  * Use `create(PolicyViolationSchema)` to create a new message.
  */
 export const PolicyViolationSchema: GenMessage<PolicyViolation> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 7);
+  messageDesc(file_meshflow_v1_run_service, 9);
 
 /**
  * Names a run and where to leave it: set either before_sequence or before_node.
@@ -353,7 +472,7 @@ export type ForkRunRequest = Message<"meshflow.v1.ForkRunRequest"> & {
  * Use `create(ForkRunRequestSchema)` to create a new message.
  */
 export const ForkRunRequestSchema: GenMessage<ForkRunRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 8);
+  messageDesc(file_meshflow_v1_run_service, 10);
 
 /**
  * Names two runs.
@@ -381,7 +500,7 @@ export type DiffRunsRequest = Message<"meshflow.v1.DiffRunsRequest"> & {
  * Use `create(DiffRunsRequestSchema)` to create a new message.
  */
 export const DiffRunsRequestSchema: GenMessage<DiffRunsRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 9);
+  messageDesc(file_meshflow_v1_run_service, 11);
 
 /**
  * How two runs differ. A node that ran often is compared by its last step.
@@ -437,7 +556,7 @@ export type DiffRunsResponse = Message<"meshflow.v1.DiffRunsResponse"> & {
  * Use `create(DiffRunsResponseSchema)` to create a new message.
  */
 export const DiffRunsResponseSchema: GenMessage<DiffRunsResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 10);
+  messageDesc(file_meshflow_v1_run_service, 12);
 
 /**
  * A node that went another way in B than in A.
@@ -486,7 +605,7 @@ export type NodeChange = Message<"meshflow.v1.NodeChange"> & {
  * Use `create(NodeChangeSchema)` to create a new message.
  */
 export const NodeChangeSchema: GenMessage<NodeChange> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_run_service, 11);
+  messageDesc(file_meshflow_v1_run_service, 13);
 
 /**
  * Governed runs. A refusal by governance is an outcome, not an RPC error: once a run exists the RPC is OK and `status` tells.
