@@ -63,6 +63,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
         pool_min=settings.pg_pool_min,
         pool_max=settings.pg_pool_max,
         statement_cache=settings.pg_statement_cache,
+        payload_keys=settings.payload_keys,
     )
     try:
         provider = await asyncio.to_thread(open_provider, settings)
