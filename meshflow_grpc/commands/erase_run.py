@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.commands.run_entries import run_entries
-from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, FieldViolation, InvalidRequestError
+from meshflow_grpc.domain.errors import (
+    EntryAlreadyRecordedError,
+    FieldViolation,
+    InvalidRequestError,
+    PayloadKeyUnavailableError,
+)
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.ledger.erasure import new_erasure
 
@@ -23,7 +28,7 @@ MAX_BASIS_CHARS = 500
 
 @dataclass(frozen=True, slots=True)
 class ErasedRun:
-    """The entry that records the erasure, and how many inputs and outputs it removed."""
+    """The entry that records the erasure, and how many inputs and outputs that could still be read it removed."""
 
     entry: LedgerEntry
     payloads: int
@@ -40,7 +45,10 @@ class EraseRunCommand:
         """Returns when the texts are gone; a run erased before is left as it is. Raises RunConflictError while the run goes on."""
         if len(basis) > MAX_BASIS_CHARS:
             raise InvalidRequestError.of(FieldViolation("basis", f"must have at most {MAX_BASIS_CHARS} characters"))
-        entries = await run_entries(self._storage, principal.tenant_id, run_id)
+        try:
+            entries = await run_entries(self._storage, principal.tenant_id, run_id)
+        except PayloadKeyUnavailableError:
+            entries = []  # the key is gone already: what is left is to say so in the chain
         earlier = _erasure(entries)
         if earlier is not None:
             return ErasedRun(earlier, 0)
