@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from meshflow_grpc.config import ConfigProblem, ConfigurationError, load_ledger_settings
+from meshflow_grpc.config import load_ledger_settings
 from meshflow_grpc.storage.checkpoint.memory import MemoryCheckpoints
 from meshflow_grpc.storage.checkpoint.storage import CheckpointedStorage
 from meshflow_grpc.storage.factory import open_storage
@@ -86,7 +86,8 @@ class CheckpointKeeper:
         del read_only
         store = self.store()
         try:
-            yield await CheckpointedStorage.open(store, run_id)
+            keys = load_ledger_settings().payload_keys
+            yield await CheckpointedStorage.open(store, run_id, keys)
         finally:
             await store.close()
 
@@ -128,9 +129,6 @@ def _keeper(backend: str, ledger: str | None, redis_url: str, s3: tuple[str, str
         return LedgerKeeper(ledger)
     if backend == "memory":
         return CheckpointKeeper(lambda: _SHARED)
-    if load_ledger_settings().payload_keys:
-        what = f"backend {backend!r} does not encrypt payloads yet"
-        raise ConfigurationError((ConfigProblem("MESHFLOW_PAYLOAD_KEY", what, "unset it, or use sqlite or postgres"),))
     if backend == "redis":
         return CheckpointKeeper(lambda: _redis(redis_url))
     return CheckpointKeeper(lambda: _s3(*s3))

@@ -30,6 +30,7 @@ _VERBATIM: Final = "mfenc0."
 _KEY_ID_DOMAIN = b"meshflow/v1/payload-key-id\0"
 _WRAP_DOMAIN = b"meshflow/v1/payload-key\0"
 _SEAL_DOMAIN = b"meshflow/v1/sealed\0"
+_RECORD_DOMAIN = b"meshflow/v1/checkpoint\0"
 _SEPARATORS = re.compile(r"[\s,]+")
 _length = Struct(">Q").pack
 
@@ -117,12 +118,20 @@ class PayloadKeys:
         """Returns a run's key wrapped by the first key; raises as ``open_key``."""
         return self._wrapped(wrapped.run_id, self._unwrapped(wrapped), random_bytes()[:NONCE_BYTES])
 
-    def _wrapped(self, run_id: str, key: bytes, nonce: bytes) -> WrappedKey:
+    def seal_record(self, run_id: str, record: bytes, nonce: bytes) -> WrappedKey:
+        """Seals a whole record of a run's checkpoint with the first key itself."""
+        return self._wrapped(run_id, record, nonce, _RECORD_DOMAIN)
+
+    def open_record(self, sealed: WrappedKey) -> bytes:
+        """Returns what ``seal_record`` sealed; raises as ``open_key``."""
+        return self._unwrapped(sealed, _RECORD_DOMAIN)
+
+    def _wrapped(self, run_id: str, data: bytes, nonce: bytes, domain: bytes = _WRAP_DOMAIN) -> WrappedKey:
         key_id = self._ids[0]
-        sealed = nonce + AESGCM(self._keys[key_id]).encrypt(nonce, key, _WRAP_DOMAIN + run_id.encode())
+        sealed = nonce + AESGCM(self._keys[key_id]).encrypt(nonce, data, domain + run_id.encode())
         return WrappedKey(run_id, key_id, _to_base64(sealed))
 
-    def _unwrapped(self, wrapped: WrappedKey) -> bytes:
+    def _unwrapped(self, wrapped: WrappedKey, domain: bytes = _WRAP_DOMAIN) -> bytes:
         key = self._keys.get(wrapped.key_id)
         if key is None:
             has = f"has the keys {', '.join(self._ids)}" if self._ids else "is not set"
@@ -133,9 +142,9 @@ class PayloadKeys:
             )
         data = _from_base64(wrapped.wrapped)
         try:
-            return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], _WRAP_DOMAIN + wrapped.run_id.encode())
+            return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], domain + wrapped.run_id.encode())
         except (InvalidTag, ValueError) as error:
-            raise UnreadableError(f"the wrapped key of run {wrapped.run_id!r} was changed") from error
+            raise UnreadableError(f"what was sealed of run {wrapped.run_id!r} was changed") from error
 
 
 def key_id_of(key: bytes) -> str:

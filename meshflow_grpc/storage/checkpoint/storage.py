@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.errors import LogInconsistentError, RunConflictError
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.ledger.verify import ChainVerifier
 from meshflow_grpc.ports.checkpoint import PositionTakenError
 from meshflow_grpc.ports.storage import CreatedRun
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.ports.checkpoint import CheckpointStore
     from meshflow_grpc.ports.storage import RunChange
     from meshflow_grpc.storage.batch import Command, Plan
@@ -33,8 +35,9 @@ class CheckpointedStorage(MemoryStorage):
     A process that loses its place to another one gets RunConflictError and can write no more.
     """
 
-    def __init__(self, store: CheckpointStore, run_id: str) -> None:
+    def __init__(self, store: CheckpointStore, run_id: str, keys: PayloadKeys = NO_KEYS) -> None:
         super().__init__()
+        self._record_keys = keys
         self._store = store
         self._run_id = run_id
         self._position = 0
@@ -45,9 +48,12 @@ class CheckpointedStorage(MemoryStorage):
         self._lost = False
 
     @classmethod
-    async def open(cls, store: CheckpointStore, run_id: str) -> CheckpointedStorage:
-        """Reads the run; raises LedgerUnavailableError, also for a checkpoint that was tampered with."""
-        opened = cls(store, run_id)
+    async def open(cls, store: CheckpointStore, run_id: str, keys: PayloadKeys = NO_KEYS) -> CheckpointedStorage:
+        """Reads the run; raises LedgerUnavailableError, also for a checkpoint that was tampered with.
+
+        With keys its records are encrypted; raises PayloadKeyUnavailableError when one of them lacks its key.
+        """
+        opened = cls(store, run_id, keys)
         async with opened._writing:
             await opened._load()
         return opened
@@ -115,18 +121,18 @@ class CheckpointedStorage(MemoryStorage):
         elif self._since_snapshot >= max(SNAPSHOT_AFTER, self._in_snapshot):
             await self._snapshot(Record(row, (*held, *new), snapshot=True))
         else:
-            await self._store.append(self._run_id, self._position, encode(Record(row, new)))
+            await self._store.append(self._run_id, self._position, encode(Record(row, new), self._record_keys))
             self._since_snapshot += 1
         self._position += 1
 
     async def _snapshot(self, record: Record) -> None:
-        await self._store.replace(self._run_id, self._position, encode(record))
+        await self._store.replace(self._run_id, self._position, encode(record, self._record_keys))
         self._since_snapshot, self._in_snapshot = 0, len(record.entries)
 
     async def _load(self) -> None:
         """Reads the run anew: after a failed write nobody knows whether it arrived."""
         journal = await self._store.load(self._run_id)
-        found = decode_all(self._run_id, journal.records)
+        found = decode_all(self._run_id, journal.records, self._record_keys)
         if found is not None:
             verifier = ChainVerifier(self._run_id)
             verifier.add(found.entries)

@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meshflow_grpc.config import ConfigurationError
 from meshflow_grpc.config.signing import write_key_file
-from meshflow_grpc.graph.checkpoints import keeper_of
 from meshflow_grpc.ledger.payload_cipher import PayloadKeys
 from meshflow_grpc.storage.factory import open_storage
 from tests.conformance.drafts import TENANT, whole_run
@@ -104,15 +102,3 @@ def test_an_auditor_needs_no_payload_key(
     checks = dict(line.split()[1:3] for line in verified.out.splitlines()[:12])
     assert checks["payloads"] == "ok", verified.out
     assert [name for name, verdict in checks.items() if verdict == "FAILED"] == ["policies"], verified.out
-
-
-@pytest.mark.parametrize(("backend", "options"), [("redis", {"redis_url": "redis://h"}), ("s3", {"s3_bucket": "b"})])
-def test_a_store_that_does_not_encrypt_is_refused_where_a_key_is_set(
-    monkeypatch: pytest.MonkeyPatch, backend: str, options: dict[str, str]
-) -> None:
-    """Rather than keep in the clear what the operator wants encrypted."""
-    addresses = {"db_path": None, "redis_url": None, "postgres_url": None, "s3_bucket": None, **options}
-    keeper_of(backend, **addresses, s3_prefix="")
-    monkeypatch.setenv("MESHFLOW_PAYLOAD_KEY", text_of(OLD))
-    with pytest.raises(ConfigurationError, match="does not encrypt payloads"):
-        keeper_of(backend, **addresses, s3_prefix="")
