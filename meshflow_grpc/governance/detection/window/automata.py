@@ -12,7 +12,7 @@ from meshflow_grpc.governance.detection.finding import OUTPUT_LEAKS
 from meshflow_grpc.governance.detection.matcher import compile_pattern
 from meshflow_grpc.governance.detection.rule import Rule
 from meshflow_grpc.governance.detection.scanner import ATTACK_RULES
-from meshflow_grpc.governance.detection.window.syntax import Node, beginnings, parse, turned, written
+from meshflow_grpc.governance.detection.syntax import Node, beginnings, parse, turned, written
 from meshflow_grpc.governance.detection.world_attack_rules import WORLD_NATIVE_ATTACKS
 
 # Readings of a whole text or line: made of every text (see readings), whether or not their trigger occurs.
