@@ -111,6 +111,20 @@ layers: $(DEV) ## Check the import contracts between the layers.
 check-deploy: $(DEV) ## Check Dockerfile, Compose, Kubernetes and monitoring files; needs Go.
 	@$(BIN)/python tools/check_deploy.py
 
+.PHONY: sbom
+sbom: $(DEV) ## Write the bill of materials of what the server installs to build/sbom.json (CycloneDX).
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py requirements requirements/runtime.lock --pyproject pyproject.toml --output-format JSON --output-file build/sbom.json 2>/dev/null
+	@echo "build/sbom.json: $$(grep -c '"bom-ref"' build/sbom.json) components"
+
+.PHONY: audit
+audit: $(DEV) ## Look for known vulnerabilities in what is locked; asks a public database.
+	@$(BIN)/pip-audit --requirement requirements/runtime.lock --require-hashes --disable-pip
+
+.PHONY: licences
+licences: $(DEV) ## List the licences of what the server installs, and refuse those we may not ship.
+	@$(BIN)/python tools/licences.py
+
 .PHONY: bench
 bench: $(RUNTIME) ## Run the benchmarks; options in ARGS.
 	@$(BIN)/python -m benchmarks $(ARGS)

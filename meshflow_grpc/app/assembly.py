@@ -186,10 +186,10 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         list_approvals=ListApprovalsCommand(storage, gates),
         get_approval=GetApprovalCommand(gates),
         decide_approval=DecideApprovalCommand(gates),
-        put_workflow=PutWorkflowCommand(storage, admission, outside.clock),
+        put_workflow=PutWorkflowCommand(storage, workflows, admission, outside.clock),
         get_workflow=GetWorkflowCommand(workflows),
         list_workflows=ListWorkflowsCommand(storage),
-        validate_workflow=ValidateWorkflowCommand(admission),
+        validate_workflow=ValidateWorkflowCommand(workflows, admission),
     )
     return Runtime(storage, engine, hub, state, commands, log, gates)
 

@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from meshflow_grpc.client.messages import (
         Approval,
         CheckRunResponse,
+        ConsistencyProof,
         DiffRunsResponse,
         EraseRunResponse,
         GetHealthResponse,
+        InclusionProof,
         ListApprovalsResponse,
         ListEntriesResponse,
         ListRunsResponse,
         ListWorkflowsResponse,
         RunEvent,
         RunResponse,
+        TreeHead,
         VerifyRunResponse,
         Workflow,
         WorkflowValidation,
@@ -129,6 +132,18 @@ class Client:
     def erase_run(self, run_id: str, *, basis: str) -> EraseRunResponse:
         """Removes what people wrote from a run that has ended, for good; ``basis`` is the legal ground."""
         return self._wait(self._client.erase_run(run_id, basis=basis))
+
+    def tree_head(self) -> TreeHead:
+        """Returns the newest signed head of the log over all entries."""
+        return self._wait(self._client.tree_head())
+
+    def inclusion_proof(self, run_id: str, sequence: int) -> InclusionProof:
+        """Returns the proof that an entry of a run, counted from 1, is in the log."""
+        return self._wait(self._client.inclusion_proof(run_id, sequence))
+
+    def consistency_proof(self, first: int, second: int = 0) -> ConsistencyProof:
+        """Returns the proof that the log only grew from the first size to the second, by default that of the newest head."""
+        return self._wait(self._client.consistency_proof(first, second))
 
     def put_workflow(self, yaml: str) -> Workflow:
         """Registers a version of a workflow, once; the same again changes nothing."""

@@ -80,13 +80,13 @@ class Engine:
 
     async def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
         """Resolves a request; see Admission.admit and RegisteredWorkflows.find."""
-        registered = await self._parts.workflows.of_request(principal.tenant_id, request)
-        return self._parts.admission.admit(principal, request, registered)
+        found = await self._parts.workflows.of_request(principal.tenant_id, request)
+        return self._parts.admission.admit(principal, request, found)
 
     async def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
         """Resolves a request for a pre-flight; see Admission.resolve and RegisteredWorkflows.find."""
-        registered = await self._parts.workflows.of_request(principal.tenant_id, request)
-        return self._parts.admission.resolve(principal, request, registered)
+        found = await self._parts.workflows.of_request(principal.tenant_id, request)
+        return self._parts.admission.resolve(principal, request, found)
 
     def check_executable(self, definition: Mapping[str, JsonValue]) -> None:
         """Raises InvalidWorkflowError when this process cannot execute a recorded definition: going on would fail the run."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.tools import ToolCatalog
 
-EXECUTABLE_KINDS = frozenset({NodeKind.AGENT, NodeKind.HUMAN, NodeKind.PYTHON, NodeKind.TOOL})
+EXECUTABLE_KINDS = frozenset({NodeKind.AGENT, NodeKind.HUMAN, NodeKind.PYTHON, NodeKind.SUBGRAPH, NodeKind.TOOL})
 
 
 class NodeChecks:
@@ -39,6 +39,8 @@ class NodeChecks:
         found: list[FieldViolation] = []
         if node.kind is NodeKind.HUMAN:
             found.extend(_gate_problems(node, field))
+        elif node.kind is NodeKind.SUBGRAPH:
+            found.extend(_subgraph_problems(node, field))
         elif node.kind is NodeKind.AGENT:
             found.extend(self._agent(field, node))
         elif node.kind is NodeKind.TOOL:
@@ -82,6 +84,16 @@ def _gate_problems(node: Node, field: str) -> list[FieldViolation]:
     """A gate waits as long as policy.human_in_loop.timeout_s says, and is asked once."""
     fix = "is not enforced for a human node; set policy.human_in_loop.timeout_s"
     unused = {"timeout_s": node.timeout_s > 0, "max_retries": node.max_retries is not None}
+    return [FieldViolation(f"{field}.{name}", fix) for name, is_set in unused.items() if is_set]
+
+
+def _subgraph_problems(node: Node, field: str) -> list[FieldViolation]:
+    fix = "is not enforced for a subgraph; set it on the nodes of its workflow"
+    unused = {
+        "timeout_s": node.timeout_s > 0,
+        "max_retries": node.max_retries is not None,
+        "sla_ms": node.sla_ms is not None,
+    }
     return [FieldViolation(f"{field}.{name}", fix) for name, is_set in unused.items() if is_set]
 
 

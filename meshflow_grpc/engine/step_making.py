@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from meshflow_grpc.domain.tool import Action
+from meshflow_grpc.domain.policy import RiskTier
+from meshflow_grpc.domain.tool import Action, Tool
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.agent_tools import AgentTools, offered_tools
 from meshflow_grpc.engine.arguments import TASK, ArgumentError, references, rendered
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.tool import ToolContext
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.engine.run_progress import RunProgress
     from meshflow_grpc.kernel.state import RunContext, StepOutcome
@@ -71,6 +73,8 @@ class StepMaker:
             return self._tool_step(step, activation.inputs)
         if node.kind is NodeKind.PYTHON:
             return self._python_step(step, upstream)
+        if node.kind is NodeKind.SUBGRAPH:
+            return replace(step, action=gathered(node, upstream))
         return step if not node.config.get("tools") else self._with_tools(step)
 
     def _labels(self, runs: Sequence[NodeRun]) -> frozenset[str]:
@@ -113,3 +117,16 @@ class StepMaker:
         data: dict[str, JsonValue] = {"task": self._task, "upstream": dict(upstream)}
         action = Action(ref, self._catalog.function_of(ref), data, is_tool=False)
         return replace(step, prompt=_json(data), action=action)
+
+
+def gathered(node: Node, upstream: Sequence[tuple[str, str]]) -> Action:
+    """What the end of a subgraph does: it gives on its workflow's output, as a run of that workflow alone would."""
+    outputs = {name.removeprefix(f"{node.id}."): output for name, output in upstream}
+    text = upstream[0][1] if len(upstream) == 1 else _json(outputs)
+
+    async def call(_arguments: Mapping[str, JsonValue], _context: ToolContext) -> str:
+        return text
+
+    name = cast("str", node.config["workflow"])
+    tool = Tool(name, "", {}, call, lambda _: None, RiskTier.READ_ONLY, frozenset(), idempotent=True)
+    return Action(name, tool, {}, is_tool=False)

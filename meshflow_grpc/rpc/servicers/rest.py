@@ -124,7 +124,8 @@ class RestServicer(rest_service_pb2_grpc.RestServiceServicer):
         self, request: Struct, context: Any
     ) -> workflow_service_pb2.WorkflowValidation:
         """See rest_service.proto."""
-        return validation_to_proto(await self._commands.validate_workflow.execute(text_from_json(request, "yaml")))
+        yaml = text_from_json(request, "yaml")
+        return validation_to_proto(await self._commands.validate_workflow.execute(current_principal(), yaml))
 
     async def WatchRunEvents(  # noqa: N802 - RPC name
         self, request: run_service_pb2.WatchRunRequest, context: Any
