@@ -54,4 +54,6 @@ const (
 	ReasonApprovalDigestMismatch Reason = "APPROVAL_DIGEST_MISMATCH"
 	// ReasonApprovalNotReady: Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION.
 	ReasonApprovalNotReady Reason = "APPROVAL_NOT_READY"
+	// ReasonWorkflowVersionExists: The workflow's name and version are those of another definition. ALREADY_EXISTS.
+	ReasonWorkflowVersionExists Reason = "WORKFLOW_VERSION_EXISTS"
 )

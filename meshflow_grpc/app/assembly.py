@@ -20,11 +20,15 @@ from meshflow_grpc.commands.get_consistency_proof import GetConsistencyProofComm
 from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
 from meshflow_grpc.commands.get_run import GetRunCommand
 from meshflow_grpc.commands.get_tree_head import GetTreeHeadCommand
+from meshflow_grpc.commands.get_workflow import GetWorkflowCommand
 from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
+from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
 from meshflow_grpc.commands.run import RunCommand
 from meshflow_grpc.commands.stream_run import StreamRunCommand
+from meshflow_grpc.commands.validate_workflow import ValidateWorkflowCommand
 from meshflow_grpc.commands.verify_run import VerifyRunCommand
 from meshflow_grpc.commands.wait_run import WaitRunCommand
 from meshflow_grpc.commands.watch_run import WatchRunCommand
@@ -40,15 +44,18 @@ from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.node_checks import NodeChecks
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
+from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
 from meshflow_grpc.engine.resumption import Resumption
 from meshflow_grpc.engine.run_contexts import RunContexts
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
+from meshflow_grpc.governance.detection.window.output_window import OutputWindows
 from meshflow_grpc.governance.floors import ServerFloors
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.kernel.kernel import Kernel
+from meshflow_grpc.kernel.output_windows import Windows
 from meshflow_grpc.kernel.ports import KernelPorts
 from meshflow_grpc.ledger.log_keys import LogKeys
 from meshflow_grpc.ports.tracer import NoTracer
@@ -118,6 +125,14 @@ class Runtime:
     gates: Gates
 
 
+def _windows(scanner: Scanner) -> Windows | None:
+    """What lets outputs be shown as they come; there is none for a scanner whose rules it does not know."""
+    if type(scanner) is not TextScanner:
+        return None
+    known = scanner
+    return Windows(lambda: OutputWindows(known).open)
+
+
 def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     """Puts the runtime together; nothing runs yet."""
     storage, observer = outside.storage, outside.observer
@@ -135,19 +150,17 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
         safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
+        windows=_windows(outside.scanner),
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
-    admission = Admission(
-        options.default_policy,
-        allow_inline=options.allow_inline_workflows,
-        checks=NodeChecks(outside.provider, outside.tools),
-        allow_webhooks=options.allow_webhooks,
-        floors=options.floors,
-    )
+    admission = _admission(outside, options)
+    workflows = RegisteredWorkflows(storage)
     learning = Learning(storage, outside.clock)
     contexts = RunContexts(Sessions(storage), learning, outside.clock)
     resumption = Resumption(storage, tools, admission, contexts)
-    parts = EngineParts(storage, tools, admission, resumption, contexts, outside.ids, state, observer, outside.notifier)
+    parts = EngineParts(
+        storage, tools, admission, resumption, contexts, outside.ids, state, observer, outside.notifier, workflows
+    )
     engine = Engine(parts, max_in_flight=options.max_in_flight)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(storage, recorder, engine, outside.clock, state)
@@ -173,5 +186,19 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         list_approvals=ListApprovalsCommand(storage, gates),
         get_approval=GetApprovalCommand(gates),
         decide_approval=DecideApprovalCommand(gates),
+        put_workflow=PutWorkflowCommand(storage, admission, outside.clock),
+        get_workflow=GetWorkflowCommand(workflows),
+        list_workflows=ListWorkflowsCommand(storage),
+        validate_workflow=ValidateWorkflowCommand(admission),
     )
     return Runtime(storage, engine, hub, state, commands, log, gates)
+
+
+def _admission(outside: Outside, options: RuntimeOptions) -> Admission:
+    return Admission(
+        options.default_policy,
+        allow_inline=options.allow_inline_workflows,
+        checks=NodeChecks(outside.provider, outside.tools),
+        allow_webhooks=options.allow_webhooks,
+        floors=options.floors,
+    )

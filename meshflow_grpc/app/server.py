@@ -12,6 +12,7 @@ import structlog
 from meshflow_grpc.app.assembly import Outside, Runtime, assemble
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.options import runtime_options
+from meshflow_grpc.app.readiness import keep_readiness
 from meshflow_grpc.app.telemetry import open_telemetry
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.signing import log_keys
@@ -100,25 +101,30 @@ async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> 
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
     probes = ProbeServer(runtime.state, READINESS_NAMES)
-    envoy = sweep = None
+    envoy = sweep = readiness = None
+
+    async def publish(serving: bool) -> None:
+        probes.set_serving(serving=serving)
+        await server.set_serving(serving=serving)
+
     try:
         envoy = await _start_envoy(settings, grpc_port, probes) if settings.use_envoy else None
         resumed = await runtime.engine.recover()
         sweep = asyncio.create_task(runtime.gates.keep_expiring())
-        runtime.state.ready = True
-        await server.set_serving(serving=True)
-        probes.set_serving(serving=True)
+        runtime.state.started = True
+        await publish(True)
+        readiness = asyncio.create_task(keep_readiness(runtime.state, outside.storage, publish))
         public = f"http://{settings.host}:{envoy.port}" if envoy else f"{settings.host}:{grpc_port} (gRPC only)"
         ledger = bare_url(settings.ledger_db)
         _log.info("serving", address=public, grpc_port=grpc_port, ledger=ledger, resumed_runs=resumed)
         return await _until_stopped(stop, envoy)
     finally:
-        probes.set_serving(serving=False)
+        for task in filter(None, (readiness, sweep)):
+            task.cancel()
+        await publish(False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
         probes.stop()
         heart.cancel()
-        if sweep is not None:
-            sweep.cancel()
 
 
 def _authenticator(settings: Settings) -> Authenticator:
@@ -164,7 +170,6 @@ async def _until_stopped(stop: asyncio.Event, envoy: EnvoyProcess | None) -> int
 async def _shut_down(runtime: Runtime, server: GrpcServer, envoy: EnvoyProcess | None, grace_s: float) -> None:
     """Readiness off, no new runs, finish what is in flight, then close from the outside in."""
     runtime.state.draining = True
-    runtime.state.ready = False
     await server.set_serving(serving=False)
     if envoy is not None:
         with suppress(Exception):

@@ -1,4 +1,4 @@
-"""``meshflow workflow``: definitions in files, checked and drawn without a server."""
+"""``meshflow workflow``: definitions in files, checked and drawn without a server, and those registered at one."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meshflow_grpc.cli.output import OutputFormat, write_record
+from meshflow_grpc.cli.client_command import client_command
+from meshflow_grpc.cli.exit_codes import ExitCode
+from meshflow_grpc.cli.output import OutputFormat, write_fields, write_record, write_records, write_table
 
 if TYPE_CHECKING:
+    from meshflow_grpc.client import AsyncClient
+    from meshflow_grpc.client.messages import Workflow as RegisteredWorkflow
     from meshflow_grpc.domain.workflow import Workflow
 
-app = typer.Typer(help="Make, check and draw workflow definitions.", no_args_is_help=True)
+app = typer.Typer(help="Make, check, draw and register workflow definitions.", no_args_is_help=True)
 
 START_FROM = "production_pipeline"
+_PAGE = 1000
 File = Annotated[Path, typer.Argument(help="A workflow definition in YAML.")]
 
 
@@ -84,14 +89,73 @@ def schema() -> None:
     write_record(workflow_schema(), OutputFormat.JSON)
 
 
+@client_command(app, "put")
+async def put(client: AsyncClient, output: OutputFormat, file: File) -> ExitCode:
+    """Registers a definition at the server, under its name and version; a registered version never changes."""
+    import asyncio
+
+    _load(file)
+    _write(await client.put_workflow(await asyncio.to_thread(_text, file)), output)
+    return ExitCode.OK
+
+
+@client_command(app, "list")
+async def list_workflows(
+    client: AsyncClient,
+    output: OutputFormat,
+    name: Annotated[str, typer.Option(help="All versions of this workflow, newest first.")] = "",
+) -> ExitCode:
+    """Lists the newest version of each workflow that runs can name."""
+    from meshflow_grpc.client import to_json
+
+    page = await client.list_workflows(page_size=_PAGE, name=name)
+    found = list(page.workflows)
+    while page.next_page_token:
+        page = await client.list_workflows(page_size=_PAGE, page_token=page.next_page_token, name=name)
+        found.extend(page.workflows)
+    if output is not OutputFormat.TABLE:
+        write_records((to_json(workflow) for workflow in found), output)
+        return ExitCode.OK
+    rows = ((w.name, w.version, w.digest[:12], w.principal or "packaged", w.description) for w in found)
+    write_table(("WORKFLOW", "VERSION", "DIGEST", "BY", "DESCRIPTION"), rows)
+    return ExitCode.OK
+
+
+@client_command(app, "get")
+async def get(
+    client: AsyncClient,
+    output: OutputFormat,
+    name: Annotated[str, typer.Argument(help="NAME, or NAME@VERSION.", show_default=False)],
+) -> ExitCode:
+    """Prints a registered definition as it was sent."""
+    found = await client.get_workflow(name)
+    if output is OutputFormat.TABLE:
+        sys.stdout.write(found.yaml)
+    else:
+        _write(found, output)
+    return ExitCode.OK
+
+
+def _write(workflow: RegisteredWorkflow, output: OutputFormat) -> None:
+    from meshflow_grpc.client import to_json
+
+    if output is not OutputFormat.TABLE:
+        write_record(to_json(workflow), output)
+        return
+    write_fields((("workflow", workflow.name), ("version", workflow.version), ("digest", workflow.digest)))
+
+
 def _load(file: Path) -> Workflow:
     from meshflow_grpc.workflow.yaml_codec import load_workflow
 
+    return load_workflow(_text(file), source=str(file))
+
+
+def _text(file: Path) -> str:
     try:
-        text = file.read_text(encoding="utf-8")
+        return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise _unusable(file, "read", error) from error
-    return load_workflow(text, source=str(file))
 
 
 def _unusable(file: Path, verb: str, error: Exception) -> Exception:

@@ -18,6 +18,8 @@ from meshflow_grpc._gen.meshflow.v1 import (
     run_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
+    workflow_service_pb2,
+    workflow_service_pb2_grpc,
 )
 from meshflow_grpc.client.connection import DEFAULT_ADDRESS, Connection
 from meshflow_grpc.client.errors import MeshflowCallError, call_error
@@ -39,9 +41,12 @@ if TYPE_CHECKING:
         ListApprovalsResponse,
         ListEntriesResponse,
         ListRunsResponse,
+        ListWorkflowsResponse,
         RunEvent,
         RunResponse,
         VerifyRunResponse,
+        Workflow,
+        WorkflowValidation,
     )
 
 T = TypeVar("T")
@@ -69,6 +74,7 @@ class AsyncClient:
         self._channel = self.connection.channel()
         self._runs = run_service_pb2_grpc.RunServiceStub(self._channel)
         self._ledger = ledger_service_pb2_grpc.LedgerServiceStub(self._channel)
+        self._workflows = workflow_service_pb2_grpc.WorkflowServiceStub(self._channel)
         self._approvals = approval_service_pb2_grpc.ApprovalServiceStub(self._channel)
         self._system = system_service_pb2_grpc.SystemServiceStub(self._channel)
 
@@ -214,6 +220,28 @@ class AsyncClient:
             approval_id=approval_id, decision=decision, comment=comment, expected_action_digest=expected_action_digest
         )
         return await _result(self._approvals.DecideApproval(request, **self._call()))
+
+    async def put_workflow(self, yaml: str) -> Workflow:
+        """Registers a version of a workflow, once; the same again changes nothing."""
+        request = workflow_service_pb2.PutWorkflowRequest(yaml=yaml)
+        return await _result(self._workflows.PutWorkflow(request, **self._call()))
+
+    async def get_workflow(self, name: str) -> Workflow:
+        """Returns the version registered last of NAME, or NAME@VERSION."""
+        request = workflow_service_pb2.GetWorkflowRequest(name=name)
+        return await _result(self._workflows.GetWorkflow(request, **self._call()))
+
+    async def list_workflows(
+        self, *, page_size: int = 0, page_token: str = "", name: str = ""
+    ) -> ListWorkflowsResponse:
+        """Returns a page of workflows, the newest version of each; with a name all versions of that one."""
+        request = workflow_service_pb2.ListWorkflowsRequest(page_size=page_size, page_token=page_token, name=name)
+        return await _result(self._workflows.ListWorkflows(request, **self._call()))
+
+    async def validate_workflow(self, yaml: str) -> WorkflowValidation:
+        """Returns what is wrong with a definition, if anything."""
+        request = workflow_service_pb2.ValidateWorkflowRequest(yaml=yaml)
+        return await _result(self._workflows.ValidateWorkflow(request, **self._call()))
 
     async def health(self) -> GetHealthResponse:
         """Returns the server's health, version and uptime."""

@@ -26,6 +26,7 @@ from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import (
     PolicyViolation,
 )
 from meshflow_grpc._gen.meshflow.v1.system_service_pb2 import GetHealthResponse
+from meshflow_grpc._gen.meshflow.v1.workflow_service_pb2 import ListWorkflowsResponse, Workflow, WorkflowValidation
 
 if TYPE_CHECKING:
     from google._upb._message import FieldDescriptor as UpbFieldDescriptor
@@ -44,6 +45,7 @@ __all__ = [
     "ListApprovalsResponse",
     "ListEntriesResponse",
     "ListRunsResponse",
+    "ListWorkflowsResponse",
     "LoopProgress",
     "NodeChange",
     "PayloadErasure",
@@ -53,6 +55,8 @@ __all__ = [
     "RunEvent",
     "RunResponse",
     "VerifyRunResponse",
+    "Workflow",
+    "WorkflowValidation",
     "to_json",
 ]
 

@@ -23,9 +23,12 @@ if TYPE_CHECKING:
         ListApprovalsResponse,
         ListEntriesResponse,
         ListRunsResponse,
+        ListWorkflowsResponse,
         RunEvent,
         RunResponse,
         VerifyRunResponse,
+        Workflow,
+        WorkflowValidation,
     )
     from meshflow_grpc.client.requests import RunOptions
 
@@ -126,6 +129,22 @@ class Client:
     def erase_run(self, run_id: str, *, basis: str) -> EraseRunResponse:
         """Removes what people wrote from a run that has ended, for good; ``basis`` is the legal ground."""
         return self._wait(self._client.erase_run(run_id, basis=basis))
+
+    def put_workflow(self, yaml: str) -> Workflow:
+        """Registers a version of a workflow, once; the same again changes nothing."""
+        return self._wait(self._client.put_workflow(yaml))
+
+    def get_workflow(self, name: str) -> Workflow:
+        """Returns the version registered last of NAME, or NAME@VERSION."""
+        return self._wait(self._client.get_workflow(name))
+
+    def list_workflows(self, *, page_size: int = 0, page_token: str = "", name: str = "") -> ListWorkflowsResponse:
+        """Returns a page of workflows, the newest version of each; with a name all versions of that one."""
+        return self._wait(self._client.list_workflows(page_size=page_size, page_token=page_token, name=name))
+
+    def validate_workflow(self, yaml: str) -> WorkflowValidation:
+        """Returns what is wrong with a definition, if anything."""
+        return self._wait(self._client.validate_workflow(yaml))
 
     def list_approvals(self, *, page_size: int = 0, page_token: str = "", run_id: str = "") -> ListApprovalsResponse:
         """Returns a page of pending approvals; with a run id all approvals of that run."""

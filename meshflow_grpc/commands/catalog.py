@@ -19,11 +19,15 @@ if TYPE_CHECKING:
     from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
     from meshflow_grpc.commands.get_run import GetRunCommand
     from meshflow_grpc.commands.get_tree_head import GetTreeHeadCommand
+    from meshflow_grpc.commands.get_workflow import GetWorkflowCommand
     from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
     from meshflow_grpc.commands.list_entries import ListEntriesCommand
     from meshflow_grpc.commands.list_runs import ListRunsCommand
+    from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+    from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
     from meshflow_grpc.commands.run import RunCommand
     from meshflow_grpc.commands.stream_run import StreamRunCommand
+    from meshflow_grpc.commands.validate_workflow import ValidateWorkflowCommand
     from meshflow_grpc.commands.verify_run import VerifyRunCommand
     from meshflow_grpc.commands.wait_run import WaitRunCommand
     from meshflow_grpc.commands.watch_run import WatchRunCommand
@@ -54,3 +58,7 @@ class Commands:
     list_approvals: ListApprovalsCommand
     get_approval: GetApprovalCommand
     decide_approval: DecideApprovalCommand
+    put_workflow: PutWorkflowCommand
+    get_workflow: GetWorkflowCommand
+    list_workflows: ListWorkflowsCommand
+    validate_workflow: ValidateWorkflowCommand

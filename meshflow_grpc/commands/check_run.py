@@ -25,7 +25,7 @@ class CheckRunCommand:
 
     async def execute(self, principal: Principal, request: RunRequest) -> RunCheck:
         """Returns every violation at once; a request that is not valid raises as Run would."""
-        admitted = self._engine.resolve(principal, request)
+        admitted = await self._engine.resolve(principal, request)
         session_id = admitted.request.session_id
         limited = session_id is not None and admitted.policy.policy.session_budget_usd is not None
         use = await self._storage.session_use(principal.tenant_id, session_id) if limited and session_id else None

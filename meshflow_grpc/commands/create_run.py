@@ -20,6 +20,6 @@ class CreateRunCommand:
 
     async def execute(self, principal: Principal, request: RunRequest) -> Run:
         """Returns the run as soon as its start is durable."""
-        admitted = self._engine.admit(principal, request)
+        admitted = await self._engine.admit(principal, request)
         active = self._engine.start(admitted, self._engine.new_run_id())
         return await self._gates.with_pending(await asyncio.shield(active.created))

@@ -26,7 +26,7 @@ class RunCommand:
 
         When the caller goes away (this coroutine is cancelled) the run is cancelled, unless the request says ``continue``.
         """
-        admitted = self._engine.admit(principal, request)
+        admitted = await self._engine.admit(principal, request)
         loop = asyncio.get_running_loop()
         deadline = None if deadline_s is None else loop.time() + deadline_s
         run_id = self._engine.new_run_id()

@@ -31,7 +31,7 @@ class StreamRunCommand:
         self, principal: Principal, request: RunRequest, *, deadline_s: float | None = None
     ) -> AsyncGenerator[RunEvent, None]:
         """Yields the run's events; refusals of the request raise before the first one. Closing the iterator is a disconnect."""
-        admitted = self._engine.admit(principal, request)
+        admitted = await self._engine.admit(principal, request)
         loop = asyncio.get_running_loop()
         deadline = None if deadline_s is None else loop.time() + deadline_s
         run_id = self._engine.new_run_id()

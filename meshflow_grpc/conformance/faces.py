@@ -170,7 +170,7 @@ async def _in_process() -> AsyncIterator[str]:
     runtime.log.start()
     try:
         port = await server.start("127.0.0.1:0")
-        runtime.state.ready = True
+        runtime.state.started = True
         await server.set_serving(serving=True)
         yield f"127.0.0.1:{port}"
     finally:

@@ -36,6 +36,7 @@ class ErrorReason(StrEnum):
     APPROVAL_EXPIRED = "APPROVAL_EXPIRED"
     APPROVAL_DIGEST_MISMATCH = "APPROVAL_DIGEST_MISMATCH"
     APPROVAL_NOT_READY = "APPROVAL_NOT_READY"
+    WORKFLOW_VERSION_EXISTS = "WORKFLOW_VERSION_EXISTS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,3 +242,9 @@ class ApprovalNotReadyError(MeshflowError):
     """Other branches of the run are still at work; ``retry_after_s`` says when to come back."""
 
     reason = ErrorReason.APPROVAL_NOT_READY
+
+
+class WorkflowVersionExistsError(MeshflowError):
+    """The name and version are those of another definition; a registered version never changes."""
+
+    reason = ErrorReason.WORKFLOW_VERSION_EXISTS

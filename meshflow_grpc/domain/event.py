@@ -19,6 +19,7 @@ class EventType(StrEnum):
     NODE_STARTED = "node_started"
     NODE_COMPLETED = "node_completed"
     STAGE_DECIDED = "stage_decided"
+    TOKEN_DELTA = "token_delta"
 
 
 BASIC_EVENTS = frozenset(
@@ -36,7 +37,10 @@ BASIC_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class RunEvent:
-    """One event. ``sequence`` is the ledger entry's place in the run's chain; None on live-only events."""
+    """One event. ``sequence`` is the ledger entry's place in the run's chain; None on live-only events.
+
+    ``offset`` is where the output of a token_delta goes: what was there, and after it, is replaced.
+    """
 
     event_type: EventType
     run_id: str
@@ -61,3 +65,4 @@ class RunEvent:
     approval_id: str | None = None
     approval_expire_time: str | None = None
     tool: str | None = None
+    offset: int | None = None

@@ -81,3 +81,21 @@ class Workflow:
             if node.id == node_id:
                 return node
         raise KeyError(node_id)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWorkflow:
+    """A registered definition: immutable under (tenant, name, version). ``number`` grows with each; 0 while it is not stored.
+
+    One that ships with the server has neither ``create_time`` nor ``principal_id``.
+    """
+
+    tenant_id: str
+    name: str
+    version: str
+    digest: str
+    yaml: str
+    description: str = ""
+    create_time: str = ""
+    principal_id: str = ""
+    number: int = 0

@@ -29,11 +29,11 @@ from meshflow_grpc.workflow.digest import from_json, to_json
 from meshflow_grpc.workflow.yaml_codec import load_workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Principal, RunRequest
-    from meshflow_grpc.domain.workflow import Node, Workflow
+    from meshflow_grpc.domain.workflow import Node, StoredWorkflow, Workflow
     from meshflow_grpc.engine.node_checks import NodeChecks
 
 CACHED = 256
@@ -88,18 +88,23 @@ class Admission:
         self._workflows: OrderedDict[str, RunnableWorkflow] = OrderedDict()
         self._policies: OrderedDict[tuple[str, str], EffectivePolicy] = OrderedDict()
 
-    def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+    def admit(self, principal: Principal, request: RunRequest, registered: StoredWorkflow | None = None) -> AdmittedRun:
         """As ``resolve``; also raises PolicyFloorViolatedError naming every field that asks for less than a floor."""
-        admitted = self.resolve(principal, request)
+        admitted = self.resolve(principal, request, registered)
         if below := admitted.policy.below_floor:
             raise PolicyFloorViolatedError("; ".join(f"{v.field}: {v.description}" for v in below), violations=below)
         return admitted
 
-    def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
-        """Raises InvalidRequestError, InvalidWorkflowError, WorkflowNotFoundError or PolicyDigestMismatchError; records nothing."""
+    def resolve(
+        self, principal: Principal, request: RunRequest, registered: StoredWorkflow | None = None
+    ) -> AdmittedRun:
+        """Raises InvalidRequestError, InvalidWorkflowError, WorkflowNotFoundError or PolicyDigestMismatchError; records nothing.
+
+        ``registered`` is what the request's workflow name was found to mean in the tenant.
+        """
         if request.task is None and request.input is None:
             raise InvalidRequestError.of(FieldViolation("task", "either task or input is required"))
-        workflow = self._workflow(request)
+        workflow = self._workflow(request) if registered is None else self._registered(registered)
         policy = self._policy(workflow, request.policy)
         if policy.policy.human_in_loop.approval_webhook and not self._allow_webhooks:
             raise PolicyFieldNotEnforcedError.of(_WEBHOOKS_ARE_OFF)
@@ -122,12 +127,23 @@ class Admission:
             )
             raise InvalidRequestError.of(problem)
         key = f"name:{request.workflow}" if text is None else "yaml:" + hashlib.sha256(text.encode()).hexdigest()
+        return self._kept(
+            key,
+            lambda: self.runnable(
+                self._named(request.workflow) if text is None else load_workflow(text, source="workflow_yaml")
+            ),
+        )
+
+    def _registered(self, registered: StoredWorkflow) -> RunnableWorkflow:
+        source = f"{registered.name}@{registered.version}"
+        return self._kept(
+            f"digest:{registered.digest}", lambda: self.runnable(load_workflow(registered.yaml, source=source))
+        )
+
+    def _kept(self, key: str, make: Callable[[], RunnableWorkflow]) -> RunnableWorkflow:
         found = self._workflows.get(key)
         if found is None:
-            found = self.runnable(
-                self._named(request.workflow) if text is None else load_workflow(text, source="workflow_yaml")
-            )
-            self._workflows[key] = found
+            found = self._workflows[key] = make()
             if len(self._workflows) > CACHED:
                 self._workflows.popitem(last=False)
         return found
@@ -159,6 +175,10 @@ class Admission:
             raise PolicyFloorViolatedError(
                 "the run's policy is below the floors this server has now; start a new run instead"
             )
+
+    def checked(self, yaml: str, source: str) -> RunnableWorkflow:
+        """Reads a definition as a run would; raises InvalidWorkflowError."""
+        return self.runnable(load_workflow(yaml, source=source))
 
     def runnable(self, workflow: Workflow) -> RunnableWorkflow:
         """Compiles a definition and checks that this server can execute and price every node."""

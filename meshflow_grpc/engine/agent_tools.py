@@ -97,8 +97,10 @@ class AgentTools:
             input_json=f'{{"arguments":{text}}}',
             labels=labels,
             live=None,
+            deltas=None,
             granted=None,
             action=action,
             tools=None,
+            output_check=None,
             in_doubt=progress.history.doubtful(step_id, parent.step_id),
         )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.admission import Admission, AdmittedRun
     from meshflow_grpc.engine.executor import RunTools
     from meshflow_grpc.engine.fork import Fork
+    from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
     from meshflow_grpc.engine.resumption import Resumption
     from meshflow_grpc.engine.run_contexts import RunContexts
     from meshflow_grpc.engine.server_state import ServerState
@@ -52,6 +53,7 @@ class EngineParts:
     state: ServerState
     observer: RunObserver
     notifier: ApprovalNotifier
+    workflows: RegisteredWorkflows
 
 
 class Engine:
@@ -76,13 +78,15 @@ class Engine:
         """An id for a run about to start."""
         return self._parts.ids.run_id()
 
-    def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
-        """Resolves a request; see Admission.admit."""
-        return self._parts.admission.admit(principal, request)
+    async def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+        """Resolves a request; see Admission.admit and RegisteredWorkflows.find."""
+        registered = await self._parts.workflows.of_request(principal.tenant_id, request)
+        return self._parts.admission.admit(principal, request, registered)
 
-    def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
-        """Resolves a request for a pre-flight; see Admission.resolve."""
-        return self._parts.admission.resolve(principal, request)
+    async def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
+        """Resolves a request for a pre-flight; see Admission.resolve and RegisteredWorkflows.find."""
+        registered = await self._parts.workflows.of_request(principal.tenant_id, request)
+        return self._parts.admission.resolve(principal, request, registered)
 
     def check_executable(self, definition: Mapping[str, JsonValue]) -> None:
         """Raises InvalidWorkflowError when this process cannot execute a recorded definition: going on would fail the run."""

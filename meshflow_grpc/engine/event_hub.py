@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
 
 QUEUE_LIMIT = 256
+LIVE_LIMIT = 128
+"""Items waiting for a watcher from which on live-only events are not added: what is in the ledger goes first."""
 
 
 class Subscription:
@@ -39,6 +41,11 @@ class Subscription:
         else:
             self.items.append(item)
         self._wake.set()
+
+    def offer_live(self, event: RunEvent) -> None:
+        """Takes a live-only event, or drops it when the watcher is behind."""
+        if len(self.items) < LIVE_LIMIT:
+            self.offer(event)
 
     async def wait(self, timeout_s: float) -> None:
         """Returns when something may have come, or after the timeout."""
@@ -93,10 +100,10 @@ class EventHub:
             subscription.offer(entry)
 
     def publish_live(self, event: RunEvent) -> None:
-        """Hands a live-only event to the watchers that want all."""
+        """Hands a live-only event to the watchers that want all and keep up."""
         for subscription in self._by_run.get(event.run_id, ()):
             if subscription.view is EventView.FULL:
-                subscription.offer(event)
+                subscription.offer_live(event)
 
     def wants_live(self, run_id: str) -> bool:
         """Whether any watcher of the run wants live-only events."""

@@ -74,7 +74,7 @@ class RunExecutor:
         self._workflow = workflow
         self._context = context
         self._progress = progress
-        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step)
+        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step, workflow.output_checks)
         self._stop: RunOutcome | None = None
         self._finishing = False
         self._driver: asyncio.Task[Run] | None = None
@@ -158,7 +158,7 @@ class RunExecutor:
     async def _take_step(self, step: Step) -> StepOutcome:
         if self._tools.hub.wants_live(self._run.run_id):
             self._tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
-            step = replace(step, live=partial(self._stage_decided, step))
+            step = replace(step, live=partial(self._stage_decided, step), deltas=partial(self._delta, step))
         return await self._tools.kernel.run_step(step)
 
     def _live(self, step: Step, kind: EventType) -> RunEvent:
@@ -177,6 +177,9 @@ class RunExecutor:
         event = self._live(step, EventType.STAGE_DECIDED)
         event = replace(event, stage=decided.stage, status=decided.decision, reason=decided.reason or None)
         self._tools.hub.publish_live(event)
+
+    def _delta(self, step: Step, offset: int, piece: str) -> None:
+        self._tools.hub.publish_live(replace(self._live(step, EventType.TOKEN_DELTA), output=piece, offset=offset))
 
     async def _advance(self, activation: NodeActivation, outcome: StepOutcome) -> tuple[NodeActivation, ...]:
         """Takes in how a step ended; returns what is ready because of it."""

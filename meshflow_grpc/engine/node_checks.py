@@ -36,9 +36,7 @@ class NodeChecks:
             known = ", ".join(sorted(EXECUTABLE_KINDS))
             message = f"kind {node.kind.value!r} cannot be executed by this server; known: {known}"
             return [FieldViolation(f"{field}.kind", message)]
-        found = []
-        if node.output_schema is not None:
-            found.append(FieldViolation(f"{field}.output_schema", "is not enforced by this server; remove it"))
+        found: list[FieldViolation] = []
         if node.kind is NodeKind.HUMAN:
             found.extend(_gate_problems(node, field))
         elif node.kind is NodeKind.AGENT:

@@ -16,10 +16,16 @@ class ServerState:
 
     def __init__(self, version: str, clock: Clock) -> None:
         self.version = version
-        self.ready = False
+        self.started = False
         self.draining = False
+        self.ledger_reachable = True
         self._clock = clock
         self._started = self._beat = clock.monotonic()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the server wants traffic."""
+        return self.started and not self.draining and self.ledger_reachable
 
     def uptime_s(self) -> float:
         """Seconds since start."""

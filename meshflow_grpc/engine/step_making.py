@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import RunContext, StepOutcome
     from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.workflow.frontier import NodeActivation, NodeRun
+    from meshflow_grpc.workflow.output_schema import OutputCheck
 
 _NO_LABELS: frozenset[str] = frozenset()
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -37,7 +38,9 @@ class StepMaker:
         progress: RunProgress,
         catalog: ToolCatalog,
         govern: Callable[[Step], Awaitable[StepOutcome]],
+        output_checks: Mapping[str, OutputCheck],
     ) -> None:
+        self._output_checks = output_checks
         self._context = context
         self._task = task
         self._progress = progress
@@ -62,6 +65,7 @@ class StepMaker:
             epoch=progress.epoch,
             granted=progress.granted.get(activation.run),
             in_doubt=progress.history.doubtful(step_id, None),
+            output_check=self._output_checks.get(node.id),
         )
         if node.kind is NodeKind.TOOL:
             return self._tool_step(step, activation.inputs)

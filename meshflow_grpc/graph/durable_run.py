@@ -70,7 +70,7 @@ class DurableRun:
         if self._workflow is None:
             raise TypeError("run() needs a workflow")
         request = replace(request, workflow_yaml=dump_workflow(self._workflow))
-        admitted = self._runtime.engine.admit(LOCAL, request)
+        admitted = await self._runtime.engine.admit(LOCAL, request)
         held = await self.held()
         if held is not None:
             entries = await run_entries(self._storage, held.tenant_id, held.run_id)

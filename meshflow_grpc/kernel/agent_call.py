@@ -13,6 +13,7 @@ from meshflow_grpc.kernel.durable_reservation import DurableReservations
 from meshflow_grpc.kernel.model_attempts import ModelAttempts, Spending
 from meshflow_grpc.kernel.model_call import call_usage, worst_case
 from meshflow_grpc.kernel.state import Execution
+from meshflow_grpc.kernel.token_deltas import TokenDeltas
 from meshflow_grpc.ports.provider import ToolResult, Turn
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class AgentCall:
         self._reservations = DurableReservations(ports, state)
         self._labels = state.labels
         self._turns: tuple[Turn, ...] = ()
+        self._deltas = TokenDeltas.of(state, ports)
 
     async def run(self) -> StepState | Deny | Fail:
         """Returns the state with its execution, or why there is none. Raises Interrupted when cancelled after spending."""
@@ -74,7 +76,7 @@ class AgentCall:
         short = await self._reservations.reserve(spending.charged, first)
         if short is not None:
             return self._exhausted(short)
-        reply = await ModelAttempts(self._ports, state, spending, self._reservations, first, ()).run()
+        reply = await ModelAttempts(self._ports, state, spending, self._reservations, first, (), self._deltas).run()
         if isinstance(reply, Fail):
             return reply
         spending.charged += self._used(reply)
@@ -124,7 +126,9 @@ class AgentCall:
             short = await self._reservations.reserve(charged, need)
             if short is not None:
                 return self._exhausted(short)
-            reply = await ModelAttempts(self._ports, state, spending, self._reservations, need, self._turns).run()
+            reply = await ModelAttempts(
+                self._ports, state, spending, self._reservations, need, self._turns, self._deltas
+            ).run()
             if not isinstance(reply, Fail):
                 spending.charged += self._used(reply)
         finally:

@@ -12,10 +12,13 @@ from meshflow_grpc.kernel.retry import attempt_timeout_s, pause_s, retries_of
 from meshflow_grpc.ports.provider import ProviderError, ProviderFault
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from meshflow_grpc.governance.circuit_breaker import CircuitBreaker
     from meshflow_grpc.kernel.durable_reservation import DurableReservations
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
+    from meshflow_grpc.kernel.token_deltas import TokenDeltas
     from meshflow_grpc.ports.provider import ModelReply, ModelRequest, Turn
 
 # Faults after which the provider may have done, and billed, the work.
@@ -47,6 +50,7 @@ class ModelAttempts:
         reservations: DurableReservations,
         reserved: Usage,
         turns: tuple[Turn, ...],
+        deltas: TokenDeltas | None = None,
     ) -> None:
         self._ports = ports
         self._state = state
@@ -54,6 +58,7 @@ class ModelAttempts:
         self._reservations = reservations
         self._again = reserved
         self._turns = turns
+        self._deltas = deltas
         node, policy = state.step.node, state.step.run.policy
         self._breaker: CircuitBreaker = ports.breakers.of(f"{state.step.run.tenant_id}/{ports.provider.name}/{node.id}")
         self._config = policy.circuit_breaker
@@ -70,7 +75,7 @@ class ModelAttempts:
             fault = None
             self._spending.attempts += 1
             try:
-                reply = await self._call(attempt)
+                reply = await self._shown(attempt)
             except ProviderError as error:
                 fault = error
             except BaseException:
@@ -87,19 +92,32 @@ class ModelAttempts:
                 return refusal
             attempt += 1
 
-    async def _call(self, attempt: int) -> ModelReply:
+    async def _shown(self, attempt: int) -> ModelReply:
+        """One attempt, its answer shown as it comes to those who watch."""
+        if self._deltas is None:
+            return await self._call(attempt)
+        await self._deltas.begin()
+        try:
+            reply = await self._call(attempt, self._deltas.take)
+        except ProviderError:
+            self._deltas.take_back()
+            raise
+        self._deltas.answered(reply)
+        return reply
+
+    async def _call(self, attempt: int, on_delta: Callable[[str], None] | None = None) -> ModelReply:
         request = model_request(self._state, attempt, self._ports.provider.default_model, self._turns)
         with self._ports.tracer.model_call(request.model, attempt) as span:
-            reply = await self._answer(request)
+            reply = await self._answer(request, on_delta)
             span.ended(reply.stop_reason, Usage(reply.input_tokens, reply.output_tokens))
             return reply
 
-    async def _answer(self, request: ModelRequest) -> ModelReply:
+    async def _answer(self, request: ModelRequest, on_delta: Callable[[str], None] | None) -> ModelReply:
         if not self._timeout:
-            return await self._ports.provider.complete(request)
+            return await self._ports.provider.complete(request, on_delta)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._ports.provider.complete(request)
+                return await self._ports.provider.complete(request, on_delta)
         except TimeoutError:
             message = f"no answer within {self._timeout:g} s"
             raise ProviderError(ProviderFault.TIMEOUT, message, retryable=True) from None

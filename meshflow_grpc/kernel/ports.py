@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.governance.detection.finding import ScanResult
     from meshflow_grpc.governance.rate_limit import RateLimiter
+    from meshflow_grpc.kernel.output_windows import Windows
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.ports.observer import StepObserver
     from meshflow_grpc.ports.provider import ModelProvider
@@ -71,6 +72,7 @@ class KernelPorts:
     carbon: CarbonModel = field(default_factory=CarbonModel)
     revoked_agents: frozenset[str] = frozenset()
     safeguards: Safeguards = field(default_factory=Safeguards)
+    windows: Windows | None = None
 
 
 class Jitter(Protocol):

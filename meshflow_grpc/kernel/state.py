@@ -67,8 +67,10 @@ class Step:
     """One step to govern: a node, the place in the run, and its input.
 
     ``epoch`` grows each time the run is resumed. ``granted`` is the approval the step got.
-    ``live`` is told of each stage's decision as it falls, while someone watches. ``action`` is what tool and python steps call;
+    ``live`` is told of each stage's decision as it falls, ``deltas`` of each piece of the answer that can be shown and its offset,
+    while someone watches. ``action`` is what tool and python steps call;
     ``tools`` what an agent may. ``in_doubt`` says that the step may have acted before.
+    ``output_check`` says what is wrong with an output.
     """
 
     run: RunContext
@@ -85,6 +87,8 @@ class Step:
     action: Action | None = None
     tools: Toolbox | None = None
     in_doubt: bool = False
+    deltas: Callable[[int, str], None] | None = None
+    output_check: Callable[[str], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

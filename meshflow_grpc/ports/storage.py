@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from meshflow_grpc.ports.log import LogStore
+from meshflow_grpc.ports.workflows import WorkflowStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -64,7 +65,7 @@ class RawChain:
     pages: AsyncIterator[tuple[EntryRow, ...]]
 
 
-class Storage(LogStore, Protocol):
+class Storage(LogStore, WorkflowStore, Protocol):
     """A durable, append-only store of runs and their entries.
 
     MUST link the chain itself inside the transaction: no caller ever holds prev_hash. MUST make an append durable before it returns

@@ -41,6 +41,12 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.ApprovalService/GetApproval": VIEWER,
     "/meshflow.v1.ApprovalService/DecideApproval": APPROVER,
     "/meshflow.v1.RestService/DecideApprovalJson": APPROVER,
+    "/meshflow.v1.WorkflowService/PutWorkflow": OPERATOR,
+    "/meshflow.v1.WorkflowService/GetWorkflow": VIEWER,
+    "/meshflow.v1.WorkflowService/ListWorkflows": VIEWER,
+    "/meshflow.v1.WorkflowService/ValidateWorkflow": VIEWER,
+    "/meshflow.v1.RestService/PutWorkflowJson": OPERATOR,
+    "/meshflow.v1.RestService/ValidateWorkflowJson": VIEWER,
 }
 
 

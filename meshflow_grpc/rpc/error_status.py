@@ -43,6 +43,7 @@ CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.APPROVAL_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorReason.APPROVAL_DIGEST_MISMATCH: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorReason.APPROVAL_NOT_READY: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.WORKFLOW_VERSION_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
 }
 
 

@@ -22,6 +22,8 @@ from meshflow_grpc._gen.meshflow.v1 import (
     run_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
+    workflow_service_pb2,
+    workflow_service_pb2_grpc,
 )
 from meshflow_grpc.rpc.convert.run import RunMessages
 from meshflow_grpc.rpc.interceptor_chain import interceptors, wrapped_handlers
@@ -31,6 +33,7 @@ from meshflow_grpc.rpc.servicers.ledger import LedgerServicer
 from meshflow_grpc.rpc.servicers.rest import HEARTBEAT_S, RestServicer
 from meshflow_grpc.rpc.servicers.run import RunServicer
 from meshflow_grpc.rpc.servicers.system import SystemServicer
+from meshflow_grpc.rpc.servicers.workflow import WorkflowServicer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +49,7 @@ SERVICE_NAMES = (
     RUN_SERVICE,
     ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name,
     approval_service_pb2.DESCRIPTOR.services_by_name["ApprovalService"].full_name,
+    workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"].full_name,
     rest_service_pb2.DESCRIPTOR.services_by_name["RestService"].full_name,
     system_service_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name,
     health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
@@ -120,6 +124,9 @@ class GrpcServer:
                 ),
                 wrapped_handlers(
                     approval_service_pb2_grpc.add_ApprovalServiceServicer_to_server, ApprovalServicer(commands), chain
+                ),
+                wrapped_handlers(
+                    workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server, WorkflowServicer(commands), chain
                 ),
                 wrapped_handlers(
                     system_service_pb2_grpc.add_SystemServiceServicer_to_server, SystemServicer(state), chain

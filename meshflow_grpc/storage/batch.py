@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, MeshflowError, RunConflictError
 from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
 from meshflow_grpc.domain.run import Run, RunStatus
-from meshflow_grpc.domain.stored_row import RunRow
+from meshflow_grpc.domain.stored_row import EntryRow, RunRow
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
 from meshflow_grpc.storage.rows import run_of
@@ -132,3 +132,19 @@ def already_recorded(draft: EntryDraft) -> EntryAlreadyRecordedError:
         f"{kind} of step {draft.step_id!r}, attempt {draft.attempt}, is recorded in run {draft.run_id!r}",
         metadata={"run_id": draft.run_id, "step_id": draft.step_id, "attempt": str(draft.attempt), "kind": kind},
     )
+
+
+def planned_row(plan: Plan, run_id: str, held: RunRow | None) -> RunRow:
+    """A run's row as a plan leaves it; ``held`` is the one before, None for a new run."""
+    row = held if held is not None else next(new for new in plan.runs if new.run_id == run_id)
+    update = plan.updates.get(run_id)
+    if update is not None:
+        row = row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
+    if run_id in plan.erased_runs:
+        row = row._replace(output="", output_salt=None, reason=None, reason_salt=None)
+    return row
+
+
+def without_payloads(row: EntryRow) -> EntryRow:
+    """An entry's row after its run was erased."""
+    return row._replace(input=None, output=None, input_salt=None, output_salt=None)

@@ -10,6 +10,7 @@ from meshflow_grpc.domain.workflow import END, START, JoinRule, NodeKind
 from meshflow_grpc.workflow.condition import ConditionSyntaxError, compile_condition
 from meshflow_grpc.workflow.document import from_document, to_document
 from meshflow_grpc.workflow.graph import GraphStructureError, build_graph
+from meshflow_grpc.workflow.output_schema import schema_problem
 from meshflow_grpc.workflow.problem import Problem, did_you_mean, dotted
 from meshflow_grpc.workflow.reachability import unbounded_cycles, unreachable_nodes
 from meshflow_grpc.workflow.schema import MAX_LOOPS, NODE_FIELDS, any_node_schema, document_schema, node_schema
@@ -102,6 +103,7 @@ def _workflow_problems(workflow: Workflow) -> Iterator[Problem]:
     structural = list(islice(chain(_entry_problems(workflow, ids), _edge_problems(workflow, ids)), MAX_PROBLEMS))
     yield from structural
     yield from _condition_problems(workflow)
+    yield from _output_problems(workflow)
     yield from _join_problems(workflow)
     yield from _subgraph_problems(workflow)
     if not structural:
@@ -176,6 +178,14 @@ def _condition_problems(workflow: Workflow) -> Iterator[Problem]:
                 compile_condition(edge.condition, schemas.get(edge.source))
             except ConditionSyntaxError as error:
                 yield Problem(("edges", position, "condition"), f"{edge.condition!r}: {error}")
+
+
+def _output_problems(workflow: Workflow) -> Iterator[Problem]:
+    for node in workflow.nodes:
+        found = schema_problem(node.output_schema) if node.output_schema is not None else None
+        if found is not None:
+            place, message = found
+            yield Problem(("nodes", node.id, "output_schema", *place), message)
 
 
 def _join_problems(workflow: Workflow) -> Iterator[Problem]:

@@ -8,7 +8,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "meshflow_grpc"
-GENERATED = (PACKAGE / "_gen", ROOT / "clients" / "go" / "gen", ROOT / "clients" / "typescript" / "src" / "gen")
+GENERATED = (
+    PACKAGE / "_gen",
+    ROOT / "clients" / "go" / "gen",
+    ROOT / "clients" / "typescript" / "src" / "gen",
+    ROOT / "clients" / "java" / "src" / "main" / "java" / "dev" / "meshflow" / "v1",
+)
 
 
 @cache

@@ -27,6 +27,7 @@ BUILD_TIMEOUT_S = 600
 # Name of the face, its client, the driver's options, and the programs it needs.
 DRIVERS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
     "go": ("go", (), ("go",)),
+    "java": ("java", (), ("java", "mvn")),
     "node": ("typescript", ("grpc",), ("node", "npm")),
     "grpc-web": ("typescript", ("grpc-web",), ("node", "npm")),
 }

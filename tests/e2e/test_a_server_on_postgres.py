@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.postgres_cluster import postgres_cluster
+
 if TYPE_CHECKING:
-    from tests.e2e.conftest import StartServer
+    from tests.e2e.conftest import MeshflowServer, StartServer
     from tests.postgres_cluster import PostgresCluster
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
@@ -39,3 +42,29 @@ def test_runs_are_recorded_resumed_and_verified(
         command, env={**os.environ, "MESHFLOW_LEDGER_DB": url}, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_readiness_follows_the_database(start_server: StartServer, tmp_path: Path) -> None:
+    """Without it the process is alive and wants no traffic; both faces say so, and take it back by themselves."""
+    with postgres_cluster() as own:
+        url = own.new_database()
+        server = start_server(tmp_path, MESHFLOW_DATA_DIR=str(tmp_path), MESHFLOW_LEDGER_DB=url)
+        assert server.get("/readyz").status_code == 200
+        own.stop()
+        refused = _until(server, 503)
+        assert refused["message"] == "the ledger cannot be reached"
+        assert server.get("/healthz").status_code == 200
+        own.start()
+        assert _until(server, 200) == {"status": "ready"}
+        run = server.post("/run", {"task": "after the outage"}).json()
+        assert run.get("status") == "completed", (run, server.log[-8:])
+        assert server.stop() == 0
+
+
+def _until(server: MeshflowServer, status: int) -> dict[str, Any]:
+    """Asks /readyz until it answers so."""
+    deadline = time.monotonic() + 30
+    while (answer := server.get("/readyz")).status_code != status:
+        assert time.monotonic() < deadline, answer.text
+    body: dict[str, Any] = answer.json()
+    return body

@@ -60,3 +60,26 @@ def gate() -> tuple[Callable[[ModelRequest], Awaitable[str]], asyncio.Event, asy
         return f"{request.agent_id} released"
 
     return line, started, release
+
+
+class StreamingProvider(FakeProvider):
+    """Hands each answer on in pieces of ``size`` characters; an Exception in a list of answers breaks one off where it stands."""
+
+    def __init__(self, script: dict[str, list[object]] | None = None, size: int = 9) -> None:
+        super().__init__(script)
+        self.size = size
+
+    async def complete(self, request: ModelRequest, on_delta: Callable[[str], None] | None = None) -> ModelReply:
+        """A line of the script may be (text, exception): that much is streamed before it fails."""
+        lines = self.script.get(request.agent_id, [])
+        failure = None
+        if lines and isinstance(lines[0], tuple):
+            lines[0], failure = lines[0]
+        reply = await super().complete(request)
+        for place in range(0, len(reply.text), self.size):
+            await asyncio.sleep(0)
+            if on_delta is not None:
+                on_delta(reply.text[place : place + self.size])
+        if failure is not None:
+            raise failure
+        return reply

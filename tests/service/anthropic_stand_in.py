@@ -169,8 +169,8 @@ def _emptied(block: Mapping[str, Any]) -> dict[str, Any]:
 
 def _deltas(block: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     if block["type"] == "text":
-        for word in block["text"].split(" "):
-            yield {"type": "text_delta", "text": word if block["text"].startswith(word) else f" {word}"}
+        for place, word in enumerate(block["text"].split(" ")):
+            yield {"type": "text_delta", "text": f" {word}" if place else word}
     elif block["type"] == "tool_use":
         written = block["input"] if isinstance(block["input"], str) else json.dumps(block["input"])
         middle = len(written) // 2

@@ -120,7 +120,7 @@ async def make_service() -> AsyncIterator[MakeService]:
                 heartbeat_s=heartbeat_s,
             )
             port = await server.start("127.0.0.1:0")
-            runtime.state.ready = True
+            runtime.state.started = True
             await server.set_serving(serving=True)
             stack.push_async_callback(server.stop, 0)
             channel = await stack.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}"))

@@ -53,7 +53,7 @@ async def test_system_service_says_well_alive_and_ready(service: Service) -> Non
     assert (await service.system.GetReadiness(GetReadinessRequest())).status == "ready"
 
     state = service.world.runtime.state
-    state.ready = False
+    state.started = False
     assert (await failing(service.system.GetReadiness(GetReadinessRequest()))).reason == "NOT_READY"
     state.draining = True
     assert (await failing(service.system.GetReadiness(GetReadinessRequest()))).reason == "DRAINING"

@@ -75,16 +75,20 @@ def test_a_stuck_event_loop_is_not_alive(probes: Probes) -> None:
 
 
 def test_readiness_follows_the_state(probes: Probes) -> None:
-    """Starting, ready, draining."""
+    """Starting, draining, without its ledger, ready."""
     reasons = []
     for ready, draining in ((False, False), (False, True)):
-        probes.state.ready, probes.state.draining = ready, draining
+        probes.state.started, probes.state.draining = ready, draining
         with pytest.raises(grpc.RpcError) as refused:
             probes.system.GetReadiness(GetReadinessRequest())
         reasons.append(reason(refused.value))
+    probes.state.started, probes.state.draining, probes.state.ledger_reachable = True, False, False
+    with pytest.raises(grpc.RpcError, match="the ledger cannot be reached"):
+        probes.system.GetReadiness(GetReadinessRequest())
+    probes.state.ledger_reachable = True
     assert reasons == ["NOT_READY", "DRAINING"]
     assert {probes.status(name) for name in READINESS_NAMES} == {health_pb2.HealthCheckResponse.NOT_SERVING}
-    probes.state.ready, probes.state.draining = True, False
+    probes.state.started, probes.state.draining = True, False
     probes.server.set_serving(serving=True)
     assert probes.system.GetReadiness(GetReadinessRequest()).status == "ready"
     assert {probes.status(name) for name in READINESS_NAMES} == {health_pb2.HealthCheckResponse.SERVING}

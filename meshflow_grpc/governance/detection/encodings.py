@@ -74,6 +74,12 @@ def _spaced(blob: str) -> str | None:
     return _LONE_GAP.sub("", blob)
 
 
+def closed_up_places(blob: str) -> list[int]:
+    """For each character of the reading of letters written apart, its place in the blob."""
+    gaps = {match.start() for match in _LONE_GAP.finditer(blob)}
+    return [place for place in range(len(blob)) if place not in gaps]
+
+
 def _binary(blob: str) -> str | None:
     return readable(bytes(int(octet, 2) for octet in re.findall(r"[01]{8}", blob)))
 
@@ -98,7 +104,8 @@ def _variation_selectors(blob: str) -> str | None:
 class Encoding:
     """One encoding: what a blob looks like, and its reading.
 
-    `alignment` says where a place in the reading lies in the blob: "blob" (somewhere in it), "same" or "mirrored".
+    `alignment` says where a place in the reading lies in the blob: "blob" (somewhere in it), "same", "mirrored" or
+    "closed_up" (at its own character, gaps aside).
     An `attacks_only` reading is too loose to look for data in.
     """
 
@@ -139,7 +146,7 @@ ASCII_ENCODINGS = (
     _encoding("ascii85", r"<~[!-uz\s]{10,}~>", _ascii85, r"<~[!-uz]"),
     _trick("morse", _morse, r"(?:[.-]{1,5}[ /|]{1,3}){3}[.-]{1,5}[ /|]", "blob", r"(?:[.-]{1,6}[ /|\n]{1,4}){12,}[.-]{0,6}"),
     _trick("spaced", _spaced, r"\b[A-Za-z][ ._*|,/~-]{1,3}[A-Za-z][ ._*|,/~-]{1,3}[A-Za-z][ ._*|,/~-]{1,3}[A-Za-z][ ._*|,/~-]{1,3}[A-Za-z]\b",
-           "blob", r"[^\n]*(?:\b[A-Za-z0-9][^A-Za-z0-9\n]{1,3}){4,}[A-Za-z0-9]\b[^\n]*"),
+           "closed_up", r"[^\n]*(?:\b[A-Za-z0-9][^A-Za-z0-9\n]{1,3}){4,}[A-Za-z0-9]\b[^\n]*"),
     _trick("rot13", lambda blob: codecs.decode(blob, "rot13"), r"(?i:vtaber|vafgehpgvba|cerivbhf|cebzcg|flfgrz|qvfertneq|erirny|cnffjbeq|sbetrg|bireevqr|perqragvny|frperg)"),
     _trick("reversed", lambda blob: blob[::-1], r"(?i:snoitcurtsni|suoiverp|erongi|tpmorp|dragersid|laever|drowssap|edirrevo)", "mirrored"),
     _trick("leet", unleet, r"(?i:\b[1!|]gn[o0]r|[a-z][013457@$][a-z])"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 CATEGORIES = frozenset({"pii", "phi", "secret", "injection", "jailbreak", "exfiltration", "prompt_leak"})
+OUTPUT_LEAKS = ("exfiltration", "prompt_leak")
+"""The categories for which the guardian refuses an output."""
 
 
 @dataclass(frozen=True, slots=True)

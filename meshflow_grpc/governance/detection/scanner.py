@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from meshflow_grpc.governance.detection.attack_rules import ENGLISH_ATTACKS
 from meshflow_grpc.governance.detection.clinical_rules import CLINICAL_CONTEXT, CLINICAL_RULES, CONTACT_CONTEXT
-from meshflow_grpc.governance.detection.encodings import ASCII_ENCODINGS, Encoding, hidden_bytes
+from meshflow_grpc.governance.detection.encodings import ASCII_ENCODINGS, Encoding, closed_up_places, hidden_bytes
 from meshflow_grpc.governance.detection.finding import CLEAN, Finding, ScanResult
 from meshflow_grpc.governance.detection.matcher import code_point_offsets
 from meshflow_grpc.governance.detection.normalization import FoldedPlaces, fold
@@ -152,7 +152,7 @@ class TextScanner:
                 continue
             for finding in self._read(reading, direction, depth - 1):
                 if not encoding.attacks_only or finding.category not in _DATA_CATEGORIES:
-                    yield _placed(finding, encoding, start, end)
+                    yield _placed(finding, encoding, start, text[start:end])
 
 
 def _widest(findings: list[Finding]) -> list[Finding]:
@@ -188,12 +188,16 @@ def _in_code_points(data: bytes, findings: list[Finding]) -> list[Finding]:
     ]
 
 
-def _placed(finding: Finding, encoding: Encoding, start: int, end: int) -> Finding:
+def _placed(finding: Finding, encoding: Encoding, start: int, blob: str) -> Finding:
+    end = start + len(blob)
     match encoding.alignment:
         case "same":
             inner = (start + finding.start, start + finding.end)
         case "mirrored":
             inner = (end - finding.end, end - finding.start)
+        case "closed_up":
+            places = closed_up_places(blob) + [len(blob)] * len(blob)
+            inner = (start + places[finding.start], min(start + places[finding.end - 1] + 1, end))
         case _:
             inner = (start, end)
     return replace(finding, start=inner[0], end=inner[1], layer=encoding.layer)

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.governance.detection.finding import OUTPUT_LEAKS
 from meshflow_grpc.governance.detection.redaction import redact
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
@@ -18,16 +19,30 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import Execution, StepState
 
 CONFIDENCE_FLOOR = 0.5
-LEAKS = ("exfiltration", "prompt_leak")
 
 
 class OutputGuardrails(Check):
-    """Denies outputs that leak, are too long or that the agent itself doubts; labels or masks sensitive data in them."""
+    """Denies outputs that leak, are too long, do not fit the schema or the agent doubts; labels or masks sensitive data in them."""
 
     name = "output_guardrails"
 
     def apply(self, state: StepState) -> StepState | Noted | Deny:
-        """Scans the output of execution; the text that passes becomes the step's output."""
+        """Scans the output of execution; what passes becomes the step's output if it fits the node's schema."""
+        guarded = self._guarded(state)
+        check = state.step.output_check
+        if check is None or isinstance(guarded, Deny):
+            return guarded
+        output = (guarded.state if isinstance(guarded, Noted) else guarded).output
+        problem = check(output or "")
+        if problem is None:
+            return guarded
+        return Deny(
+            "OUTPUT_SCHEMA_MISMATCH",
+            f"the output does not fit output_schema: {problem}",
+            "change the agent or the schema",
+        )
+
+    def _guarded(self, state: StepState) -> StepState | Noted | Deny:
         execution, policy = state.execution, state.step.run.policy
         if execution is None:
             return Deny("OUTPUT_MISSING", "the step has no output to guard", "report this as a defect")
@@ -39,7 +54,7 @@ class OutputGuardrails(Check):
         scan = self._ports.scanner.scan_output(text)
         if not scan.findings:
             return dataclasses.replace(state, output=text)
-        leaks = scan.of(*LEAKS) if policy.enable_guardian else ()
+        leaks = scan.of(*OUTPUT_LEAKS) if policy.enable_guardian else ()
         if leaks:
             kinds = ", ".join(sorted({f"{f.category}/{f.kind}" for f in leaks}))
             return Deny(

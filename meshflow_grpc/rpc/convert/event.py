@@ -35,6 +35,7 @@ def event_to_proto(event: RunEvent) -> event_pb2.RunEvent:
         reason=event.reason,
         status=event.status,
         tool=event.tool,
+        offset=event.offset,
     )
     if event.loop_edge is not None:
         message.loop.edge = event.loop_edge

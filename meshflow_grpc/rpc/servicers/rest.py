@@ -17,6 +17,7 @@ from meshflow_grpc.rpc.convert.json_request import fork_point_from_json, request
 from meshflow_grpc.rpc.convert.ledger import erased_to_proto
 from meshflow_grpc.rpc.convert.request import event_view
 from meshflow_grpc.rpc.convert.run import check_to_proto
+from meshflow_grpc.rpc.convert.workflow import validation_to_proto, workflow_to_proto
 from meshflow_grpc.rpc.interceptors.request_id import metadata
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         rest_service_pb2,
         run_pb2,
         run_service_pb2,
+        workflow_service_pb2,
     )
     from meshflow_grpc.commands.catalog import Commands
     from meshflow_grpc.domain.event import RunEvent
@@ -112,6 +114,17 @@ class RestServicer(rest_service_pb2_grpc.RestServiceServicer):
             expected_action_digest=fields.get("expected_action_digest"),
         )
         return approval_to_proto(approval)
+
+    async def PutWorkflowJson(self, request: Struct, context: Any) -> workflow_service_pb2.Workflow:  # noqa: N802
+        """See rest_service.proto."""
+        yaml = text_from_json(request, "yaml")
+        return workflow_to_proto(await self._commands.put_workflow.execute(current_principal(), yaml))
+
+    async def ValidateWorkflowJson(  # noqa: N802 - RPC name
+        self, request: Struct, context: Any
+    ) -> workflow_service_pb2.WorkflowValidation:
+        """See rest_service.proto."""
+        return validation_to_proto(await self._commands.validate_workflow.execute(text_from_json(request, "yaml")))
 
     async def WatchRunEvents(  # noqa: N802 - RPC name
         self, request: run_service_pb2.WatchRunRequest, context: Any

@@ -28,8 +28,10 @@ def readiness_of(state: ServerState) -> system_service_pb2.GetReadinessResponse:
     """That the server wants traffic; raises DrainingError or NotReadyError."""
     if state.draining:
         raise DrainingError("the server is draining", retry_after_s=1.0)
-    if not state.ready:
+    if not state.started:
         raise NotReadyError("the server is starting", retry_after_s=1.0)
+    if not state.ledger_reachable:
+        raise NotReadyError("the ledger cannot be reached", retry_after_s=1.0)
     return system_service_pb2.GetReadinessResponse(status="ready")
 
 

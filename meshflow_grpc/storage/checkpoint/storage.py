@@ -9,9 +9,9 @@ from meshflow_grpc.domain.errors import LogInconsistentError, RunConflictError
 from meshflow_grpc.ledger.verify import ChainVerifier
 from meshflow_grpc.ports.checkpoint import PositionTakenError
 from meshflow_grpc.ports.storage import CreatedRun
-from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads
+from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads, planned_row, without_payloads
 from meshflow_grpc.storage.checkpoint.codec import Record, decode_all, encode
-from meshflow_grpc.storage.memory.storage import MemoryStorage, planned_row, without_payloads
+from meshflow_grpc.storage.memory.storage import MemoryStorage
 from meshflow_grpc.storage.rows import entry_row
 
 if TYPE_CHECKING:

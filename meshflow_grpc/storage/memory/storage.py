@@ -16,10 +16,13 @@ from meshflow_grpc.storage.batch import (
     ErasePayloads,
     already_recorded,
     head_of,
+    planned_row,
     request_of,
     run_exists,
+    without_payloads,
 )
 from meshflow_grpc.storage.memory.log_store import MemoryLogStore, pages
+from meshflow_grpc.storage.memory.workflows import MemoryWorkflows
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, entry_row, run_of, usage_of
 from meshflow_grpc.storage.sequencer import Sequencer
@@ -37,11 +40,12 @@ if TYPE_CHECKING:
 _Key = tuple[str, str, int, str]
 
 
-class MemoryStorage(MemoryLogStore):
+class MemoryStorage(MemoryLogStore, MemoryWorkflows):
     """Storage in memory; see ``ports.storage.Storage``. Durable until the process ends, which tests and trials want."""
 
     def __init__(self) -> None:
-        super().__init__()
+        MemoryLogStore.__init__(self)
+        MemoryWorkflows.__init__(self)
         self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES))
         self._recorded: set[_Key] = set()
         self._requests: dict[tuple[str, str], str] = {}
@@ -206,22 +210,6 @@ class MemoryStorage(MemoryLogStore):
             self._runs[run_id] = planned_row(plan, run_id, self._runs[run_id])
         if plan.entries:
             self._recorded.update(map(_key, drafts))
-
-
-def planned_row(plan: Plan, run_id: str, held: RunRow | None) -> RunRow:
-    """A run's row as a plan leaves it; ``held`` is the one before, None for a new run."""
-    row = held if held is not None else next(new for new in plan.runs if new.run_id == run_id)
-    update = plan.updates.get(run_id)
-    if update is not None:
-        row = row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
-    if run_id in plan.erased_runs:
-        row = row._replace(output="", output_salt=None, reason=None, reason_salt=None)
-    return row
-
-
-def without_payloads(row: EntryRow) -> EntryRow:
-    """An entry's row after its run was erased."""
-    return row._replace(input=None, output=None, input_salt=None, output_salt=None)
 
 
 def _key(draft: EntryDraft) -> _Key:

@@ -13,8 +13,8 @@ from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.postgres import ledger, runs, sessions
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers
 from meshflow_grpc.storage.postgres.errors import translated
-from meshflow_grpc.storage.postgres.log_store import PostgresLogStore
 from meshflow_grpc.storage.postgres.migrate import check_version, migrations
+from meshflow_grpc.storage.postgres.workflows import PostgresWorkflows
 from meshflow_grpc.storage.postgres.writer import Writer
 from meshflow_grpc.storage.rows import entry_of, run_of
 from meshflow_grpc.storage.session_use import session_use
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 RAW_PAGE_ROWS = 500
 
 
-class PostgresStorage(PostgresLogStore):
+class PostgresStorage(PostgresWorkflows):
     """Storage in a PostgreSQL database; see ``ports.storage.Storage`` for what it promises."""
 
     @classmethod

@@ -57,7 +57,7 @@ class BatchWriter:
     async def write(self, commands: Sequence[Command]) -> list[Outcome]:
         """Writes a batch and returns an outcome for each command, in order. What has no error in its place is durable."""
         try:
-            connection = self._connection or await self._open()
+            connection = await self._connected()
             try:
                 return await self._write_together(connection, commands)
             except asyncpg.UniqueViolationError:
@@ -89,6 +89,12 @@ class BatchWriter:
             except DRIVER_ERRORS:
                 connection.terminate()
 
+    async def _connected(self) -> Any:
+        """The connection, a new one when the database has closed it since."""
+        if self._connection is not None and self._connection.is_closed():
+            self.drop()
+        return self._connection or await self._open()
+
     async def _open(self) -> Any:
         connection = await open_writer(self._url, self._options)
         self._connection = connection
@@ -115,9 +121,13 @@ class BatchWriter:
         row = (head.size, head.root, head.note, head.time)
         await self._on_log(lambda connection: connection.execute(log.INSERT_HEAD, *row))
 
+    async def on_connection(self, work: Callable[[Any], Awaitable[T]]) -> T:
+        """Works on what is beside the ledger, through the only connection that writes; each statement is durable by itself."""
+        return await self._on_log(work)
+
     async def _on_log(self, work: Callable[[Any], Awaitable[T]]) -> T:
         try:
-            return await work(self._connection or await self._open())
+            return await work(await self._connected())
         except DRIVER_ERRORS as error:
             self.drop()
             raise unavailable(error) from error

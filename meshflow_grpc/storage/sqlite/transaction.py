@@ -111,6 +111,10 @@ class BatchWriter:
         row = (head.size, head.root, head.note, head.time)
         self._on_log(lambda connection: connection.execute(log.INSERT_HEAD, row))
 
+    def on_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Works on what is beside the ledger, through the only connection that writes; each statement is durable by itself."""
+        return self._on_log(work)
+
     def _on_log(self, work: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return work(self._connection or self._open())

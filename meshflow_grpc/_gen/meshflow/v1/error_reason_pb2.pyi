@@ -74,6 +74,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The action has another digest than the one reviewed. FAILED_PRECONDITION."""
     ERROR_REASON_APPROVAL_NOT_READY: _ErrorReason.ValueType  # 25
     """Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION."""
+    ERROR_REASON_WORKFLOW_VERSION_EXISTS: _ErrorReason.ValueType  # 40
+    """The workflow's name and version are those of another definition. ALREADY_EXISTS."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """`reason` of the google.rpc.ErrorInfo that every error carries (domain "meshflow.dev")."""
@@ -130,4 +132,6 @@ ERROR_REASON_APPROVAL_DIGEST_MISMATCH: ErrorReason.ValueType  # 24
 """The action has another digest than the one reviewed. FAILED_PRECONDITION."""
 ERROR_REASON_APPROVAL_NOT_READY: ErrorReason.ValueType  # 25
 """Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION."""
+ERROR_REASON_WORKFLOW_VERSION_EXISTS: ErrorReason.ValueType  # 40
+"""The workflow's name and version are those of another definition. ALREADY_EXISTS."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

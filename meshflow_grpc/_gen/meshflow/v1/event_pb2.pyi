@@ -44,9 +44,10 @@ class RunEvent(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     STAGE_FIELD_NUMBER: _builtins.int
     TOOL_FIELD_NUMBER: _builtins.int
+    OFFSET_FIELD_NUMBER: _builtins.int
     event_type: _builtins.str
     """run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-    node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+    node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
     """
     run_id: _builtins.str
     """The run."""
@@ -69,7 +70,7 @@ class RunEvent(_message.Message):
     uncertainty: _builtins.float
     """Uncertainty of the agent's output, from 0 (certain) to 1."""
     output: _builtins.str
-    """Output of the agent, or of the run."""
+    """Output of the agent, or of the run; in a token_delta the next piece of the agent's."""
     blocked_by: _builtins.str
     """Kernel stage that decided."""
     reason: _builtins.str
@@ -80,6 +81,10 @@ class RunEvent(_message.Message):
     """Kernel stage that decided (stage_decided)."""
     tool: _builtins.str
     """Tool that was called: by a tool node, or inside an agent's loop (node_completed and policy_violation of such a call)."""
+    offset: _builtins.int
+    """Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+    dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it happened."""
@@ -115,10 +120,11 @@ class RunEvent(_message.Message):
         status: _builtins.str | None = ...,
         stage: _builtins.str | None = ...,
         tool: _builtins.str | None = ...,
+        offset: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_tool", b"_tool", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "tool", b"tool", "uncertainty", b"uncertainty"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_offset", b"_offset", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_tool", b"_tool", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "loop", b"loop", "node_id", b"node_id", "offset", b"offset", "output", b"output", "reason", b"reason", "role", b"role", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "tool", b"tool", "uncertainty", b"uncertainty"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_tool", b"_tool", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "event_type", b"event_type", "loop", b"loop", "node_id", b"node_id", "output", b"output", "reason", b"reason", "role", b"role", "run_id", b"run_id", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "tool", b"tool", "uncertainty", b"uncertainty"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id", "_approval", b"_approval", "_blocked_by", b"_blocked_by", "_carbon_g", b"_carbon_g", "_cost_usd", b"_cost_usd", "_loop", b"_loop", "_node_id", b"_node_id", "_offset", b"_offset", "_output", b"_output", "_reason", b"_reason", "_role", b"_role", "_sequence", b"_sequence", "_stage", b"_stage", "_status", b"_status", "_step", b"_step", "_time", b"_time", "_tokens", b"_tokens", "_tool", b"_tool", "_uncertainty", b"_uncertainty", "agent_id", b"agent_id", "approval", b"approval", "blocked_by", b"blocked_by", "carbon_g", b"carbon_g", "cost_usd", b"cost_usd", "event_type", b"event_type", "loop", b"loop", "node_id", b"node_id", "offset", b"offset", "output", b"output", "reason", b"reason", "role", b"role", "run_id", b"run_id", "sequence", b"sequence", "stage", b"stage", "status", b"status", "step", b"step", "time", b"time", "tokens", b"tokens", "tool", b"tool", "uncertainty", b"uncertainty"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__agent_id: _TypeAlias = _typing.Literal["agent_id"]  # noqa: Y015
     _WhichOneofArgType__agent_id: _TypeAlias = _typing.Literal["_agent_id", b"_agent_id"]  # noqa: Y015
@@ -134,6 +140,8 @@ class RunEvent(_message.Message):
     _WhichOneofArgType__loop: _TypeAlias = _typing.Literal["_loop", b"_loop"]  # noqa: Y015
     _WhichOneofReturnType__node_id: _TypeAlias = _typing.Literal["node_id"]  # noqa: Y015
     _WhichOneofArgType__node_id: _TypeAlias = _typing.Literal["_node_id", b"_node_id"]  # noqa: Y015
+    _WhichOneofReturnType__offset: _TypeAlias = _typing.Literal["offset"]  # noqa: Y015
+    _WhichOneofArgType__offset: _TypeAlias = _typing.Literal["_offset", b"_offset"]  # noqa: Y015
     _WhichOneofReturnType__output: _TypeAlias = _typing.Literal["output"]  # noqa: Y015
     _WhichOneofArgType__output: _TypeAlias = _typing.Literal["_output", b"_output"]  # noqa: Y015
     _WhichOneofReturnType__reason: _TypeAlias = _typing.Literal["reason"]  # noqa: Y015
@@ -170,6 +178,8 @@ class RunEvent(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__loop) -> _WhichOneofReturnType__loop | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__node_id) -> _WhichOneofReturnType__node_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__offset) -> _WhichOneofReturnType__offset | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__output) -> _WhichOneofReturnType__output | None: ...
     @_typing.overload

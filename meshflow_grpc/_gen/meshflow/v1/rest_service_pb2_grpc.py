@@ -11,6 +11,7 @@ from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as meshflow_dot_v1
 from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2 as meshflow_dot_v1_dot_rest__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as meshflow_dot_v1_dot_run__pb2
 from meshflow_grpc._gen.meshflow.v1 import run_service_pb2 as meshflow_dot_v1_dot_run__service__pb2
+from meshflow_grpc._gen.meshflow.v1 import workflow_service_pb2 as meshflow_dot_v1_dot_workflow__service__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -83,6 +84,16 @@ class RestServiceStub:
                 request_serializer=meshflow_dot_v1_dot_rest__service__pb2.ApprovalBody.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_approval__service__pb2.Approval.FromString,
                 _registered_method=True)
+        self.PutWorkflowJson = channel.unary_unary(
+                '/meshflow.v1.RestService/PutWorkflowJson',
+                request_serializer=google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_workflow__service__pb2.Workflow.FromString,
+                _registered_method=True)
+        self.ValidateWorkflowJson = channel.unary_unary(
+                '/meshflow.v1.RestService/ValidateWorkflowJson',
+                request_serializer=google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_workflow__service__pb2.WorkflowValidation.FromString,
+                _registered_method=True)
         self.WatchRunEvents = channel.unary_stream(
                 '/meshflow.v1.RestService/WatchRunEvents',
                 request_serializer=meshflow_dot_v1_dot_run__service__pb2.WatchRunRequest.SerializeToString,
@@ -151,6 +162,20 @@ class RestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PutWorkflowJson(self, request, context):
+        """JSON twin of WorkflowService.PutWorkflow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ValidateWorkflowJson(self, request, context):
+        """JSON twin of WorkflowService.ValidateWorkflow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchRunEvents(self, request, context):
         """SSE twin of RunService.WatchRun: `id:` is the sequence, comments are heartbeats, a Last-Event-ID header resumes.
         """
@@ -200,6 +225,16 @@ def add_RestServiceServicer_to_server(servicer, server):
                     servicer.DecideApprovalJson,
                     request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.ApprovalBody.FromString,
                     response_serializer=meshflow_dot_v1_dot_approval__service__pb2.Approval.SerializeToString,
+            ),
+            'PutWorkflowJson': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutWorkflowJson,
+                    request_deserializer=google_dot_protobuf_dot_struct__pb2.Struct.FromString,
+                    response_serializer=meshflow_dot_v1_dot_workflow__service__pb2.Workflow.SerializeToString,
+            ),
+            'ValidateWorkflowJson': grpc.unary_unary_rpc_method_handler(
+                    servicer.ValidateWorkflowJson,
+                    request_deserializer=google_dot_protobuf_dot_struct__pb2.Struct.FromString,
+                    response_serializer=meshflow_dot_v1_dot_workflow__service__pb2.WorkflowValidation.SerializeToString,
             ),
             'WatchRunEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRunEvents,
@@ -425,6 +460,60 @@ class RestService:
             '/meshflow.v1.RestService/DecideApprovalJson',
             meshflow_dot_v1_dot_rest__service__pb2.ApprovalBody.SerializeToString,
             meshflow_dot_v1_dot_approval__service__pb2.Approval.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PutWorkflowJson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/PutWorkflowJson',
+            google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
+            meshflow_dot_v1_dot_workflow__service__pb2.Workflow.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ValidateWorkflowJson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/ValidateWorkflowJson',
+            google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
+            meshflow_dot_v1_dot_workflow__service__pb2.WorkflowValidation.FromString,
             options,
             channel_credentials,
             insecure,

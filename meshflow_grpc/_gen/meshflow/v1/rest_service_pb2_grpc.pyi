@@ -13,6 +13,7 @@ from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as _ledger_service
 from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2 as _rest_service_pb2
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as _run_pb2
 from meshflow_grpc._gen.meshflow.v1 import run_service_pb2 as _run_service_pb2
+from meshflow_grpc._gen.meshflow.v1 import workflow_service_pb2 as _workflow_service_pb2
 import abc as _abc_1
 
 
@@ -41,6 +42,10 @@ class RestServiceStub:
     """JSON twin of LedgerService.EraseRun."""
     DecideApprovalJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.ApprovalBody, _approval_service_pb2.Approval]
     """JSON twin of ApprovalService.DecideApproval."""
+    PutWorkflowJson: _aio.UnaryUnaryMultiCallable[_struct_pb2.Struct, _workflow_service_pb2.Workflow]
+    """JSON twin of WorkflowService.PutWorkflow."""
+    ValidateWorkflowJson: _aio.UnaryUnaryMultiCallable[_struct_pb2.Struct, _workflow_service_pb2.WorkflowValidation]
+    """JSON twin of WorkflowService.ValidateWorkflow."""
     WatchRunEvents: _aio.UnaryStreamMultiCallable[_run_service_pb2.WatchRunRequest, _httpbody_pb2.HttpBody]
     """SSE twin of RunService.WatchRun: `id:` is the sequence, comments are heartbeats, a Last-Event-ID header resumes."""
 
@@ -112,6 +117,22 @@ class RestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_rest_service_pb2.ApprovalBody, _abc.Awaitable[_approval_service_pb2.Approval]],
     ) -> _abc.Awaitable[_approval_service_pb2.Approval]:
         """JSON twin of ApprovalService.DecideApproval."""
+
+    @_abc_1.abstractmethod
+    def PutWorkflowJson(
+        self,
+        request: _struct_pb2.Struct,
+        context: _aio.ServicerContext[_struct_pb2.Struct, _abc.Awaitable[_workflow_service_pb2.Workflow]],
+    ) -> _abc.Awaitable[_workflow_service_pb2.Workflow]:
+        """JSON twin of WorkflowService.PutWorkflow."""
+
+    @_abc_1.abstractmethod
+    def ValidateWorkflowJson(
+        self,
+        request: _struct_pb2.Struct,
+        context: _aio.ServicerContext[_struct_pb2.Struct, _abc.Awaitable[_workflow_service_pb2.WorkflowValidation]],
+    ) -> _abc.Awaitable[_workflow_service_pb2.WorkflowValidation]:
+        """JSON twin of WorkflowService.ValidateWorkflow."""
 
     @_abc_1.abstractmethod
     def WatchRunEvents(

@@ -77,6 +77,8 @@ const (
 	ErrorReason_ERROR_REASON_APPROVAL_DIGEST_MISMATCH ErrorReason = 24
 	// Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION.
 	ErrorReason_ERROR_REASON_APPROVAL_NOT_READY ErrorReason = 25
+	// The workflow's name and version are those of another definition. ALREADY_EXISTS.
+	ErrorReason_ERROR_REASON_WORKFLOW_VERSION_EXISTS ErrorReason = 40
 )
 
 // Enum value maps for ErrorReason.
@@ -108,6 +110,7 @@ var (
 		23: "ERROR_REASON_APPROVAL_EXPIRED",
 		24: "ERROR_REASON_APPROVAL_DIGEST_MISMATCH",
 		25: "ERROR_REASON_APPROVAL_NOT_READY",
+		40: "ERROR_REASON_WORKFLOW_VERSION_EXISTS",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -136,6 +139,7 @@ var (
 		"ERROR_REASON_APPROVAL_EXPIRED":          23,
 		"ERROR_REASON_APPROVAL_DIGEST_MISMATCH":  24,
 		"ERROR_REASON_APPROVAL_NOT_READY":        25,
+		"ERROR_REASON_WORKFLOW_VERSION_EXISTS":   40,
 	}
 )
 
@@ -170,7 +174,7 @@ var File_meshflow_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\xa6\a\n" +
+	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\xd0\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12*\n" +
@@ -198,7 +202,8 @@ const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"%ERROR_REASON_APPROVAL_ALREADY_DECIDED\x10\x16\x12!\n" +
 	"\x1dERROR_REASON_APPROVAL_EXPIRED\x10\x17\x12)\n" +
 	"%ERROR_REASON_APPROVAL_DIGEST_MISMATCH\x10\x18\x12#\n" +
-	"\x1fERROR_REASON_APPROVAL_NOT_READY\x10\x19b\x06proto3"
+	"\x1fERROR_REASON_APPROVAL_NOT_READY\x10\x19\x12(\n" +
+	"$ERROR_REASON_WORKFLOW_VERSION_EXISTS\x10(b\x06proto3"
 
 var (
 	file_meshflow_v1_error_reason_proto_rawDescOnce sync.Once

@@ -26,7 +26,7 @@ const (
 type RunEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-	// node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+	// node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
 	EventType string `protobuf:"bytes,1,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
 	// The run.
 	RunId string `protobuf:"bytes,2,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
@@ -50,7 +50,7 @@ type RunEvent struct {
 	CarbonG *float64 `protobuf:"fixed64,11,opt,name=carbon_g,json=carbonG,proto3,oneof" json:"carbon_g,omitempty"`
 	// Uncertainty of the agent's output, from 0 (certain) to 1.
 	Uncertainty *float64 `protobuf:"fixed64,12,opt,name=uncertainty,proto3,oneof" json:"uncertainty,omitempty"`
-	// Output of the agent, or of the run.
+	// Output of the agent, or of the run; in a token_delta the next piece of the agent's.
 	Output *string `protobuf:"bytes,13,opt,name=output,proto3,oneof" json:"output,omitempty"`
 	// Kernel stage that decided.
 	BlockedBy *string `protobuf:"bytes,14,opt,name=blocked_by,json=blockedBy,proto3,oneof" json:"blocked_by,omitempty"`
@@ -65,7 +65,10 @@ type RunEvent struct {
 	// Kernel stage that decided (stage_decided).
 	Stage *string `protobuf:"bytes,19,opt,name=stage,proto3,oneof" json:"stage,omitempty"`
 	// Tool that was called: by a tool node, or inside an agent's loop (node_completed and policy_violation of such a call).
-	Tool          *string `protobuf:"bytes,20,opt,name=tool,proto3,oneof" json:"tool,omitempty"`
+	Tool *string `protobuf:"bytes,20,opt,name=tool,proto3,oneof" json:"tool,omitempty"`
+	// Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+	// dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+	Offset        *int32 `protobuf:"varint,40,opt,name=offset,proto3,oneof" json:"offset,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -240,6 +243,13 @@ func (x *RunEvent) GetTool() string {
 	return ""
 }
 
+func (x *RunEvent) GetOffset() int32 {
+	if x != nil && x.Offset != nil {
+		return *x.Offset
+	}
+	return 0
+}
+
 // Where a bounded loop stands.
 type LoopProgress struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -308,7 +318,7 @@ var File_meshflow_v1_event_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_event_proto_rawDesc = "" +
 	"\n" +
-	"\x17meshflow/v1/event.proto\x12\vmeshflow.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15meshflow/v1/run.proto\"\xfb\x06\n" +
+	"\x17meshflow/v1/event.proto\x12\vmeshflow.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x15meshflow/v1/run.proto\"\xa3\a\n" +
 	"\bRunEvent\x12\x1d\n" +
 	"\n" +
 	"event_type\x18\x01 \x01(\tR\teventType\x12\x15\n" +
@@ -333,7 +343,8 @@ const file_meshflow_v1_event_proto_rawDesc = "" +
 	"\x04loop\x18\x11 \x01(\v2\x19.meshflow.v1.LoopProgressH\x0eR\x04loop\x88\x01\x01\x12\x1b\n" +
 	"\x06status\x18\x12 \x01(\tH\x0fR\x06status\x88\x01\x01\x12\x19\n" +
 	"\x05stage\x18\x13 \x01(\tH\x10R\x05stage\x88\x01\x01\x12\x17\n" +
-	"\x04tool\x18\x14 \x01(\tH\x11R\x04tool\x88\x01\x01B\v\n" +
+	"\x04tool\x18\x14 \x01(\tH\x11R\x04tool\x88\x01\x01\x12\x1b\n" +
+	"\x06offset\x18( \x01(\x05H\x12R\x06offset\x88\x01\x01B\v\n" +
 	"\t_sequenceB\a\n" +
 	"\x05_timeB\v\n" +
 	"\t_agent_idB\n" +
@@ -352,7 +363,8 @@ const file_meshflow_v1_event_proto_rawDesc = "" +
 	"\x05_loopB\t\n" +
 	"\a_statusB\b\n" +
 	"\x06_stageB\a\n" +
-	"\x05_tool\"R\n" +
+	"\x05_toolB\t\n" +
+	"\a_offset\"R\n" +
 	"\fLoopProgress\x12\x12\n" +
 	"\x04edge\x18\x01 \x01(\tR\x04edge\x12\x1c\n" +
 	"\titeration\x18\x02 \x01(\x05R\titeration\x12\x10\n" +

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/event.proto.
  */
 export const file_meshflow_v1_event: GenFile = /*@__PURE__*/
-  fileDesc("ChdtZXNoZmxvdy92MS9ldmVudC5wcm90bxILbWVzaGZsb3cudjEi1QUKCFJ1bkV2ZW50EhIKCmV2ZW50X3R5cGUYASABKAkSDgoGcnVuX2lkGAIgASgJEhUKCHNlcXVlbmNlGAMgASgFSACIAQESLQoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAYgBARIVCghhZ2VudF9pZBgFIAEoCUgCiAEBEhQKB25vZGVfaWQYBiABKAlIA4gBARIRCgRyb2xlGAcgASgJSASIAQESEQoEc3RlcBgIIAEoBUgFiAEBEhMKBnRva2VucxgJIAEoBUgGiAEBEhUKCGNvc3RfdXNkGAogASgBSAeIAQESFQoIY2FyYm9uX2cYCyABKAFICIgBARIYCgt1bmNlcnRhaW50eRgMIAEoAUgJiAEBEhMKBm91dHB1dBgNIAEoCUgKiAEBEhcKCmJsb2NrZWRfYnkYDiABKAlIC4gBARITCgZyZWFzb24YDyABKAlIDIgBARIzCghhcHByb3ZhbBgQIAEoCzIcLm1lc2hmbG93LnYxLlBlbmRpbmdBcHByb3ZhbEgNiAEBEiwKBGxvb3AYESABKAsyGS5tZXNoZmxvdy52MS5Mb29wUHJvZ3Jlc3NIDogBARITCgZzdGF0dXMYEiABKAlID4gBARISCgVzdGFnZRgTIAEoCUgQiAEBEhEKBHRvb2wYFCABKAlIEYgBAUILCglfc2VxdWVuY2VCBwoFX3RpbWVCCwoJX2FnZW50X2lkQgoKCF9ub2RlX2lkQgcKBV9yb2xlQgcKBV9zdGVwQgkKB190b2tlbnNCCwoJX2Nvc3RfdXNkQgsKCV9jYXJib25fZ0IOCgxfdW5jZXJ0YWludHlCCQoHX291dHB1dEINCgtfYmxvY2tlZF9ieUIJCgdfcmVhc29uQgsKCV9hcHByb3ZhbEIHCgVfbG9vcEIJCgdfc3RhdHVzQggKBl9zdGFnZUIHCgVfdG9vbCI8CgxMb29wUHJvZ3Jlc3MSDAoEZWRnZRgBIAEoCRIRCglpdGVyYXRpb24YAiABKAUSCwoDbWF4GAMgASgFYgZwcm90bzM", [file_google_protobuf_timestamp, file_meshflow_v1_run]);
+  fileDesc("ChdtZXNoZmxvdy92MS9ldmVudC5wcm90bxILbWVzaGZsb3cudjEi9QUKCFJ1bkV2ZW50EhIKCmV2ZW50X3R5cGUYASABKAkSDgoGcnVuX2lkGAIgASgJEhUKCHNlcXVlbmNlGAMgASgFSACIAQESLQoEdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBIAYgBARIVCghhZ2VudF9pZBgFIAEoCUgCiAEBEhQKB25vZGVfaWQYBiABKAlIA4gBARIRCgRyb2xlGAcgASgJSASIAQESEQoEc3RlcBgIIAEoBUgFiAEBEhMKBnRva2VucxgJIAEoBUgGiAEBEhUKCGNvc3RfdXNkGAogASgBSAeIAQESFQoIY2FyYm9uX2cYCyABKAFICIgBARIYCgt1bmNlcnRhaW50eRgMIAEoAUgJiAEBEhMKBm91dHB1dBgNIAEoCUgKiAEBEhcKCmJsb2NrZWRfYnkYDiABKAlIC4gBARITCgZyZWFzb24YDyABKAlIDIgBARIzCghhcHByb3ZhbBgQIAEoCzIcLm1lc2hmbG93LnYxLlBlbmRpbmdBcHByb3ZhbEgNiAEBEiwKBGxvb3AYESABKAsyGS5tZXNoZmxvdy52MS5Mb29wUHJvZ3Jlc3NIDogBARITCgZzdGF0dXMYEiABKAlID4gBARISCgVzdGFnZRgTIAEoCUgQiAEBEhEKBHRvb2wYFCABKAlIEYgBARITCgZvZmZzZXQYKCABKAVIEogBAUILCglfc2VxdWVuY2VCBwoFX3RpbWVCCwoJX2FnZW50X2lkQgoKCF9ub2RlX2lkQgcKBV9yb2xlQgcKBV9zdGVwQgkKB190b2tlbnNCCwoJX2Nvc3RfdXNkQgsKCV9jYXJib25fZ0IOCgxfdW5jZXJ0YWludHlCCQoHX291dHB1dEINCgtfYmxvY2tlZF9ieUIJCgdfcmVhc29uQgsKCV9hcHByb3ZhbEIHCgVfbG9vcEIJCgdfc3RhdHVzQggKBl9zdGFnZUIHCgVfdG9vbEIJCgdfb2Zmc2V0IjwKDExvb3BQcm9ncmVzcxIMCgRlZGdlGAEgASgJEhEKCWl0ZXJhdGlvbhgCIAEoBRILCgNtYXgYAyABKAViBnByb3RvMw", [file_google_protobuf_timestamp, file_meshflow_v1_run]);
 
 /**
  * Something that happened in a run. Fields that do not apply are absent.
@@ -24,7 +24,7 @@ export const file_meshflow_v1_event: GenFile = /*@__PURE__*/
 export type RunEvent = Message<"meshflow.v1.RunEvent"> & {
   /**
    * run_started, agent_completed, loop_iteration, gate_paused, gate_resumed, policy_violation or run_completed; with the full view also
-   * node_started, node_completed and stage_decided. REST streams end with stream_error when they break off after the first event.
+   * node_started, node_completed, stage_decided and token_delta. REST streams end with stream_error when they break off after the first event.
    *
    * @generated from field: string event_type = 1;
    */
@@ -108,7 +108,7 @@ export type RunEvent = Message<"meshflow.v1.RunEvent"> & {
   uncertainty?: number | undefined;
 
   /**
-   * Output of the agent, or of the run.
+   * Output of the agent, or of the run; in a token_delta the next piece of the agent's.
    *
    * @generated from field: optional string output = 13;
    */
@@ -162,6 +162,14 @@ export type RunEvent = Message<"meshflow.v1.RunEvent"> & {
    * @generated from field: optional string tool = 20;
    */
   tool?: string | undefined;
+
+  /**
+   * Where the piece of a token_delta goes in the step's output, in characters (Unicode code points): what was known from there on is to be
+   * dropped. Beyond the end of what is known, pieces were missed; agent_completed carries the whole.
+   *
+   * @generated from field: optional int32 offset = 40;
+   */
+  offset?: number | undefined;
 };
 
 /**

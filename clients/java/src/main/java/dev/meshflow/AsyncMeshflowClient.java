@@ -1,0 +1,366 @@
+package dev.meshflow;
+
+import dev.meshflow.v1.Approval;
+import dev.meshflow.v1.ApprovalServiceGrpc;
+import dev.meshflow.v1.CancelRunRequest;
+import dev.meshflow.v1.CheckRunResponse;
+import dev.meshflow.v1.DecideApprovalRequest;
+import dev.meshflow.v1.DiffRunsRequest;
+import dev.meshflow.v1.DiffRunsResponse;
+import dev.meshflow.v1.EraseRunRequest;
+import dev.meshflow.v1.EraseRunResponse;
+import dev.meshflow.v1.ExportRunRequest;
+import dev.meshflow.v1.ForkRunRequest;
+import dev.meshflow.v1.GetApprovalRequest;
+import dev.meshflow.v1.GetConsistencyProofRequest;
+import dev.meshflow.v1.GetConsistencyProofResponse;
+import dev.meshflow.v1.GetHealthRequest;
+import dev.meshflow.v1.GetHealthResponse;
+import dev.meshflow.v1.GetInclusionProofRequest;
+import dev.meshflow.v1.GetInclusionProofResponse;
+import dev.meshflow.v1.GetRunRequest;
+import dev.meshflow.v1.GetTreeHeadRequest;
+import dev.meshflow.v1.GetTreeHeadResponse;
+import dev.meshflow.v1.LedgerServiceGrpc;
+import dev.meshflow.v1.ListApprovalsRequest;
+import dev.meshflow.v1.ListApprovalsResponse;
+import dev.meshflow.v1.ListEntriesRequest;
+import dev.meshflow.v1.ListEntriesResponse;
+import dev.meshflow.v1.ListRunsRequest;
+import dev.meshflow.v1.ListRunsResponse;
+import dev.meshflow.v1.RunEvent;
+import dev.meshflow.v1.RunRequest;
+import dev.meshflow.v1.RunResponse;
+import dev.meshflow.v1.RunServiceGrpc;
+import dev.meshflow.v1.SystemServiceGrpc;
+import dev.meshflow.v1.VerifyRunRequest;
+import dev.meshflow.v1.VerifyRunResponse;
+import dev.meshflow.v1.WaitRunRequest;
+import io.grpc.CallOptions;
+import io.grpc.MethodDescriptor;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Flow;
+import java.util.concurrent.atomic.AtomicBoolean;
+
+/**
+ * Calls a meshflow server without waiting; made by {@link MeshflowClient#async()}. A future that fails does so with a
+ * {@link MeshflowException}; cancelling it cancels the call. Safe for use by many threads.
+ */
+public final class AsyncMeshflowClient {
+    private final Connection connection;
+    private final Duration deadline;
+
+    AsyncMeshflowClient(Connection connection, Duration deadline) {
+        this.connection = connection;
+        this.deadline = deadline;
+    }
+
+    /**
+     * Executes a run and waits until it ends or pauses; the outcome is in {@code status}. Leaving early cancels the
+     * run unless the request says otherwise.
+     *
+     * @param request what to run and under which policy
+     * @return the run
+     */
+    public CompletableFuture<RunResponse> run(RunRequest request) {
+        return unbounded(RunServiceGrpc.getRunMethod(), named(request));
+    }
+
+    /**
+     * Starts a run that goes on without the caller.
+     *
+     * @param request what to run and under which policy
+     * @return the run as it stands
+     */
+    public CompletableFuture<RunResponse> createRun(RunRequest request) {
+        return bounded(RunServiceGrpc.getCreateRunMethod(), named(request));
+    }
+
+    /**
+     * Returns a run as it stands.
+     *
+     * @param runId the run
+     * @return the run
+     */
+    public CompletableFuture<RunResponse> getRun(String runId) {
+        return bounded(RunServiceGrpc.getGetRunMethod(), GetRunRequest.newBuilder().setRunId(runId).build());
+    }
+
+    /**
+     * Returns a page of runs, newest first.
+     *
+     * @param request which runs
+     * @return the page
+     */
+    public CompletableFuture<ListRunsResponse> listRuns(ListRunsRequest request) {
+        return bounded(RunServiceGrpc.getListRunsMethod(), request);
+    }
+
+    /**
+     * Waits up to a minute until a run ends or pauses.
+     *
+     * @param runId the run
+     * @return the run as it stands then
+     */
+    public CompletableFuture<RunResponse> waitRun(String runId) {
+        return waitRun(runId, Duration.ofMinutes(1));
+    }
+
+    /**
+     * Waits until a run ends, pauses or the time passes.
+     *
+     * @param runId the run
+     * @param timeout longest wait, at most an hour
+     * @return the run as it stands then
+     */
+    public CompletableFuture<RunResponse> waitRun(String runId, Duration timeout) {
+        WaitRunRequest request = WaitRunRequest.newBuilder()
+                .setRunId(runId)
+                .setTimeoutS(timeout.toNanos() / 1e9)
+                .build();
+        Duration limit = deadline == null ? connection.deadline().plus(timeout) : deadline;
+        return connection.call(RunServiceGrpc.getWaitRunMethod(), Connection.options(limit), request);
+    }
+
+    /**
+     * Cancels a run and waits until it has ended; one that had ended before is returned unchanged.
+     *
+     * @param runId the run
+     * @param reason why, kept in the ledger; may be empty
+     * @return the run
+     */
+    public CompletableFuture<RunResponse> cancelRun(String runId, String reason) {
+        return bounded(
+                RunServiceGrpc.getCancelRunMethod(),
+                CancelRunRequest.newBuilder().setRunId(runId).setReason(reason).build());
+    }
+
+    /**
+     * Says what a request would be held to and which rules it violates; nothing is executed.
+     *
+     * @param request what would run
+     * @return the check
+     */
+    public CompletableFuture<CheckRunResponse> checkRun(RunRequest request) {
+        return bounded(RunServiceGrpc.getCheckRunMethod(), request);
+    }
+
+    /**
+     * Compares two runs node by node; deltas are B minus A.
+     *
+     * @param runA run A
+     * @param runB run B
+     * @return how they differ
+     */
+    public CompletableFuture<DiffRunsResponse> diffRuns(String runA, String runB) {
+        return bounded(
+                RunServiceGrpc.getDiffRunsMethod(),
+                DiffRunsRequest.newBuilder().setRunA(runA).setRunB(runB).build());
+    }
+
+    /**
+     * Starts a new run that goes on from a point of an earlier one. Never repeated by itself: nothing on the wire
+     * would tell the second fork from the first.
+     *
+     * @param request the run and where to leave it
+     * @return the new run
+     */
+    public CompletableFuture<RunResponse> forkRun(ForkRunRequest request) {
+        return bounded(RunServiceGrpc.getForkRunMethod(), request);
+    }
+
+    /**
+     * Returns a page of a run's ledger entries, in the order of the chain.
+     *
+     * @param request which entries
+     * @return the page
+     */
+    public CompletableFuture<ListEntriesResponse> listEntries(ListEntriesRequest request) {
+        return bounded(LedgerServiceGrpc.getListEntriesMethod(), request);
+    }
+
+    /**
+     * Has the server verify a run's chain; {@code valid} and {@code faults} tell.
+     *
+     * @param runId the run
+     * @return the verification
+     */
+    public CompletableFuture<VerifyRunResponse> verifyRun(String runId) {
+        return bounded(LedgerServiceGrpc.getVerifyRunMethod(), VerifyRunRequest.newBuilder().setRunId(runId).build());
+    }
+
+    /**
+     * Exports a run as a file.
+     *
+     * @param runId the run
+     * @param format {@code json}, {@code csv} or {@code evidence}; the latter is what {@code meshflow audit verify}
+     * checks offline
+     * @return the file
+     */
+    public CompletableFuture<byte[]> exportRun(String runId, String format) {
+        ExportRunRequest request =
+                ExportRunRequest.newBuilder().setRunId(runId).setFormat(format).build();
+        return connection.gather(LedgerServiceGrpc.getExportRunMethod(), limited(), request, new Connection.Pieces());
+    }
+
+    /**
+     * Removes what people wrote from a run that has ended, for good; the chain stays valid.
+     *
+     * @param runId the run
+     * @param basis the legal ground, recorded as given
+     * @return what was erased
+     */
+    public CompletableFuture<EraseRunResponse> eraseRun(String runId, String basis) {
+        return bounded(
+                LedgerServiceGrpc.getEraseRunMethod(),
+                EraseRunRequest.newBuilder().setRunId(runId).setBasis(basis).build());
+    }
+
+    /**
+     * Returns the newest signed head of the log over all entries.
+     *
+     * @return the head
+     */
+    public CompletableFuture<GetTreeHeadResponse> treeHead() {
+        return bounded(LedgerServiceGrpc.getGetTreeHeadMethod(), GetTreeHeadRequest.getDefaultInstance());
+    }
+
+    /**
+     * Returns the proof that an entry is in the log.
+     *
+     * @param runId the run
+     * @param sequence place of the entry in the run's chain, from 1
+     * @return the proof under a signed head
+     */
+    public CompletableFuture<GetInclusionProofResponse> inclusionProof(String runId, long sequence) {
+        GetInclusionProofRequest request = GetInclusionProofRequest.newBuilder()
+                .setRunId(runId)
+                .setSequence(sequence)
+                .build();
+        return bounded(LedgerServiceGrpc.getGetInclusionProofMethod(), request);
+    }
+
+    /**
+     * Returns the proof that the log only grew.
+     *
+     * @param first the earlier size: that of a head you kept
+     * @param second the later size; 0 means that of the newest head
+     * @return the proof
+     */
+    public CompletableFuture<GetConsistencyProofResponse> consistencyProof(long first, long second) {
+        GetConsistencyProofRequest request = GetConsistencyProofRequest.newBuilder()
+                .setFirst(first)
+                .setSecond(second)
+                .build();
+        return bounded(LedgerServiceGrpc.getGetConsistencyProofMethod(), request);
+    }
+
+    /**
+     * Returns a page of approvals: pending ones, or all of one run.
+     *
+     * @param request which approvals
+     * @return the page
+     */
+    public CompletableFuture<ListApprovalsResponse> listApprovals(ListApprovalsRequest request) {
+        return bounded(ApprovalServiceGrpc.getListApprovalsMethod(), request);
+    }
+
+    /**
+     * Returns an approval as it stands, with what the step would be given.
+     *
+     * @param approvalId the approval
+     * @return the approval
+     */
+    public CompletableFuture<Approval> getApproval(String approvalId) {
+        return bounded(
+                ApprovalServiceGrpc.getGetApprovalMethod(),
+                GetApprovalRequest.newBuilder().setApprovalId(approvalId).build());
+    }
+
+    /**
+     * Decides, once; the same decision again changes nothing.
+     *
+     * @param request the decision
+     * @return the approval as decided
+     */
+    public CompletableFuture<Approval> decideApproval(DecideApprovalRequest request) {
+        return bounded(ApprovalServiceGrpc.getDecideApprovalMethod(), request);
+    }
+
+    /**
+     * Returns the server's health, version and uptime.
+     *
+     * @return the health
+     */
+    public CompletableFuture<GetHealthResponse> health() {
+        return bounded(SystemServiceGrpc.getGetHealthMethod(), GetHealthRequest.getDefaultInstance());
+    }
+
+    /**
+     * Executes a run and publishes its events, once, to one subscriber: the run begins when it subscribes, and its
+     * cancelling is a disconnect, which by default cancels the run. A broken stream is not taken up again; a run that has
+     * to outlive it is one for {@link #createRun} and {@link #watch}.
+     *
+     * @param request what to run and under which policy
+     * @return the publisher; failures arrive as {@link MeshflowException}
+     */
+    public Flow.Publisher<RunEvent> streamRun(RunRequest request) {
+        EventSource<?> source = new EventSource.Started(named(request));
+        AtomicBoolean begun = new AtomicBoolean();
+        return subscriber -> {
+            Objects.requireNonNull(subscriber, "subscriber");
+            if (begun.getAndSet(true)) {
+                new EventSubscription(connection, source, Connection.options(deadline), subscriber).refuse();
+            } else {
+                new EventSubscription(connection, source, Connection.options(deadline), subscriber).start();
+            }
+        };
+    }
+
+    /**
+     * Publishes all events of a run, in the basic view; see {@link #watch(String, WatchOptions)}.
+     *
+     * @param runId the run
+     * @return the publisher
+     */
+    public Flow.Publisher<RunEvent> watch(String runId) {
+        return watch(runId, WatchOptions.DEFAULT);
+    }
+
+    /**
+     * Publishes a run's events until it has ended, across broken connections: none lost, none twice. It stays open while
+     * the run is paused. Every subscriber gets the events from the start of its own choice and at its own pace.
+     *
+     * @param runId the run
+     * @param options which events
+     * @return the publisher; failures arrive as {@link MeshflowException}
+     */
+    public Flow.Publisher<RunEvent> watch(String runId, WatchOptions options) {
+        EventSource<?> source = new EventSource.Watched(runId, options);
+        return subscriber -> {
+            Objects.requireNonNull(subscriber, "subscriber");
+            new EventSubscription(connection, source, Connection.options(deadline), subscriber).start();
+        };
+    }
+
+    /** Every request that starts a run has an id, so that a retry never runs a task twice. */
+    private static RunRequest named(RunRequest request) {
+        boolean named = !request.getRequestId().isEmpty();
+        return named ? request : request.toBuilder().setRequestId(UUID.randomUUID().toString()).build();
+    }
+
+    private CallOptions limited() {
+        return Connection.options(deadline == null ? connection.deadline() : deadline);
+    }
+
+    private <Q, A> CompletableFuture<A> bounded(MethodDescriptor<Q, A> method, Q request) {
+        return connection.call(method, limited(), request);
+    }
+
+    private <Q, A> CompletableFuture<A> unbounded(MethodDescriptor<Q, A> method, Q request) {
+        return connection.call(method, Connection.options(deadline), request);
+    }
+}
