@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, FieldViolation, InvalidRequestError
 from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.governance.retention import check_not_held
 from meshflow_grpc.ledger.erasure import new_erasure
 
 if TYPE_CHECKING:
@@ -37,9 +38,13 @@ class EraseRunCommand:
         self._clock = clock
 
     async def execute(self, principal: Principal, run_id: str, *, basis: str) -> ErasedRun:
-        """Returns when the texts are gone; a run erased before is left as it is. Raises RunConflictError while the run goes on."""
+        """Returns when the texts are gone; a run erased before is left as it is.
+
+        Raises RunConflictError while the run goes on, and PermissionDeniedError under a legal hold.
+        """
         if len(basis) > MAX_BASIS_CHARS:
             raise InvalidRequestError.of(FieldViolation("basis", f"must have at most {MAX_BASIS_CHARS} characters"))
+        check_not_held(run_id, (await self._storage.get_run(principal.tenant_id, run_id)).labels)
         entries = await run_entries(self._storage, principal.tenant_id, run_id)
         earlier = _erasure(entries)
         if earlier is not None:

@@ -144,7 +144,12 @@ class Preflight:
     def _profiles(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
         """What stage 6 would object to in any step."""
         facts = StepFacts(
-            admitted.policy.policy, admitted.principal, admitted.request.labels, True, self._ports.safeguards
+            admitted.policy.policy,
+            admitted.principal,
+            admitted.request.labels,
+            True,
+            self._ports.safeguards,
+            admitted.workflow.reviewed,
         )
         return tuple(
             PolicyViolation(o.field, "compliance_profile", f"{o.control}: {o.message}", o.remedy)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
+from meshflow_grpc.governance.retention import retention_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -64,6 +65,9 @@ def started_draft(admitted: AdmittedRun, run: Run) -> EntryDraft:
         "workflow": run.workflow,
         "workflow_digest": workflow.compiled.digest,
     }
+    retention = retention_of(admitted.policy.policy.compliance, run.create_time)
+    if retention is not None:
+        facts["retention"] = {**retention, "immutable": admitted.policy.policy.immutable_audit}
     return EntryDraft(
         run_id=run.run_id,
         tenant_id=run.tenant_id,

@@ -11,6 +11,7 @@ from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, FieldViolatio
 from meshflow_grpc.domain.run import Principal
 from meshflow_grpc.domain.usage import usd
 from meshflow_grpc.engine.fork import ForkPoint, fork_of
+from meshflow_grpc.governance.retention import check_not_held
 from meshflow_grpc.ledger.erasure import new_erasure
 from meshflow_grpc.ledger.run_diff import STEP_ENDS, RunDiff, diff_runs
 from meshflow_grpc.ledger.run_export import run_csv, run_json
@@ -144,10 +145,11 @@ class ReplayLedger:
     async def anonymize_run(self, run_id: str, *, principal_id: str = "local", basis: str = "gdpr art. 17") -> int:
         """Erases all payloads of a run that has ended and returns how many there were, 0 when it was done before.
 
-        Raises RunConflictError for a run that goes on. The erasure is an entry of the run, whose chain stays valid.
+        Raises RunConflictError for a run that goes on, and PermissionDeniedError under a legal hold. The erasure is an entry of the
+        run, whose chain stays valid.
         """
         async with self._opened(read_only=False) as storage:
-            await storage.get_run(self._tenant_id, run_id)
+            check_not_held(run_id, (await storage.get_run(self._tenant_id, run_id)).labels)
             entries = await run_entries(storage, self._tenant_id, run_id)
             draft = new_erasure(run_id, self._tenant_id, SystemClock().now(), principal_id, basis)
             try:
