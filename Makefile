@@ -21,7 +21,7 @@ PYTEST_ARGS ?=
 
 .PHONY: help
 help: ## Show this list.
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 .PHONY: setup
 setup: $(RUNTIME) ## Make .venv with everything meshflow needs to run (no-op when fresh).
@@ -73,13 +73,20 @@ gen: $(DEV) ## Generate meshflow_grpc/_gen and Envoy's descriptor set from proto
 	@$(BIN)/python -m meshflow_grpc.envoy.write_sidecar envoy/envoy.yaml
 
 .PHONY: gen-clients
-gen-clients: $(DEV) ## Generate what the clients derive from proto/; needs Go and Node.
+gen-clients: $(DEV) ## Generate what the clients derive from proto/; needs Go, Node and Maven.
 	@$(BIN)/python tools/generate_clients.py
 
 .PHONY: gen-check
 gen-check: $(DEV) ## Check that generated code is fresh and the protos are well-formed and compatible.
 	@$(BIN)/python tools/generate.py --check
 	@$(BIN)/python tools/check_protos.py
+
+.PHONY: gen-all
+gen-all: gen gen-clients ## Generate everything, for every language.
+
+.PHONY: gen-check-all
+gen-check-all: gen-check ## Check that the generated code of every language is fresh; needs Go, Node and Java.
+	@$(BIN)/python tools/generate_clients.py --check
 
 .PHONY: lint
 lint: $(DEV) ## Check style and formatting.

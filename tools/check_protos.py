@@ -1,5 +1,8 @@
 """Checks proto/: buf's lint rules, its format, and compatibility with the last released tag.
 
+CHANGELOG.md says what was released. The tag of the newest release must be in the clone, unless that release is the one being made
+(pyproject.toml names it): then the one before counts, and the very first one has nothing to be compatible with.
+
 `--format` rewrites proto/ into buf's format instead. The google/ protos that ours import come from
 googleapis-common-protos and are copied below build/, which git ignores.
 """
@@ -8,16 +11,19 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tarfile
 import tempfile
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULE = Path("build/googleapis")
+RELEASED = re.compile(r"^## (\d+\.\d+\.\d+\S*)", re.MULTILINE)
 IMPORTED = (
     "google/api/annotations.proto",
     "google/api/http.proto",
@@ -45,11 +51,25 @@ def buf(*arguments: str) -> None:
         sys.exit(f"buf {' '.join(arguments)}: failed")
 
 
+def tagged(version: str) -> bool:
+    """Whether the clone has the tag of a version."""
+    known = subprocess.run(
+        ["git", "rev-parse", "--verify", "--quiet", f"refs/tags/v{version}"], cwd=ROOT, capture_output=True, check=False
+    )
+    return known.returncode == 0
+
+
 def last_tag() -> str | None:
-    """Returns the newest version tag reachable from HEAD, or None outside a repository or before the first release."""
-    describe = ["git", "describe", "--tags", "--abbrev=0", "--match", "v*"]
-    found = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else None
+    """Returns the tag of the newest release, or None before the first. Exits when the clone lacks the tag it should have."""
+    current = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    for version in RELEASED.findall((ROOT / "CHANGELOG.md").read_text(encoding="utf-8")):
+        if tagged(version):
+            return f"v{version}"
+        if version != current:
+            sys.exit(
+                f"CHANGELOG.md names release {version}, but this clone has no tag v{version}; run: git fetch --tags"
+            )
+    return None
 
 
 def check_compatibility(tag: str) -> None:
@@ -84,7 +104,7 @@ def main() -> None:
     print("buf format: ok")
     tag = last_tag()
     if tag is None:
-        print("buf breaking: no release tag to compare with yet")
+        print("buf breaking: nothing was released yet that clients could rely on")
     else:
         check_compatibility(tag)
         print(f"buf breaking: compatible with {tag}")

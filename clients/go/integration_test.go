@@ -1,7 +1,9 @@
 package meshflow_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"slices"
@@ -136,5 +138,24 @@ func TestRealDeadline(t *testing.T) {
 	defer cancel()
 	if _, err := client.Run(ctx, meshflow.Task("x")); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A run leaves as a file; erasing one takes a role, and its refusal is typed.
+func TestRealExportAndErasure(t *testing.T) {
+	client, ctx := realServer(t), t.Context()
+	run, err := client.Run(ctx, meshflow.Task("exported"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := client.ExportRun(ctx, run.GetRunId(), "json", &file); err != nil || !json.Valid(file.Bytes()) {
+		t.Errorf("export: %v, %s", err, file.String())
+	}
+	if err := client.ExportRun(ctx, run.GetRunId(), "parquet", &file); meshflow.ReasonOf(err) != meshflow.ReasonInvalidRequest {
+		t.Errorf("a format that is none: %v", err)
+	}
+	if _, err := client.EraseRun(ctx, run.GetRunId(), "gdpr art. 17(1)(b)"); meshflow.ReasonOf(err) != meshflow.ReasonPermissionDenied {
+		t.Errorf("erasure without the role: %v", err)
 	}
 }

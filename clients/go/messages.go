@@ -44,6 +44,14 @@ type (
 	ListEntriesRequest = meshflowv1.ListEntriesRequest
 	// EntryPage is one page of entries.
 	EntryPage = meshflowv1.ListEntriesResponse
+	// TreeHead is a signed head of the log over all entries.
+	TreeHead = meshflowv1.TreeHead
+	// InclusionProof proves that an entry is in the log.
+	InclusionProof = meshflowv1.InclusionProof
+	// ConsistencyProof proves that the log only grew from one size to another.
+	ConsistencyProof = meshflowv1.ConsistencyProof
+	// Erasure is what an erasure removed.
+	Erasure = meshflowv1.EraseRunResponse
 	// Verification is the result of verifying a run's chain.
 	Verification = meshflowv1.VerifyRunResponse
 	// ServerHealth is the health, version and uptime of the server.

@@ -56,4 +56,6 @@ const (
 	ReasonApprovalNotReady Reason = "APPROVAL_NOT_READY"
 	// ReasonWorkflowVersionExists: The workflow's name and version are those of another definition. ALREADY_EXISTS.
 	ReasonWorkflowVersionExists Reason = "WORKFLOW_VERSION_EXISTS"
+	// ReasonPayloadKeyUnavailable: Payloads are encrypted and their key is not there. FAILED_PRECONDITION.
+	ReasonPayloadKeyUnavailable Reason = "PAYLOAD_KEY_UNAVAILABLE"
 )

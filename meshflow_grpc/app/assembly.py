@@ -149,7 +149,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         jitter=outside.jitter,
         tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
-        safeguards=Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted),
+        safeguards=_safeguards(options),
         windows=_windows(outside.scanner),
     )
     tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
@@ -194,6 +194,10 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     return Runtime(storage, engine, hub, state, commands, log, gates)
 
 
+def _safeguards(options: RuntimeOptions) -> Safeguards:
+    return Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted)
+
+
 def _admission(outside: Outside, options: RuntimeOptions) -> Admission:
     return Admission(
         options.default_policy,
@@ -201,4 +205,5 @@ def _admission(outside: Outside, options: RuntimeOptions) -> Admission:
         checks=NodeChecks(outside.provider, outside.tools),
         allow_webhooks=options.allow_webhooks,
         floors=options.floors,
+        safeguards=_safeguards(options),
     )

@@ -21,4 +21,5 @@ def runtime_options(settings: Settings) -> RuntimeOptions:
         allow_webhooks=settings.webhook_secret is not None,
         floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
         production=settings.env == "production",
+        payloads_encrypted=bool(settings.payload_keys),
     )

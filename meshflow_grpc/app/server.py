@@ -63,6 +63,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
         pool_min=settings.pg_pool_min,
         pool_max=settings.pg_pool_max,
         statement_cache=settings.pg_statement_cache,
+        payload_keys=settings.payload_keys,
     )
     try:
         provider = await asyncio.to_thread(open_provider, settings)
@@ -142,6 +143,7 @@ async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) 
         TcpAddress(settings.host, settings.port),
         TcpAddress("127.0.0.1", grpc_port),
         max_request_bytes=settings.max_request_bytes,
+        allowed_origins=settings.origins,
         probes=TcpAddress("127.0.0.1", probes.start("127.0.0.1:0")),
     )
     try:

@@ -31,6 +31,7 @@ _FIXES = {
     ErrorReason.REQUEST_TOO_LARGE: "send less, or raise MESHFLOW_MAX_REQUEST_BYTES on the server",
     ErrorReason.LEDGER_UNAVAILABLE: "check the ledger at MESHFLOW_LEDGER_DB or --db",
     ErrorReason.DEADLINE_EXCEEDED: "allow more time",
+    ErrorReason.PAYLOAD_KEY_UNAVAILABLE: "set MESHFLOW_PAYLOAD_KEY or MESHFLOW_PAYLOAD_KEY_FILE to the key the ledger was written with",
     ErrorReason.INTERNAL: "see the server's log",
 }
 _START_A_SERVER = "start one with `meshflow serve`, or name another with --address or MESHFLOW_ADDRESS"

@@ -70,7 +70,8 @@ async def reading(db: str | None) -> AsyncIterator[Storage]:
     from meshflow_grpc.config import load_ledger_settings
     from meshflow_grpc.storage.factory import open_storage
 
-    storage = await open_storage(load_ledger_settings(ledger_db=db).ledger_db, read_only=True, pool_min=1)
+    settings = load_ledger_settings(ledger_db=db)
+    storage = await open_storage(settings.ledger_db, read_only=True, pool_min=1, payload_keys=settings.payload_keys)
     try:
         yield storage
     finally:

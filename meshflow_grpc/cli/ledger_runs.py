@@ -108,7 +108,7 @@ def erase(
     if not yes:
         typer.confirm(f"Erase all inputs and outputs of {run_id} for good?", abort=True)
     erased = asyncio.run(_ledger(db, tenant).anonymize_run(run_id, principal_id=by, basis=basis))
-    typer.echo(f"{run_id}: {erased} payloads erased" if erased else f"{run_id}: nothing left to erase")
+    typer.echo(f"{run_id}: {erased} payloads erased" if erased else f"{run_id}: nothing left to erase that can be read")
 
 
 def _told(change: dict[str, str | None], side: str) -> str:

@@ -17,6 +17,7 @@ from meshflow_grpc.cli import (
     doctor,
     key,
     ledger,
+    ledger_keys,
     ledger_log,
     ledger_runs,
     run,
@@ -38,6 +39,7 @@ app.add_typer(run.app, name="run")
 app.add_typer(approval.app, name="approval")
 ledger_log.register(ledger.app)
 ledger_runs.register(ledger.app)
+ledger_keys.register(ledger.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit.app, name="audit")
 app.add_typer(compliance.app, name="compliance")

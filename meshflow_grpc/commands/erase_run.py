@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.commands.run_entries import run_entries
-from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, FieldViolation, InvalidRequestError
+from meshflow_grpc.domain.errors import (
+    EntryAlreadyRecordedError,
+    FieldViolation,
+    InvalidRequestError,
+    PayloadKeyUnavailableError,
+)
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.governance.retention import check_not_held
 from meshflow_grpc.ledger.erasure import new_erasure
@@ -24,7 +29,7 @@ MAX_BASIS_CHARS = 500
 
 @dataclass(frozen=True, slots=True)
 class ErasedRun:
-    """The entry that records the erasure, and how many inputs and outputs it removed."""
+    """The entry that records the erasure, and how many inputs and outputs that could still be read it removed."""
 
     entry: LedgerEntry
     payloads: int
@@ -44,8 +49,11 @@ class EraseRunCommand:
         """
         if len(basis) > MAX_BASIS_CHARS:
             raise InvalidRequestError.of(FieldViolation("basis", f"must have at most {MAX_BASIS_CHARS} characters"))
-        check_not_held(run_id, (await self._storage.get_run(principal.tenant_id, run_id)).labels)
-        entries = await run_entries(self._storage, principal.tenant_id, run_id)
+        try:
+            check_not_held(run_id, (await self._storage.get_run(principal.tenant_id, run_id)).labels)
+            entries = await run_entries(self._storage, principal.tenant_id, run_id)
+        except PayloadKeyUnavailableError:
+            entries = []  # the key is gone already: what is left is to say so in the chain
         earlier = _erasure(entries)
         if earlier is not None:
             return ErasedRun(earlier, 0)

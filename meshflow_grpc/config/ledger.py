@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from meshflow_grpc.config.problem import ConfigProblem
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS, PayloadKeys
 
 PREFIX = "MESHFLOW_"
 
@@ -37,6 +38,23 @@ class LedgerSettings(BaseSettings):
     pg_statement_cache: int = Field(
         default=100, ge=0, description="Prepared statements a PostgreSQL connection keeps; `0` behind a pooler."
     )
+
+    payload_key: SecretStr | None = Field(
+        default=None,
+        description="Keys that encrypt payloads at rest, 32 random bytes in base64 each: the first for new runs, all to read. Secret.",
+    )
+
+    @field_validator("payload_key")
+    @classmethod
+    def _payload_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            PayloadKeys.parse(value.get_secret_value())
+        return value
+
+    @property
+    def payload_keys(self) -> PayloadKeys:
+        """The keys that encrypt payloads at rest."""
+        return NO_KEYS if self.payload_key is None else PayloadKeys.parse(self.payload_key.get_secret_value())
 
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together."""

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
-from meshflow_grpc.config.telemetry import TelemetrySettings
+from meshflow_grpc.config.web import WebSettings, origin_problems
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
 CLIENT_VARIABLES = (
@@ -24,21 +24,19 @@ CLIENT_VARIABLES = (
     "MESHFLOW_TLS_CERT",
     "MESHFLOW_TLS_KEY",
 )
-NOT_ENFORCED = (
-    "MESHFLOW_ENGINE",
-    "MESHFLOW_PAYLOAD_KEY",
-)
+NOT_ENFORCED = ("MESHFLOW_ENGINE",)
 SIDECAR_GRPC_PORT = 50051
 S = TypeVar("S", bound="LedgerSettings")
 _SECRETS = {
     "ANTHROPIC_API_KEY": "anthropic_api_key",
+    "MESHFLOW_PAYLOAD_KEY": "payload_key",
     "MESHFLOW_SIGNING_KEY": "signing_key",
     "MESHFLOW_PREVIOUS_SIGNING_KEY": "previous_signing_key",
     "MESHFLOW_WEBHOOK_SECRET": "webhook_secret",
 }
 
 
-class Settings(TelemetrySettings):
+class Settings(WebSettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
@@ -164,7 +162,7 @@ class Settings(TelemetrySettings):
 
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
-        found = [*super().problems()]
+        found = [*super().problems(), *origin_problems(self.origins, use_envoy=self.use_envoy)]
         if not self.mock and self.anthropic_api_key is None:
             found.append(
                 ConfigProblem(
@@ -229,7 +227,7 @@ def known_variables() -> tuple[str, ...]:
 
 
 def _read(kind: type[S], overrides: dict[str, object]) -> S:
-    secrets, problems = _secret_files() if issubclass(kind, Settings) else ({}, ())
+    secrets, problems = _secret_files(kind)
     problems = _unknown_variables() + problems
     values: dict[str, Any] = secrets | {name: value for name, value in overrides.items() if value is not None}
     try:
@@ -276,13 +274,13 @@ def _unknown(name: str, known: tuple[str, ...]) -> ConfigProblem:
     )
 
 
-def _secret_files() -> tuple[dict[str, str], tuple[ConfigProblem, ...]]:
+def _secret_files(kind: type[LedgerSettings]) -> tuple[dict[str, str], tuple[ConfigProblem, ...]]:
     """Reads secrets named by ``<VARIABLE>_FILE``; the file's surrounding white space is not part of the secret."""
     values: dict[str, str] = {}
     problems: list[ConfigProblem] = []
     for variable, name in _SECRETS.items():
         path = os.environ.get(f"{variable}_FILE")
-        if not path:
+        if not path or name not in kind.model_fields:
             continue
         if os.environ.get(variable):
             problems.append(ConfigProblem(f"{variable}_FILE", f"{variable} is set too", "set only one of them"))

@@ -37,6 +37,7 @@ class ErrorReason(StrEnum):
     APPROVAL_DIGEST_MISMATCH = "APPROVAL_DIGEST_MISMATCH"
     APPROVAL_NOT_READY = "APPROVAL_NOT_READY"
     WORKFLOW_VERSION_EXISTS = "WORKFLOW_VERSION_EXISTS"
+    PAYLOAD_KEY_UNAVAILABLE = "PAYLOAD_KEY_UNAVAILABLE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +249,9 @@ class WorkflowVersionExistsError(MeshflowError):
     """The name and version are those of another definition; a registered version never changes."""
 
     reason = ErrorReason.WORKFLOW_VERSION_EXISTS
+
+
+class PayloadKeyUnavailableError(MeshflowError):
+    """Payloads are encrypted, and the key that opens them is not configured here, or was destroyed with an erasure."""
+
+    reason = ErrorReason.PAYLOAD_KEY_UNAVAILABLE

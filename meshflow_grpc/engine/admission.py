@@ -20,6 +20,7 @@ from meshflow_grpc.domain.errors import (
 )
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.prompt import task_text
+from meshflow_grpc.governance.compliance import Safeguards, withholds_request
 from meshflow_grpc.governance.effective_policy import EffectivePolicy, policy_from_json, resolve
 from meshflow_grpc.governance.floors import NO_FLOORS, ServerFloors, raised
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.node_checks import NodeChecks
 
 CACHED = 256
+WITHHELD = "[withheld: profile hipaa in production, on a server that does not encrypt payloads]"
 _WEBHOOKS_ARE_OFF = FieldViolation(
     "policy.human_in_loop.approval_webhook",
     "this server signs no webhooks; leave it out, or set MESHFLOW_WEBHOOK_SECRET",
@@ -84,7 +86,9 @@ class Admission:
         checks: NodeChecks,
         allow_webhooks: bool = False,
         floors: ServerFloors = NO_FLOORS,
+        safeguards: Safeguards = Safeguards(),  # noqa: B008 - frozen
     ) -> None:
+        self._safeguards = safeguards
         self._floors = floors
         self._allow_webhooks = allow_webhooks
         self._default = default_policy
@@ -94,10 +98,15 @@ class Admission:
         self._policies: OrderedDict[tuple[str, str], EffectivePolicy] = OrderedDict()
 
     def admit(self, principal: Principal, request: RunRequest, registered: StoredWorkflow | None = None) -> AdmittedRun:
-        """As ``resolve``; also raises PolicyFloorViolatedError naming every field that asks for less than a floor."""
+        """As ``resolve``; also raises PolicyFloorViolatedError naming every field that asks for less than a floor.
+
+        A request whose every step stage 6 will deny for want of encryption is admitted without its task, which is then never recorded.
+        """
         admitted = self.resolve(principal, request, registered)
         if below := admitted.policy.below_floor:
             raise PolicyFloorViolatedError("; ".join(f"{v.field}: {v.description}" for v in below), violations=below)
+        if withholds_request(admitted.policy.policy, self._safeguards):
+            return replace(admitted, task=WITHHELD)
         return admitted
 
     def resolve(

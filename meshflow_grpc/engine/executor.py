@@ -146,7 +146,7 @@ class RunExecutor:
                     pending[asyncio.create_task(self._govern(activation))] = activation
                 done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 ready = []
-                for task in done:
+                for task in sorted(done, key=_place):
                     activation = pending.pop(task)
                     ready.extend(await self._advance(activation, task.result()))
         finally:
@@ -269,6 +269,11 @@ class RunExecutor:
             blocked_by=outcome.blocked_by,
             reason=outcome.reason,
         )
+
+
+def _place(task: asyncio.Task[StepOutcome]) -> int:
+    """Steps that ended together are taken in as the ledger has them, so that a replay goes the same way; failures come first."""
+    return 0 if task.cancelled() or task.exception() is not None else task.result().entry.sequence
 
 
 async def _cancel_all(tasks: Iterable[asyncio.Task[StepOutcome]]) -> None:

@@ -185,7 +185,7 @@ def _encryption(control: str, facts: StepFacts) -> Objection | None:
         control,
         "ENCRYPTION_REQUIRED",
         "profile hipaa demands encrypted payloads in production, and this server stores them in the clear",
-        "use a server that encrypts payloads",
+        "set MESHFLOW_PAYLOAD_KEY on the server, or use one that encrypts payloads",
         "policy.compliance",
     )
 
@@ -229,6 +229,11 @@ def _assessed(control: str, facts: StepFacts) -> Objection | None:
         "name the assessment in labels.dpia of the request",
         "labels.dpia",
     )
+
+
+def withholds_request(policy: Policy, safeguards: Safeguards) -> bool:
+    """Whether the request must not be recorded: no step of it will be taken, and the record would hold health data in the clear."""
+    return "hipaa" in policy.compliance and safeguards.production and not safeguards.payloads_encrypted
 
 
 def _human(control: str, facts: StepFacts) -> Objection | None:

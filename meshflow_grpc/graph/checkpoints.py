@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from meshflow_grpc.config import Settings
+from meshflow_grpc.config import ConfigProblem, ConfigurationError, load_ledger_settings
 from meshflow_grpc.storage.checkpoint.memory import MemoryCheckpoints
 from meshflow_grpc.storage.checkpoint.storage import CheckpointedStorage
 from meshflow_grpc.storage.factory import open_storage
@@ -52,10 +52,16 @@ class LedgerKeeper:
     async def opened(self, run_id: str, *, read_only: bool = False) -> AsyncIterator[Storage]:
         """See RunKeeper."""
         del run_id
-        url = self.url or Settings.load().ledger_db
+        settings = load_ledger_settings(ledger_db=self.url)
+        url = settings.ledger_db
         # A file that is not there yet is an empty ledger; reading makes none.
         absent = read_only and await asyncio.to_thread(_no_file, url)
-        storage = await open_storage("memory:" if absent else url, read_only=read_only and not absent, pool_min=1)
+        storage = await open_storage(
+            "memory:" if absent else url,
+            read_only=read_only and not absent,
+            pool_min=1,
+            payload_keys=settings.payload_keys,
+        )
         try:
             yield storage
         finally:
@@ -122,6 +128,9 @@ def _keeper(backend: str, ledger: str | None, redis_url: str, s3: tuple[str, str
         return LedgerKeeper(ledger)
     if backend == "memory":
         return CheckpointKeeper(lambda: _SHARED)
+    if load_ledger_settings().payload_keys:
+        what = f"backend {backend!r} does not encrypt payloads yet"
+        raise ConfigurationError((ConfigProblem("MESHFLOW_PAYLOAD_KEY", what, "unset it, or use sqlite or postgres"),))
     if backend == "redis":
         return CheckpointKeeper(lambda: _redis(redis_url))
     return CheckpointKeeper(lambda: _s3(*s3))

@@ -33,7 +33,7 @@ async def local_runtime(registry: Registry | None, ledger: str | None) -> AsyncI
     Raises ConfigurationError, and LedgerUnavailableError when a server has the ledger's file open.
     """
     settings = Settings.load()
-    storage = await open_storage(ledger or settings.ledger_db)
+    storage = await open_storage(ledger or settings.ledger_db, payload_keys=settings.payload_keys)
     try:
         async with runtime_on(storage, registry, settings) as runtime:
             try:

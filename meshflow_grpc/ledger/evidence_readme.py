@@ -12,7 +12,7 @@ Verify it, offline, with keys you got from elsewhere (not from keys.txt in here)
     python -m meshflow_grpc.audit BUNDLE --trust trusted-keys.txt
 
 records.jsonl      the entries' records, byte for byte as in the ledger; the authority
-payloads.jsonl     what the records commit to: salt and payload, or "erased", or "withheld"
+payloads.jsonl     what the records commit to: salt and payload, or "erased", or "withheld"; never encrypted, keep it as the ledger's
 runs.jsonl         each run as the ledger states it; verified against its records
 approvals.jsonl    the decisions of people, copied from the records
 policies/          the policies in force, by the digest that the records name

@@ -7,7 +7,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from meshflow_grpc.commands.run_entries import run_entries
-from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, FieldViolation, InvalidRequestError
+from meshflow_grpc.config import load_ledger_settings
+from meshflow_grpc.domain.errors import (
+    EntryAlreadyRecordedError,
+    FieldViolation,
+    InvalidRequestError,
+    PayloadKeyUnavailableError,
+)
 from meshflow_grpc.domain.run import Principal
 from meshflow_grpc.domain.usage import usd
 from meshflow_grpc.engine.fork import ForkPoint, fork_of
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.check import ChainVerification
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.ports.storage import Storage
 
 _PAGE = 1000
@@ -35,11 +42,13 @@ class ReplayLedger:
     """A ledger by its address: a file, or ``postgresql://…``. Each call opens it, so that it can be used beside a server.
 
     Reading never writes or creates anything. ``anonymize_run`` and ``fork`` need the file for themselves: stop the server first.
-    All methods raise RunNotFoundError for a run that is not the tenant's, and LedgerUnavailableError.
+    All methods raise RunNotFoundError for a run that is not the tenant's, LedgerUnavailableError, and PayloadKeyUnavailableError when
+    what was encrypted lacks its key. Keys that are not given are those of MESHFLOW_PAYLOAD_KEY.
     """
 
-    def __init__(self, url: str, *, tenant_id: str = "default") -> None:
+    def __init__(self, url: str, *, tenant_id: str = "default", payload_keys: PayloadKeys | None = None) -> None:
         self._url = url
+        self._payload_keys = payload_keys
         self._tenant_id = tenant_id
 
     @property
@@ -145,12 +154,15 @@ class ReplayLedger:
     async def anonymize_run(self, run_id: str, *, principal_id: str = "local", basis: str = "gdpr art. 17") -> int:
         """Erases all payloads of a run that has ended and returns how many there were, 0 when it was done before.
 
-        Raises RunConflictError for a run that goes on, and PermissionDeniedError under a legal hold. The erasure is an entry of the
-        run, whose chain stays valid.
+        Payloads that could not be read any more are not counted. Raises RunConflictError for a run that goes on, and
+        PermissionDeniedError under a legal hold. The erasure is an entry of the run, whose chain stays valid.
         """
         async with self._opened(read_only=False) as storage:
-            check_not_held(run_id, (await storage.get_run(self._tenant_id, run_id)).labels)
-            entries = await run_entries(storage, self._tenant_id, run_id)
+            try:
+                check_not_held(run_id, (await storage.get_run(self._tenant_id, run_id)).labels)
+                entries = await run_entries(storage, self._tenant_id, run_id)
+            except PayloadKeyUnavailableError:
+                entries = []  # the key is gone already: what is left is to say so in the chain
             draft = new_erasure(run_id, self._tenant_id, SystemClock().now(), principal_id, basis)
             try:
                 await storage.erase_payloads(draft)
@@ -160,7 +172,10 @@ class ReplayLedger:
 
     @asynccontextmanager
     async def _opened(self, *, read_only: bool = True) -> AsyncIterator[Storage]:
-        storage = await open_storage(self._url, read_only=read_only, pool_min=1)
+        keys = self._payload_keys
+        if keys is None:
+            keys = load_ledger_settings(ledger_db=self._url).payload_keys
+        storage = await open_storage(self._url, read_only=read_only, pool_min=1, payload_keys=keys)
         try:
             yield storage
         finally:

@@ -44,6 +44,7 @@ CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.APPROVAL_DIGEST_MISMATCH: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorReason.APPROVAL_NOT_READY: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorReason.WORKFLOW_VERSION_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    ErrorReason.PAYLOAD_KEY_UNAVAILABLE: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 

@@ -11,6 +11,7 @@ from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
 from meshflow_grpc.domain.run import Run, RunStatus
 from meshflow_grpc.domain.stored_row import EntryRow, RunRow
 from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.ledger.payload_cipher import DataKey, WrappedKey, is_sealed
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
 from meshflow_grpc.storage.rows import run_of
 
@@ -58,13 +59,15 @@ Outcome = CreatedRun | tuple[LedgerEntry, ...] | MeshflowError
 
 
 class Head(NamedTuple):
-    """The end of a run's chain and its running totals."""
+    """The end of a run's chain, its running totals, and the key of its payloads; ``sealed`` without a key: it is lost."""
 
     tenant_id: str
     sequence: int
     hash: str
     status: RunStatus
     usage: Usage
+    key: DataKey | None = None
+    sealed: bool = False
 
 
 class RunUpdate(NamedTuple):
@@ -93,13 +96,14 @@ class RunUpdate(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """What a batch writes, and one outcome for each of its commands."""
+    """What a batch writes, its texts as they are stored, and one outcome for each of its commands."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     entries: list[LedgerEntry] = field(default_factory=list)
     runs: list[RunRow] = field(default_factory=list)
     updates: dict[str, RunUpdate] = field(default_factory=dict)
     erased_runs: list[str] = field(default_factory=list)
+    keys: list[WrappedKey] = field(default_factory=list)
 
 
 def head_of(row: RunRow) -> Head | MeshflowError:
@@ -109,7 +113,15 @@ def head_of(row: RunRow) -> Head | MeshflowError:
         run = run_of(row)
     except MeshflowError as error:
         return error
-    return Head(run.tenant_id, columns.entries, columns.head_hash, run.status, run.usage)
+    run_sealed = is_sealed(run.output) or is_sealed(run.reason)
+    return Head(
+        run.tenant_id,
+        columns.entries,
+        columns.head_hash,
+        run.status,
+        run.usage,
+        sealed=run_sealed,
+    )
 
 
 def request_of(row: RunRow) -> tuple[str, Run] | MeshflowError:

@@ -6,11 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.storage.memory.storage import MemoryStorage
+from meshflow_grpc.storage.sealed import SealedStorage
 from meshflow_grpc.storage.sqlite.storage import SqliteStorage
 
 if TYPE_CHECKING:
-    from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys
+    from meshflow_grpc.storage.sealed import KeyedStorage
 
 POOL_MIN = 2
 POOL_MAX = 10
@@ -24,24 +27,32 @@ async def open_storage(
     pool_min: int = POOL_MIN,
     pool_max: int = POOL_MAX,
     statement_cache: int = STATEMENT_CACHE,
-) -> Storage:
+    payload_keys: PayloadKeys = NO_KEYS,
+) -> SealedStorage:
     """Opens a store: a file path, ``sqlite:///path`` (``sqlite:////abs/path``), ``postgresql://…`` or ``memory:``.
 
     ``read_only`` opens an existing ledger beside the server that writes it; the pool's sizes are those of PostgreSQL's readers.
-    Raises LedgerUnavailableError, saying what to change.
+    ``payload_keys`` encrypt what is written, and open what was encrypted. Raises LedgerUnavailableError, saying what to change.
     """
+    options = (pool_min, pool_max, statement_cache)
+    return SealedStorage(await _open(url, options, payload_keys, read_only=read_only), payload_keys)
+
+
+async def _open(url: str, pool: tuple[int, int, int], keys: PayloadKeys, *, read_only: bool) -> KeyedStorage:
     if url == "memory:":
-        return MemoryStorage()
+        return MemoryStorage(keys)
     if is_postgres(url):
         from meshflow_grpc.storage.postgres.connection import PoolOptions
         from meshflow_grpc.storage.postgres.storage import PostgresStorage
 
-        options = PoolOptions(pool_min, pool_max, statement_cache)
-        return await (PostgresStorage.open_read_only if read_only else PostgresStorage.open)(url, options)
+        options = PoolOptions(*pool)
+        return await (
+            PostgresStorage.open_read_only(url, options) if read_only else PostgresStorage.open(url, options, keys)
+        )
     path = file_path(url)
     if read_only:
         return await SqliteStorage.open_read_only(path)
-    return await SqliteStorage.open(path)
+    return await SqliteStorage.open(path, keys=keys)
 
 
 def is_postgres(url: str) -> bool:

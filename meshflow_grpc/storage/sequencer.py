@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.errors import (
@@ -23,15 +24,18 @@ from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.ledger.canonical import MAX_INTEGER, NotCanonicalError
 from meshflow_grpc.ledger.chain import Place, link
 from meshflow_grpc.ledger.erasure import erasure_draft
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS, UnreadableError
 from meshflow_grpc.ledger.projection import Committer, header_text, usage_change
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
 from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads, Head, Plan, RunUpdate, run_exists
 from meshflow_grpc.storage.rows import run_row
+from meshflow_grpc.storage.sealing import Sealer, damaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.ledger.payload_cipher import DataKey, PayloadKeys, WrappedKey
     from meshflow_grpc.storage.batch import Command, EarlierRequest, RequestKey
 
 MAX_HEADS = 20_000
@@ -40,9 +44,10 @@ MAX_HEADS = 20_000
 class Sequencer:
     """Assigns places, holds the heads of open runs, and plans batches. Not thread-safe: it has one owner."""
 
-    def __init__(self, last_seq: int, next_salt: Callable[[], bytes]) -> None:
+    def __init__(self, last_seq: int, next_salt: Callable[[], bytes], payload_keys: PayloadKeys = NO_KEYS) -> None:
         self._last_seq = last_seq
         self._next_salt = next_salt
+        self._payload_keys = payload_keys
         self._heads: OrderedDict[str, Head] = OrderedDict()
         self._touched: set[str] = set()
         self._unreadable: dict[str, MeshflowError] = {}
@@ -58,10 +63,12 @@ class Sequencer:
         commands: Iterable[Command],
         heads: Mapping[str, Head | MeshflowError],
         requests: Mapping[RequestKey, EarlierRequest],
+        wrapped: Mapping[str, WrappedKey] = MappingProxyType({}),
     ) -> Plan:
-        """Plans a batch; ``heads`` and ``requests`` (fingerprint and run by request id) are what the store looked up for it."""
-        self._unreadable = {run_id: head for run_id, head in heads.items() if isinstance(head, MeshflowError)}
-        self._heads.update({run_id: head for run_id, head in heads.items() if isinstance(head, Head)})
+        """Plans a batch. The store looked up for it: heads and wrapped keys of runs, fingerprint and run by request id."""
+        self._unreadable = {}
+        for run_id, head in heads.items():
+            self._hold(run_id, head, wrapped.get(run_id))
         self._touched = set()
         self._seq_before = self._last_seq
         plan, known = Plan(), dict(requests)
@@ -93,6 +100,26 @@ class Sequencer:
         self._touched = set()
         self._last_seq = self._seq_before
 
+    def _hold(self, run_id: str, head: Head | MeshflowError, wrapped: WrappedKey | None) -> None:
+        try:
+            if isinstance(head, MeshflowError):
+                raise head
+            if wrapped is not None and not head.status.ended:
+                head = head._replace(key=self._payload_keys.open_key(wrapped))
+        except UnreadableError:
+            self._unreadable[run_id] = damaged(run_id)
+        except MeshflowError as error:
+            self._unreadable[run_id] = error
+        else:
+            self._heads[run_id] = head
+
+    def _new_key(self, run_id: str, plan: Plan) -> DataKey | None:
+        if not self._payload_keys:
+            return None
+        key, wrapped = self._payload_keys.new_key(run_id, self._next_salt)
+        plan.keys.append(wrapped)
+        return key
+
     def _create(self, command: CreateRun, plan: Plan, known: dict[RequestKey, EarlierRequest]) -> CreatedRun:
         run, draft = command.run, command.draft
         key = (run.tenant_id, run.request_id) if run.request_id is not None else None
@@ -110,18 +137,19 @@ class Sequencer:
         record_change["header"] = header
         entry = link(draft, Place(self._last_seq + 1, 1, GENESIS_HASH), self._next_salt, record_change)
         run = replace(run, entries=1, head_hash=entry.hash, update_time=draft.time)
-        plan.runs.append(
-            row._replace(
-                entries=1,
-                head_hash=entry.hash,
-                update_time=draft.time,
-                output_salt=salts.get("output"),
-                reason_salt=salts.get("reason"),
-                header_salt=header_salt,
-            )
+        row = row._replace(
+            entries=1,
+            head_hash=entry.hash,
+            update_time=draft.time,
+            output_salt=salts.get("output"),
+            reason_salt=salts.get("reason"),
+            header_salt=header_salt,
         )
-        plan.entries.append(entry)
-        self._move(run.run_id, Head(run.tenant_id, 1, entry.hash, run.status, run.usage), 1)
+        data_key = self._new_key(run.run_id, plan)
+        sealer = Sealer(run.tenant_id, run.run_id, data_key, self._next_salt)
+        plan.runs.append(sealer.run(row))
+        plan.entries.append(sealer.entry(entry))
+        self._move(run.run_id, Head(run.tenant_id, 1, entry.hash, run.status, run.usage, data_key), 1)
         if key is not None:
             known[key] = (command.request_fingerprint, run)
         return CreatedRun(run, entry, created=True)
@@ -136,6 +164,8 @@ class Sequencer:
             raise RunConflictError(
                 f"run {run_id!r} has ended ({head.status.value}); start a new run", metadata={"run_id": run_id}
             )
+        if head.sealed and head.key is None:
+            raise damaged(run_id)
         if change is not None:
             _check_end(drafts, change)
         salts: dict[str, str] = {}
@@ -152,8 +182,11 @@ class Sequencer:
             hash_ = entry.hash
             entries.append(entry)
         head = _advanced(head, sequence, hash_, change)
-        plan.entries.extend(entries)
-        update = _update(run_id, drafts[-1].time, head, change, salts)
+        if head.key is None:
+            head = head._replace(key=self._new_key(run_id, plan))
+        sealer = Sealer(head.tenant_id, run_id, head.key, self._next_salt)
+        plan.entries.extend(map(sealer.entry, entries))
+        update = sealer.update(_update(run_id, drafts[-1].time, head, change, salts))
         earlier = plan.updates.get(run_id)
         plan.updates[run_id] = update if earlier is None else update.over(earlier)
         self._move(run_id, head, len(entries))
@@ -201,11 +234,11 @@ def _answer_again(earlier: EarlierRequest, fingerprint: str) -> CreatedRun:
 
 def _advanced(head: Head, sequence: int, hash_: str, change: RunChange | None) -> Head:
     if change is None:
-        return Head(head.tenant_id, sequence, hash_, head.status, head.usage)
+        return head._replace(sequence=sequence, hash=hash_)
     usage = head.usage if change.usage is None else head.usage + change.usage
     if max(usage.input_tokens, usage.output_tokens, usage.cost_nano_usd, usage.carbon_ug, usage.steps) > MAX_INTEGER:
         raise NotCanonicalError.at("usage", "a total is greater than 2^53 - 1")
-    return Head(head.tenant_id, sequence, hash_, change.status or head.status, usage)
+    return head._replace(sequence=sequence, hash=hash_, status=change.status or head.status, usage=usage)
 
 
 def _update(run_id: str, time: str, head: Head, change: RunChange | None, salts: Mapping[str, str]) -> RunUpdate:

@@ -1,4 +1,4 @@
-"""Every store under test; a store that cannot pass a test is not a store."""
+"""Every store under test, plain and encrypted; a store that cannot pass a test is not a store."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS, PayloadKeys
 from meshflow_grpc.storage.factory import open_storage
 from tests.conformance.durable import Backend
 
@@ -19,16 +20,28 @@ if TYPE_CHECKING:
     from tests.redis_server import RedisServer
     from tests.s3_gateway import S3Gateway
 
+KEYS = PayloadKeys((b"k" * 32,))
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+
+@pytest.fixture(
+    params=[
+        "memory",
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        "memory encrypted",
+        "sqlite encrypted",
+        pytest.param("postgres encrypted", marks=pytest.mark.postgres),
+    ]
+)
 async def storage(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Storage]:
     """An empty store, closed afterwards."""
-    if request.param == "postgres":
+    engine, _, encrypted = request.param.partition(" ")
+    if engine == "postgres":
         cluster: PostgresCluster = request.getfixturevalue("postgres")
         url = cluster.new_database()
     else:
-        url = "memory:" if request.param == "memory" else str(tmp_path / "ledger.db")
-    opened = await open_storage(url, pool_min=1, pool_max=4)
+        url = "memory:" if engine == "memory" else str(tmp_path / "ledger.db")
+    opened = await open_storage(url, pool_min=1, pool_max=4, payload_keys=KEYS if encrypted else NO_KEYS)
     yield opened
     await opened.close()
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.commands.verify_log import verify_log
 from meshflow_grpc.commands.verify_run import verify_run
 from meshflow_grpc.ledger.checkpoint import open_checkpoint
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS, PayloadKeys
 from meshflow_grpc.ports.storage import RunChange
-from meshflow_grpc.storage.sqlite.storage import SqliteStorage
+from meshflow_grpc.storage.factory import open_storage
 from tests.conformance.drafts import ENDED, STEP_USAGE, create, finished, step
 from tests.fakes.log_keys import KEYS, publisher
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 RUNS = 20
 STEPS = 4
 ENTRIES = RUNS * (STEPS + 2)
+PAYLOAD_KEYS = PayloadKeys((b"k" * 32,))
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,9 @@ class Verified:
         return by_run or in_log or any(seq and fault.seq == seq for fault in chains)
 
 
-async def build(path: Path) -> list[Checkpoint]:
+async def build(path: Path, *, encrypted: bool = False) -> list[Checkpoint]:
     """Writes the ledger, its runs interleaved, with a head after each round; returns the heads."""
-    storage = await SqliteStorage.open(path)
+    storage = await open_storage(str(path), payload_keys=PAYLOAD_KEYS if encrypted else NO_KEYS)
     log, heads = publisher(storage), []
     ids = [f"run_{number:02}" for number in range(RUNS)]
     for run_id in ids:
@@ -84,7 +86,7 @@ def tampered(path: Path, copy: Path, attack: Callable[[sqlite3.Connection], obje
 
 async def verified(path: Path, *kept: Checkpoint) -> Verified:
     """Verifies the whole file as ``meshflow ledger verify`` does."""
-    storage = await SqliteStorage.open_read_only(path)
+    storage = await open_storage(str(path), read_only=True, payload_keys=PAYLOAD_KEYS)
     try:
         log, runs = await verify_log(storage, KEYS.verifiers, kept)
         return Verified(log, {run: await verify_run(storage, tenant, run, KEYS.verifiers) for tenant, run in runs})

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 LAST = STEPS + 2
 
 
-@pytest.fixture(scope="module")
-def ledger(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Checkpoint]]:
-    """The finished ledger and its heads."""
+@pytest.fixture(scope="module", params=["plain", "encrypted"])
+def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Checkpoint]]:
+    """The finished ledger, its payloads plain or encrypted, and its heads."""
     import asyncio
 
     path = tmp_path_factory.mktemp("ledger") / "ledger.db"
-    return path, asyncio.run(build(path))
+    return path, asyncio.run(build(path, encrypted=request.param == "encrypted"))
 
 
 def flipped(value: object, chance: random.Random) -> object:

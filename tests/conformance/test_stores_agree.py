@@ -18,6 +18,7 @@ from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.ledger.erasure import new_erasure
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS, PayloadKeys
 from meshflow_grpc.ports.storage import RunChange, RunQuery
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.storage.memory.storage import MemoryStorage
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.storage.sealed import SealedStorage
     from tests.postgres_cluster import PostgresCluster
 
 RUN_IDS = st.sampled_from(["run_1", "run_2", "run_3", "run_4"])
@@ -65,6 +67,7 @@ class StoresAgree(RuleBasedStateMachine):
     """Runs each command on both stores and compares the answers."""
 
     cluster: PostgresCluster | None = None
+    keys = NO_KEYS
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +75,11 @@ class StoresAgree(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.memory = MemoryStorage()
         self.url = self.cluster.new_database() if self.cluster else str(Path(self.folder.name) / "ledger.db")
-        self.durable = self.runner.run(open_storage(self.url, pool_min=1, pool_max=2))
+        self.durable = self.runner.run(self.opened())
+
+    def opened(self) -> Coroutine[object, object, SealedStorage]:
+        """Opens the durable store."""
+        return open_storage(self.url, pool_min=1, pool_max=2, payload_keys=self.keys)
 
     def teardown(self) -> None:
         """Closes both stores."""
@@ -157,7 +164,7 @@ class StoresAgree(RuleBasedStateMachine):
     def reopen(self) -> None:
         """Closes and opens the ledger."""
         self.runner.run(self.durable.close())
-        self.durable = self.runner.run(open_storage(self.url, pool_min=1, pool_max=2))
+        self.durable = self.runner.run(self.opened())
 
     @invariant()
     def same_unfinished_runs(self) -> None:
@@ -180,3 +187,19 @@ def test_postgres_agrees_with_memory(postgres: PostgresCluster, monkeypatch: pyt
     """Fewer, since each makes a database."""
     monkeypatch.setattr(StoresAgree, "cluster", postgres)
     run_state_machine_as_test(StoresAgree, settings=settings(max_examples=8, stateful_step_count=25, deadline=None))
+
+
+def test_an_encrypted_file_agrees_with_plain_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who has the key can tell a difference."""
+    monkeypatch.setattr(StoresAgree, "keys", PayloadKeys((b"k" * 32,)))
+    run_state_machine_as_test(StoresAgree, settings=settings(max_examples=15, stateful_step_count=25, deadline=None))
+
+
+@pytest.mark.postgres
+def test_an_encrypted_database_agrees_with_plain_memory(
+    postgres: PostgresCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a file."""
+    monkeypatch.setattr(StoresAgree, "cluster", postgres)
+    monkeypatch.setattr(StoresAgree, "keys", PayloadKeys((b"k" * 32,)))
+    run_state_machine_as_test(StoresAgree, settings=settings(max_examples=5, stateful_step_count=25, deadline=None))

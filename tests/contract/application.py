@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from meshflow_grpc import Registry, tool
 
 PIECE = "世界🌍和平🌏"
@@ -30,7 +32,13 @@ def pay(amount: int) -> str:
     return f"paid {amount}"
 
 
-registry = Registry(vault, mail, pay)
+@tool(risk="internal", labels=())
+def hold(pipe: str) -> str:
+    """Waits until somebody writes to the named pipe."""
+    return Path(pipe).read_text()
+
+
+registry = Registry(vault, mail, pay, hold)
 
 
 @registry.function("flood")

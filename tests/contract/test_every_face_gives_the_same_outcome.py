@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import Keys, tenant_of
+from tests.contract.conftest import BUILD_TIMEOUT_S, Keys, tenant_of
 from tests.contract.faces import Answer, Face
 from tests.contract.normal import counts_are_numbers, normal, normal_error
 from tests.contract.scenario import Scenario, Step, at, differences, filled, load
 
+# The first test waits until the drivers are built.
+pytestmark = pytest.mark.timeout(BUILD_TIMEOUT_S + 120)
 SCENARIOS = load()
 Outcome = dict[str, Any]
 

@@ -15,15 +15,26 @@ from typing import Any
 
 import pytest
 
-from tests.contract.conftest import DRIVERS
+from tests.contract.conftest import BUILD_TIMEOUT_S, DRIVERS
 from tests.contract.faces import DriverFace
 from tests.contract.python_face import PythonFace
 from tests.e2e.conftest import StartServer
 
+pytestmark = pytest.mark.timeout(BUILD_TIMEOUT_S + 120)
 STEPS = 8
-NODES = "\n".join(f"  n{number}: {{mock: {{latency_ms: 400, output: out {number}}}}}" for number in range(STEPS))
+NODES = "\n".join(f"  n{number}: {{mock: {{latency_ms: 500, output: out {number}}}}}" for number in range(STEPS))
 EDGES = "\n".join(f"  - n{number} -> n{number + 1}" for number in range(STEPS - 1))
-REQUEST = {"task": "x", "workflow_yaml": f"name: long\nentry: n0\nnodes:\n{NODES}\nedges:\n{EDGES}\n"}
+YAML = f"""
+name: long
+entry: hold
+nodes:
+  hold: {{kind: tool, tool: hold, arguments: {{pipe: PIPE}}}}
+{NODES}
+edges:
+  - hold -> n0
+{EDGES}
+"""
+APPLICATION = {"MESHFLOW_APP": "tests.contract.application:registry"}
 Events = list[dict[str, Any]]
 Watch = Callable[[str, Callable[[Any], None]], Events]
 
@@ -65,11 +76,11 @@ def through(face: PythonFace | DriverFace) -> Watch:
 
 @pytest.mark.slow
 def test_no_event_is_lost_or_doubled(start_server: StartServer, built: dict[str, str], tmp_path: Path) -> None:
-    """kill -9 when every watch has seen two steps; the run and all the watches come to the same end."""
+    """kill -9 when every watch has seen three steps; the run and all the watches come to the same end."""
     if os.environ.get("CI") == "true" and built:
         pytest.fail(f"CI must test every client; missing: {built}")
     port = free_port()
-    server = start_server(tmp_path, "--port", str(port))
+    server = start_server(tmp_path, "--port", str(port), **APPLICATION)
     drivers = [
         DriverFace(name, *[DRIVERS[name][0], server.url, *DRIVERS[name][1]]) for name in DRIVERS if name not in built
     ]
@@ -79,8 +90,11 @@ def test_no_event_is_lost_or_doubled(start_server: StartServer, built: dict[str,
     watches = {"cli": command_line(server.url), "python": through(python)}
     watches |= {driver.name: through(driver) for driver in drivers}
 
-    run_id = python.call("create_run", {"request": REQUEST}, None).result["run_id"]
-    on_the_way = threading.Barrier(len(watches) + 1, timeout=60)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    request = {"task": "x", "workflow_yaml": YAML.replace("PIPE", str(pipe))}
+    run_id = python.call("create_run", {"request": request}, None).result["run_id"]
+    attached, on_the_way = (threading.Barrier(len(watches) + 1, timeout=100) for _ in range(2))
 
     def follow(watch: Watch) -> Events:
         seen = 0
@@ -88,23 +102,29 @@ def test_no_event_is_lost_or_doubled(start_server: StartServer, built: dict[str,
         def on_event(_: Any) -> None:
             nonlocal seen
             seen += 1
-            if seen == 3:
-                on_the_way.wait()
+            if seen in (1, 4):
+                (attached if seen == 1 else on_the_way).wait()
 
         return watch(run_id, on_event)
 
     with ThreadPoolExecutor(len(watches)) as pool:
         followed = {name: pool.submit(follow, watch) for name, watch in watches.items()}
+        attached.wait()
+        pipe.write_text("released")
         on_the_way.wait()
         server.kill()
-        restarted = start_server(tmp_path, "--port", str(port))
+        restarted = start_server(tmp_path, "--port", str(port), **APPLICATION)
         found = {name: future.result() for name, future in followed.items()}
 
     (serving,) = [line for line in restarted.log if line["event"] == "serving"]
     assert serving["resumed_runs"] == 1, "the run had ended before the server was killed"
     kept = python.call("watch_run", {"run_id": run_id}, None).events
-    assert [event["event_type"] for event in kept] == ["run_started", *["agent_completed"] * STEPS, "run_completed"]
-    assert [event["output"] for event in kept[1:-1]] == [f"out {number}" for number in range(STEPS)]
+    assert [event["event_type"] for event in kept] == [
+        "run_started",
+        *["agent_completed"] * (STEPS + 1),
+        "run_completed",
+    ]
+    assert [event["output"] for event in kept[2:-1]] == [f"out {number}" for number in range(STEPS)]
     for name, events in found.items():
         assert [event["sequence"] for event in events] == [event["sequence"] for event in kept], name
     assert restarted.get(f"/v1/runs/{run_id}:verify").json()["valid"]

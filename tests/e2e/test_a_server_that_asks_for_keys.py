@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -44,6 +46,42 @@ def test_rest_and_grpc_take_the_key_and_nothing_goes_without(start_server: Start
         client.get_run(run["run_id"])
     assert denied.value.reason == "UNAUTHENTICATED"
     assert key not in json.dumps(server.log)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("payload_key", ["", base64.b64encode(b"k" * 32).decode()], ids=["plain", "encrypted"])
+def test_hipaa_in_production_needs_a_payload_key(start_server: StartServer, tmp_path: Path, payload_key: str) -> None:
+    """Without one the run is denied and its request kept nowhere; with one it completes, and no file holds what was said."""
+    command = [sys.executable, "-m", "meshflow_grpc", "key", "new", "ward", "--tenant", "acme", "--role", "operator"]
+    made = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [json.loads(made.stdout)]}))
+    environment = {
+        "MESHFLOW_AUTH": "api_key",
+        "MESHFLOW_API_KEYS_FILE": str(keys),
+        "MESHFLOW_ENV": "production",
+        "MESHFLOW_SIGNING_KEY": KEY.skey(),
+        "MESHFLOW_PAYLOAD_KEY": payload_key,
+    }
+    server = start_server(tmp_path, **environment)
+    body = {"task": "the thoroughfare of Erika Mustermann", "policy": {"compliance": "hipaa"}}
+    run = server.post("/run", body, headers={"authorization": f"Bearer {made.stderr.split(': ')[1].strip()}"}).json()
+
+    assert run["status"] == ("completed" if payload_key else "blocked"), run
+    if not payload_key:
+        assert run["blocked_by"] == "compliance_profile"
+        assert "ENCRYPTION_REQUIRED" in str(server.rows("SELECT record FROM ledger_entries"))
+    server.stop()
+    assert not [path for path in tmp_path.iterdir() if path.is_file() and b"thoroughfare" in path.read_bytes()]
+    shown = [sys.executable, "-m", "meshflow_grpc", "ledger", "verify", "--db", str(server.ledger), "--tenant", "acme"]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MESHFLOW_")}
+    locked = subprocess.run(shown, capture_output=True, text=True, timeout=60, env=environment)
+    opened = subprocess.run(
+        shown, capture_output=True, text=True, timeout=60, env=environment | {"MESHFLOW_PAYLOAD_KEY": payload_key}
+    )
+    assert opened.returncode == 0, opened.stdout + opened.stderr
+    assert locked.returncode == (2 if payload_key else 0)
+    assert ("MESHFLOW_PAYLOAD_KEY" in locked.stderr) == bool(payload_key)
 
 
 @pytest.mark.slow

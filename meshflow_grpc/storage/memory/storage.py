@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.domain.errors import MeshflowError, RunNotFoundError
 from meshflow_grpc.domain.usage import SessionUse
 from meshflow_grpc.ledger.chain import SALT_BYTES
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import (
     Append,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys, WrappedKey
     from meshflow_grpc.ports.storage import RunChange, RunQuery
     from meshflow_grpc.storage.batch import Command, Plan
 
@@ -43,10 +45,11 @@ _Key = tuple[str, str, int, str]
 class MemoryStorage(MemoryLogStore, MemoryWorkflows):
     """Storage in memory; see ``ports.storage.Storage``. Durable until the process ends, which tests and trials want."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: PayloadKeys = NO_KEYS) -> None:
         MemoryLogStore.__init__(self)
         MemoryWorkflows.__init__(self)
-        self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES))
+        self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES), keys)
+        self._keys: dict[str, WrappedKey] = {}
         self._recorded: set[_Key] = set()
         self._requests: dict[tuple[str, str], str] = {}
 
@@ -117,6 +120,19 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
         found = [row for run_id, row in sorted(self._runs.items()) if row.status == "paused" and run_id > after_run_id]
         return tuple(map(run_of, found[:limit]))
 
+    async def payload_keys(self, run_ids: Sequence[str]) -> dict[str, WrappedKey]:
+        """See KeyedStorage."""
+        return {run_id: self._keys[run_id] for run_id in run_ids if run_id in self._keys}
+
+    async def payload_keys_not_under(self, key_id: str, after: str, limit: int) -> tuple[WrappedKey, ...]:
+        """See KeyedStorage."""
+        found = (key for run_id, key in sorted(self._keys.items()) if run_id > after and key.key_id != key_id)
+        return tuple(found)[:limit]
+
+    async def replace_payload_keys(self, keys: Sequence[WrappedKey]) -> None:
+        """See KeyedStorage."""
+        self._keys.update({key.run_id: key for key in keys if key.run_id in self._keys})
+
     async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
         """See Storage."""
         self._check_open()
@@ -181,7 +197,8 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
             key = (command.run.tenant_id, command.run.request_id)
             if key in self._requests:
                 requests[key] = request_of(self._runs[self._requests[key]])
-        return self._sequencer.plan((command,), {run_id: head_of(self._runs[run_id]) for run_id in unknown}, requests)
+        heads = {run_id: head_of(self._runs[run_id]) for run_id in unknown}
+        return self._sequencer.plan((command,), heads, requests, self._keys)
 
     def _check_new(self, plan: Plan, drafts: Iterable[EntryDraft]) -> None:
         for row in plan.runs:
@@ -200,11 +217,13 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
             self._runs[run_id], self._entries[run_id] = new, []
             if new.request_id is not None:
                 self._requests[str(new.tenant_id), str(new.request_id)] = run_id
+        self._keys.update({key.run_id: key for key in plan.keys})
         for entry in plan.entries:
             stored = entry_row(entry)
             self._entries[entry.run_id].append(stored)
             self._in_order.append(stored)
         for run_id in plan.erased_runs:
+            self._keys.pop(run_id, None)
             self._entries[run_id] = [without_payloads(row) for row in self._entries[run_id]]
         for run_id in plan.updates:
             self._runs[run_id] = planned_row(plan, run_id, self._runs[run_id])

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, RunNotFoundError
 from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS, WrappedKey
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads
 from meshflow_grpc.storage.paging import checked_cursor, next_token
-from meshflow_grpc.storage.postgres import ledger, runs, sessions
+from meshflow_grpc.storage.postgres import ledger, payload_keys, runs, sessions
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers
 from meshflow_grpc.storage.postgres.errors import translated
 from meshflow_grpc.storage.postgres.migrate import check_version, migrations
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.usage import SessionUse
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.ports.storage import RunChange, RunQuery
 
 RAW_PAGE_ROWS = 500
@@ -34,13 +36,18 @@ class PostgresStorage(PostgresWorkflows):
     """Storage in a PostgreSQL database; see ``ports.storage.Storage`` for what it promises."""
 
     @classmethod
-    async def open(cls, url: str, options: PoolOptions = PoolOptions()) -> PostgresStorage:  # noqa: B008 - frozen
+    async def open(
+        cls,
+        url: str,
+        options: PoolOptions = PoolOptions(),  # noqa: B008 - frozen
+        keys: PayloadKeys = NO_KEYS,
+    ) -> PostgresStorage:
         """Opens a ledger for reading and writing, creating its tables when they are missing.
 
         Raises LedgerUnavailableError when another server writes it, or the database cannot be used.
         """
         async with AsyncExitStack() as opened:
-            writer = Writer(url, options)
+            writer = Writer(url, options, keys)
             await writer.open()
             opened.push_async_callback(writer.close)
             readers = await open_readers(url, options)
@@ -130,6 +137,19 @@ class PostgresStorage(PostgresWorkflows):
         """See Storage."""
         found = await self._fetch(runs.SELECT_PAUSED, after_run_id, limit)
         return tuple(run_of(runs.row_of(row)) for row in found)
+
+    async def payload_keys(self, run_ids: Sequence[str]) -> dict[str, WrappedKey]:
+        """See KeyedStorage."""
+        found = await self._fetch(payload_keys.SELECT_BY_RUN, list(run_ids))
+        return {row[0]: WrappedKey(*row) for row in found}
+
+    async def payload_keys_not_under(self, key_id: str, after: str, limit: int) -> tuple[WrappedKey, ...]:
+        """See KeyedStorage."""
+        return tuple(WrappedKey(*row) for row in await self._fetch(payload_keys.SELECT_AFTER, after, key_id, limit))
+
+    async def replace_payload_keys(self, keys: Sequence[WrappedKey]) -> None:
+        """See KeyedStorage."""
+        await self._writing().call(lambda writer: writer.replace_keys(keys))
 
     async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
         """See Storage."""

@@ -8,6 +8,7 @@ import asyncpg
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError, MeshflowError
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.storage.batch import CreateRun, already_recorded, run_exists
 from meshflow_grpc.storage.integration import Backlog, checked_records, resumed, state_of
 from meshflow_grpc.storage.postgres import log
@@ -15,6 +16,7 @@ from meshflow_grpc.storage.postgres.connection import PoolOptions, open_writer
 from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, unavailable
 from meshflow_grpc.storage.postgres.ledger import erase_payloads, insert_entries, last_seq, recorded
 from meshflow_grpc.storage.postgres.migrate import migrate
+from meshflow_grpc.storage.postgres.payload_keys import delete_keys, insert_keys, replace_keys, select_keys
 from meshflow_grpc.storage.postgres.runs import erase_texts, insert_runs, select_heads, select_requests, update_runs
 from meshflow_grpc.storage.salts import SaltSource
 from meshflow_grpc.storage.sequencer import Sequencer
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from meshflow_grpc.ledger.merkle_nodes import CompactRange
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys, WrappedKey
     from meshflow_grpc.ports.log import LogState, StoredHead
     from meshflow_grpc.storage.batch import Command, Outcome, Plan
 
@@ -32,12 +35,19 @@ T = TypeVar("T")
 class BatchWriter:
     """Owns the writing connection and with it the ledger's lock. Used by one task at a time."""
 
-    def __init__(self, url: str, options: PoolOptions, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        url: str,
+        options: PoolOptions,
+        random_bytes: Callable[[int], bytes],
+        payload_keys: PayloadKeys = NO_KEYS,
+    ) -> None:
         self._url = url
         self._options = options
         self._next_salt = SaltSource(random_bytes)
+        self._payload_keys = payload_keys
         self._connection: Any = None
-        self._sequencer = Sequencer(0, self._next_salt)
+        self._sequencer = Sequencer(0, self._next_salt, payload_keys)
         self._backlog = Backlog()
         self._edge: CompactRange | None = None
         self.newest_seq = 0
@@ -101,7 +111,7 @@ class BatchWriter:
         await migrate(connection)
         self.newest_seq = await last_seq(connection)
         self.integrated = int(await connection.fetchval(log.SELECT_SIZE))
-        self._sequencer = Sequencer(self.newest_seq, self._next_salt)
+        self._sequencer = Sequencer(self.newest_seq, self._next_salt, self._payload_keys)
         return connection
 
     async def log_state(self) -> LogState:
@@ -120,6 +130,10 @@ class BatchWriter:
         """Adds a signed head."""
         row = (head.size, head.root, head.note, head.time)
         await self._on_log(lambda connection: connection.execute(log.INSERT_HEAD, *row))
+
+    async def replace_keys(self, keys: Sequence[WrappedKey]) -> None:
+        """Replaces wrapped keys."""
+        await self._on_log(lambda connection: replace_keys(connection, keys))
 
     async def on_connection(self, work: Callable[[Any], Awaitable[T]]) -> T:
         """Works on what is beside the ledger, through the only connection that writes; each statement is durable by itself."""
@@ -197,18 +211,22 @@ class BatchWriter:
         ]
         heads = await select_heads(connection, unknown) if unknown else {}
         requests = await select_requests(connection, keys) if keys else {}
-        return self._sequencer.plan(commands, heads, requests)
+        wrapped = await select_keys(connection, unknown) if unknown else {}
+        return self._sequencer.plan(commands, heads, requests, wrapped)
 
 
 async def _write_plan(connection: Any, plan: Plan) -> None:
     async with connection.transaction():
         if plan.runs:
             await insert_runs(connection, plan.runs)
+        if plan.keys:
+            await insert_keys(connection, plan.keys)
         await insert_entries(connection, plan.entries)
         await update_runs(connection, plan.updates.values())
         if plan.erased_runs:
             await erase_payloads(connection, plan.erased_runs)
             await erase_texts(connection, plan.erased_runs)
+            await delete_keys(connection, plan.erased_runs)
 
 
 async def _refusal(connection: Any, command: Command, error: asyncpg.UniqueViolationError) -> MeshflowError:

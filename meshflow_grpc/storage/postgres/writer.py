@@ -10,12 +10,14 @@ import os
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.storage.postgres.errors import RETRY_AFTER_S
 from meshflow_grpc.storage.postgres.transaction import BatchWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.storage.batch import Command, Outcome
     from meshflow_grpc.storage.postgres.connection import PoolOptions
 
@@ -27,9 +29,9 @@ T = TypeVar("T")
 class Writer:
     """Takes commands, answers each when it is durable."""
 
-    def __init__(self, url: str, options: PoolOptions) -> None:
+    def __init__(self, url: str, options: PoolOptions, payload_keys: PayloadKeys = NO_KEYS) -> None:
         self._loop = asyncio.get_running_loop()
-        self._batches = BatchWriter(url, options, os.urandom)
+        self._batches = BatchWriter(url, options, os.urandom, payload_keys)
         self._waiting: list[tuple[Command, asyncio.Future[Outcome]]] = []
         self._working: asyncio.Task[None] | None = None
         self._closing = False

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import RunNotFoundError
 from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS, WrappedKey
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, run_of
 from meshflow_grpc.storage.session_use import session_use
-from meshflow_grpc.storage.sqlite import ledger, runs, sessions
+from meshflow_grpc.storage.sqlite import ledger, payload_keys, runs, sessions
 from meshflow_grpc.storage.sqlite.connection import FileLock, prepare_file
 from meshflow_grpc.storage.sqlite.errors import translated
 from meshflow_grpc.storage.sqlite.reading import check_schema, fetch_raw, open_reader
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.usage import SessionUse
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.ports.storage import RunChange, RunQuery
 
 BUSY_TIMEOUT_S = 5.0
@@ -43,7 +45,9 @@ class SqliteStorage(SqliteWorkflows):
         self._lock = lock
 
     @classmethod
-    async def open(cls, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> SqliteStorage:
+    async def open(
+        cls, path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S, keys: PayloadKeys = NO_KEYS
+    ) -> SqliteStorage:
         """Opens a ledger file for reading and writing, creating it when missing.
 
         Raises LedgerUnavailableError when another process has it, or it is not a ledger this program can use.
@@ -52,7 +56,7 @@ class SqliteStorage(SqliteWorkflows):
         async with AsyncExitStack() as opened:
             lock = FileLock(path)
             opened.callback(lock.release)
-            writer = Writer(path, busy_timeout_s)
+            writer = Writer(path, busy_timeout_s, keys)
             await writer.open()
             opened.push_async_callback(writer.close)
             reader = await open_reader(path)
@@ -131,6 +135,19 @@ class SqliteStorage(SqliteWorkflows):
         """See Storage."""
         found = await self._fetch(runs.SELECT_PAUSED, (after_run_id, limit))
         return tuple(run_of(RunRow._make(row)) for row in found)
+
+    async def payload_keys(self, run_ids: Sequence[str]) -> dict[str, WrappedKey]:
+        """See KeyedStorage."""
+        found = [row for sql, part in payload_keys.select_by_run(run_ids) for row in await self._fetch(sql, part)]
+        return {row[0]: WrappedKey._make(row) for row in found}
+
+    async def payload_keys_not_under(self, key_id: str, after: str, limit: int) -> tuple[WrappedKey, ...]:
+        """See KeyedStorage."""
+        return tuple(map(WrappedKey._make, await self._fetch(payload_keys.SELECT_AFTER, (after, key_id, limit))))
+
+    async def replace_payload_keys(self, keys: Sequence[WrappedKey]) -> None:
+        """See KeyedStorage."""
+        await self._writing().call(lambda writer: writer.replace_keys(keys))
 
     async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
         """See Storage."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError, MeshflowError
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.storage.batch import CreateRun, already_recorded, run_exists
 from meshflow_grpc.storage.integration import Backlog, checked_records, resumed, state_of
 from meshflow_grpc.storage.salts import SaltSource
@@ -17,6 +18,7 @@ from meshflow_grpc.storage.sqlite.connection import open_writer
 from meshflow_grpc.storage.sqlite.errors import unavailable
 from meshflow_grpc.storage.sqlite.ledger import erase_payloads, insert_entries, last_seq, recorded
 from meshflow_grpc.storage.sqlite.migrate import migrate
+from meshflow_grpc.storage.sqlite.payload_keys import delete_keys, insert_keys, replace_keys, select_keys
 from meshflow_grpc.storage.sqlite.runs import erase_texts, insert_runs, select_heads, select_requests, update_runs
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshflow_grpc.ledger.merkle_nodes import CompactRange
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys, WrappedKey
     from meshflow_grpc.ports.log import LogState, StoredHead
     from meshflow_grpc.storage.batch import Command, Outcome, Plan
 
@@ -33,13 +36,20 @@ T = TypeVar("T")
 class BatchWriter:
     """Owns the writing connection. Used by one thread at a time."""
 
-    def __init__(self, path: Path, busy_timeout_s: float, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        busy_timeout_s: float,
+        random_bytes: Callable[[int], bytes],
+        payload_keys: PayloadKeys = NO_KEYS,
+    ) -> None:
         self._path = path
         self._busy_timeout_s = busy_timeout_s
         self._next_salt = SaltSource(random_bytes)
+        self._payload_keys = payload_keys
         self._connection: sqlite3.Connection | None = None
         self._log_holds_erased = False
-        self._sequencer = Sequencer(0, self._next_salt)
+        self._sequencer = Sequencer(0, self._next_salt, payload_keys)
         self._backlog = Backlog()
         self._edge: CompactRange | None = None
         self.newest_seq = 0
@@ -95,7 +105,7 @@ class BatchWriter:
         migrate(connection)
         self.newest_seq = last_seq(connection)
         self.integrated = int(connection.execute(log.SELECT_SIZE).fetchone()[0])
-        self._sequencer = Sequencer(self.newest_seq, self._next_salt)
+        self._sequencer = Sequencer(self.newest_seq, self._next_salt, self._payload_keys)
         return connection
 
     def log_state(self) -> LogState:
@@ -110,6 +120,17 @@ class BatchWriter:
         """Adds a signed head."""
         row = (head.size, head.root, head.note, head.time)
         self._on_log(lambda connection: connection.execute(log.INSERT_HEAD, row))
+
+    def replace_keys(self, keys: Sequence[WrappedKey]) -> None:
+        """Replaces wrapped keys in one transaction and leaves nothing of the old ones in the file."""
+
+        def replace(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            replace_keys(connection, keys)
+            connection.execute("COMMIT")
+            self._empty_log(connection, erased=True)
+
+        self._on_log(replace)
 
     def on_connection(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Works on what is beside the ledger, through the only connection that writes; each statement is durable by itself."""
@@ -211,7 +232,8 @@ class BatchWriter:
         ]
         heads = select_heads(connection, unknown) if unknown else {}
         requests = select_requests(connection, keys) if keys else {}
-        return self._sequencer.plan(commands, heads, requests)
+        wrapped = select_keys(connection, unknown) if unknown else {}
+        return self._sequencer.plan(commands, heads, requests, wrapped)
 
 
 def _newest_seq(connection: sqlite3.Connection) -> int:
@@ -221,11 +243,14 @@ def _newest_seq(connection: sqlite3.Connection) -> int:
 def _write_plan(connection: sqlite3.Connection, plan: Plan) -> None:
     if plan.runs:
         insert_runs(connection, plan.runs)
+    if plan.keys:
+        insert_keys(connection, plan.keys)
     insert_entries(connection, plan.entries)
     update_runs(connection, plan.updates.values())
     if plan.erased_runs:
         erase_payloads(connection, plan.erased_runs)
         erase_texts(connection, plan.erased_runs)
+        delete_keys(connection, plan.erased_runs)
 
 
 def _refusal(connection: sqlite3.Connection, command: Command, error: sqlite3.IntegrityError) -> MeshflowError:

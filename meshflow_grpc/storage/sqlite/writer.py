@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
+from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.storage.batch import Append
 from meshflow_grpc.storage.sqlite.errors import RETRY_AFTER_S
 from meshflow_grpc.storage.sqlite.transaction import BatchWriter
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.storage.batch import Command, Outcome
 
 MAX_WAITING_COMMANDS: Final = 8192
@@ -54,7 +56,7 @@ class _Job:
 class Writer:
     """Takes commands on the event loop, answers each when it is durable."""
 
-    def __init__(self, path: Path, busy_timeout_s: float) -> None:
+    def __init__(self, path: Path, busy_timeout_s: float, payload_keys: PayloadKeys = NO_KEYS) -> None:
         self._loop = asyncio.get_running_loop()
         self._batches: queue.SimpleQueue[_Batch | _Job | None] = queue.SimpleQueue()
         self._waiting: list[_Batch] = []
@@ -66,7 +68,7 @@ class Writer:
         self._yielding: asyncio.Handle = self._loop.call_soon(lambda: None)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._writer = BatchWriter(path, busy_timeout_s, os.urandom)
+        self._writer = BatchWriter(path, busy_timeout_s, os.urandom, payload_keys)
         self._thread = threading.Thread(target=self._work, name="meshflow-ledger", daemon=True)
 
     async def open(self) -> None:

@@ -76,6 +76,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION."""
     ERROR_REASON_WORKFLOW_VERSION_EXISTS: _ErrorReason.ValueType  # 40
     """The workflow's name and version are those of another definition. ALREADY_EXISTS."""
+    ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE: _ErrorReason.ValueType  # 43
+    """Payloads are encrypted and their key is not there. FAILED_PRECONDITION."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """`reason` of the google.rpc.ErrorInfo that every error carries (domain "meshflow.dev")."""
@@ -134,4 +136,6 @@ ERROR_REASON_APPROVAL_NOT_READY: ErrorReason.ValueType  # 25
 """Other branches of the run are still at work; see RetryInfo. FAILED_PRECONDITION."""
 ERROR_REASON_WORKFLOW_VERSION_EXISTS: ErrorReason.ValueType  # 40
 """The workflow's name and version are those of another definition. ALREADY_EXISTS."""
+ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE: ErrorReason.ValueType  # 43
+"""Payloads are encrypted and their key is not there. FAILED_PRECONDITION."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -79,6 +79,8 @@ const (
 	ErrorReason_ERROR_REASON_APPROVAL_NOT_READY ErrorReason = 25
 	// The workflow's name and version are those of another definition. ALREADY_EXISTS.
 	ErrorReason_ERROR_REASON_WORKFLOW_VERSION_EXISTS ErrorReason = 40
+	// Payloads are encrypted and their key is not there. FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE ErrorReason = 43
 )
 
 // Enum value maps for ErrorReason.
@@ -111,6 +113,7 @@ var (
 		24: "ERROR_REASON_APPROVAL_DIGEST_MISMATCH",
 		25: "ERROR_REASON_APPROVAL_NOT_READY",
 		40: "ERROR_REASON_WORKFLOW_VERSION_EXISTS",
+		43: "ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -140,6 +143,7 @@ var (
 		"ERROR_REASON_APPROVAL_DIGEST_MISMATCH":  24,
 		"ERROR_REASON_APPROVAL_NOT_READY":        25,
 		"ERROR_REASON_WORKFLOW_VERSION_EXISTS":   40,
+		"ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE":   43,
 	}
 )
 
@@ -174,7 +178,7 @@ var File_meshflow_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\xd0\a\n" +
+	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\xfa\a\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12*\n" +
@@ -203,7 +207,8 @@ const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"\x1dERROR_REASON_APPROVAL_EXPIRED\x10\x17\x12)\n" +
 	"%ERROR_REASON_APPROVAL_DIGEST_MISMATCH\x10\x18\x12#\n" +
 	"\x1fERROR_REASON_APPROVAL_NOT_READY\x10\x19\x12(\n" +
-	"$ERROR_REASON_WORKFLOW_VERSION_EXISTS\x10(b\x06proto3"
+	"$ERROR_REASON_WORKFLOW_VERSION_EXISTS\x10(\x12(\n" +
+	"$ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE\x10+b\x06proto3"
 
 var (
 	file_meshflow_v1_error_reason_proto_rawDescOnce sync.Once

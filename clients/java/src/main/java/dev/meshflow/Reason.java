@@ -56,6 +56,8 @@ public enum Reason {
     APPROVAL_NOT_READY,
     /** The workflow's name and version are those of another definition. ALREADY_EXISTS. */
     WORKFLOW_VERSION_EXISTS,
+    /** Payloads are encrypted and their key is not there. FAILED_PRECONDITION. */
+    PAYLOAD_KEY_UNAVAILABLE,
     /** A reason that this version of the client does not know; {@link MeshflowException#reasonText()} has its name. */
     UNKNOWN,
     /** No reason: something on the way answered in the server's place, or the call never got there. */

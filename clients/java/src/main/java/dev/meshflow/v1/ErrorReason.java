@@ -231,6 +231,14 @@ public enum ErrorReason
    * <code>ERROR_REASON_WORKFLOW_VERSION_EXISTS = 40;</code>
    */
   ERROR_REASON_WORKFLOW_VERSION_EXISTS(40),
+  /**
+   * <pre>
+   * Payloads are encrypted and their key is not there. FAILED_PRECONDITION.
+   * </pre>
+   *
+   * <code>ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE = 43;</code>
+   */
+  ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE(43),
   UNRECOGNIZED(-1),
   ;
 
@@ -459,6 +467,14 @@ public enum ErrorReason
    * <code>ERROR_REASON_WORKFLOW_VERSION_EXISTS = 40;</code>
    */
   public static final int ERROR_REASON_WORKFLOW_VERSION_EXISTS_VALUE = 40;
+  /**
+   * <pre>
+   * Payloads are encrypted and their key is not there. FAILED_PRECONDITION.
+   * </pre>
+   *
+   * <code>ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE = 43;</code>
+   */
+  public static final int ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE_VALUE = 43;
 
 
   public final int getNumber() {
@@ -512,6 +528,7 @@ public enum ErrorReason
       case 24: return ERROR_REASON_APPROVAL_DIGEST_MISMATCH;
       case 25: return ERROR_REASON_APPROVAL_NOT_READY;
       case 40: return ERROR_REASON_WORKFLOW_VERSION_EXISTS;
+      case 43: return ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE;
       default: return null;
     }
   }
