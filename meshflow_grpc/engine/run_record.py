@@ -88,6 +88,9 @@ def forked_draft(
         "forked_from": origin,
         "request_id": None,
     }
+    if "retention" in start.facts:
+        tag = cast("Mapping[str, JsonValue]", start.facts["retention"])
+        facts["retention"] = {**tag, **(retention_of(cast("list[str]", tag["profiles"]), run.create_time) or {})}
     return EntryDraft(
         run.run_id, run.tenant_id, EntryKind.RUN_STARTED, run.create_time, facts=facts, input=_json(payload)
     )

@@ -6,6 +6,7 @@ import pytest
 
 from meshflow_grpc.domain.errors import PermissionDeniedError
 from meshflow_grpc.domain.run import RunRequest, RunStatus
+from meshflow_grpc.engine.fork import ForkPoint
 from meshflow_grpc.governance.compliance_evidence import Finding
 from meshflow_grpc.governance.retention import retention_of
 from meshflow_grpc.workflow.reachability import ends_with_a_person
@@ -104,6 +105,16 @@ async def test_retention_is_evidenced_where_it_is_demanded(world: World) -> None
 
     assert {"sox.retention", "hipaa.retention"} <= findings(await judged(world, held), Finding.PASS)
     assert "sox.retention" in findings(await judged(world, free, "sox"), Finding.NOT_EVIDENCED)
+
+
+async def test_a_fork_is_kept_from_its_own_start(world: World) -> None:
+    """As long as its parent demanded, counted anew."""
+    held = await world.run(policy={"compliance": ("sox",)})
+    fork = await world.runtime.commands.fork_run.execute(ALICE, held.run_id, ForkPoint(before_node="writer"))
+    start = (await world.entries(fork.run_id))[0]
+    await ended(world, fork.run_id)
+
+    assert start.facts["retention"] == {**(retention_of(("sox",), fork.create_time) or {}), "immutable": True}
 
 
 async def test_a_legal_hold_forbids_erasure() -> None:
