@@ -30,15 +30,17 @@ class SensitiveDataScan(Check):
         if scan is None:
             return Deny("SCAN_MISSING", "the input was not scanned", "report this as a defect")
         found = scan.of(*SENSITIVE) if scan.findings else ()
-        classes = {f.category for f in found} | state.labels
-        if refusal := denied_data(classes, state.step.run.policy, "input"):
-            return refusal
+        policy = state.step.run.policy
+        if policy.denied_data:
+            refusal = denied_data({f.category for f in found} | state.labels, policy, "input")
+            if refusal is not None:
+                return refusal
         if not found:
             return state
         counts = dict(sorted(Counter(f.kind for f in found).items()))
         labels = state.labels | {f.category for f in found}
         listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
-        if not state.step.run.policy.scrub_pii:
+        if not policy.scrub_pii:
             return Noted(dataclasses.replace(state, labels=labels), "label", listed)
         clean = dataclasses.replace(state, prompt=redact(state.prompt, found), labels=labels, masked=counts)
         return Noted(clean, "redact", listed)
