@@ -22,6 +22,7 @@ type Client struct {
 	runs       meshflowv1.RunServiceClient
 	ledger     meshflowv1.LedgerServiceClient
 	approvals  meshflowv1.ApprovalServiceClient
+	workflows  meshflowv1.WorkflowServiceClient
 	system     meshflowv1.SystemServiceClient
 }
 
@@ -42,6 +43,7 @@ func Dial(address string, options ...Option) (*Client, error) {
 		runs:       meshflowv1.NewRunServiceClient(connection),
 		ledger:     meshflowv1.NewLedgerServiceClient(connection),
 		approvals:  meshflowv1.NewApprovalServiceClient(connection),
+		workflows:  meshflowv1.NewWorkflowServiceClient(connection),
 		system:     meshflowv1.NewSystemServiceClient(connection),
 	}, nil
 }
@@ -146,6 +148,29 @@ func (c *Client) ListEntries(ctx context.Context, request *ListEntriesRequest) (
 // VerifyRun has the server verify a run's chain; Valid and Faults tell.
 func (c *Client) VerifyRun(ctx context.Context, runID string) (*Verification, error) {
 	return bounded(ctx, c, 0, c.ledger.VerifyRun, &meshflowv1.VerifyRunRequest{RunId: runID})
+}
+
+// PutWorkflow registers a version of a workflow, once: the same YAML again changes nothing.
+func (c *Client) PutWorkflow(ctx context.Context, yaml string) (*Workflow, error) {
+	return bounded(ctx, c, 0, c.workflows.PutWorkflow, &meshflowv1.PutWorkflowRequest{Yaml: yaml})
+}
+
+// GetWorkflow returns the version registered last of NAME, or NAME@VERSION.
+func (c *Client) GetWorkflow(ctx context.Context, name string) (*Workflow, error) {
+	return bounded(ctx, c, 0, c.workflows.GetWorkflow, &meshflowv1.GetWorkflowRequest{Name: name})
+}
+
+// ListWorkflows returns a page of workflows, the newest version of each; with a name all versions of that one. nil selects all.
+func (c *Client) ListWorkflows(ctx context.Context, request *ListWorkflowsRequest) (*WorkflowPage, error) {
+	if request == nil {
+		request = &ListWorkflowsRequest{}
+	}
+	return bounded(ctx, c, 0, c.workflows.ListWorkflows, request)
+}
+
+// ValidateWorkflow returns what is wrong with a definition, if anything; nothing is kept.
+func (c *Client) ValidateWorkflow(ctx context.Context, yaml string) (*WorkflowValidation, error) {
+	return bounded(ctx, c, 0, c.workflows.ValidateWorkflow, &meshflowv1.ValidateWorkflowRequest{Yaml: yaml})
 }
 
 // Health returns the server's health, version and uptime.

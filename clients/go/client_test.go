@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -160,6 +161,18 @@ func TestRetriesCarryOneRequestID(t *testing.T) {
 	}
 	if !slices.Equal(server.tokens, []string{"Bearer secret"}) {
 		t.Errorf("authorization: %v", server.tokens)
+	}
+}
+
+// A request of 3 MB is retried like a small one.
+func TestLargeRequestsAreRetried(t *testing.T) {
+	server := &scriptedServer{refusals: []error{status.Error(codes.Unavailable, "gone")}}
+	task := strings.Repeat("x", 3_000_000)
+	if _, err := serve(t, server).Run(t.Context(), meshflow.Task(task)); err != nil {
+		t.Fatal(err)
+	}
+	if len(server.requests) != 2 || server.requests[1].GetTask() != task {
+		t.Errorf("%d requests", len(server.requests))
 	}
 }
 

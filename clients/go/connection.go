@@ -27,7 +27,7 @@ const maxMessageBytes = 64 << 20
 // Every request that starts a run carries a request id, so that UNAVAILABLE can be retried; ForkRun has none and is not.
 const serviceConfig = `{"methodConfig": [{"name": [{"service": "meshflow.v1.RunService", "method": "ForkRun"}]}, {
 	"name": [{"service": "meshflow.v1.RunService"}, {"service": "meshflow.v1.LedgerService"},
-		{"service": "meshflow.v1.ApprovalService"}, {"service": "meshflow.v1.SystemService"}],
+		{"service": "meshflow.v1.ApprovalService"}, {"service": "meshflow.v1.WorkflowService"}, {"service": "meshflow.v1.SystemService"}],
 	"retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
 		"retryableStatusCodes": ["UNAVAILABLE"]}}]}`
 
@@ -142,7 +142,10 @@ func (s *settings) dialOptions() []grpc.DialOption {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessageBytes), grpc.MaxCallSendMsgSize(maxMessageBytes)),
+		// A request is kept for its retry up to the last of these; gRPC's own default is 256 KiB.
+		grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(maxMessageBytes), grpc.MaxCallSendMsgSize(maxMessageBytes), grpc.MaxRetryRPCBufferSize(maxMessageBytes),
+		),
 		grpc.WithKeepaliveParams(s.keepalive),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},

@@ -159,3 +159,30 @@ func TestRealExportAndErasure(t *testing.T) {
 		t.Errorf("erasure without the role: %v", err)
 	}
 }
+
+// A registered workflow runs by its name; one that is wrong is told what is.
+func TestRealWorkflows(t *testing.T) {
+	client, ctx := realServer(t), t.Context()
+	name := "go-" + time.Now().Format("150405-000000000")
+	yaml := "name: " + name + "\nversion: '1'\nentry: a\nnodes:\n  a: {mock: {output: done}}\n"
+	if valid, err := client.ValidateWorkflow(ctx, yaml); err != nil || !valid.GetValid() {
+		t.Errorf("valid: %v, %v", valid, err)
+	}
+	if wrong, err := client.ValidateWorkflow(ctx, "name: x"); err != nil || wrong.GetValid() || len(wrong.GetProblems()) == 0 {
+		t.Errorf("wrong: %v, %v", wrong, err)
+	}
+	if _, err := client.PutWorkflow(ctx, yaml); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := client.GetWorkflow(ctx, name+"@1"); err != nil || found.GetYaml() != yaml {
+		t.Errorf("found: %v, %v", found, err)
+	}
+	if page, err := client.ListWorkflows(ctx, &meshflow.ListWorkflowsRequest{Name: name}); err != nil || len(page.GetWorkflows()) != 1 {
+		t.Errorf("versions: %v, %v", page, err)
+	}
+	request := meshflow.Task("x")
+	request.Workflow = &name
+	if run, err := client.Run(ctx, request); err != nil || run.GetOutput() != "done" {
+		t.Errorf("run: %v, %v", run, err)
+	}
+}

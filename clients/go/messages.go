@@ -54,6 +54,14 @@ type (
 	Erasure = meshflowv1.EraseRunResponse
 	// Verification is the result of verifying a run's chain.
 	Verification = meshflowv1.VerifyRunResponse
+	// Workflow is a registered workflow.
+	Workflow = meshflowv1.Workflow
+	// ListWorkflowsRequest selects workflows.
+	ListWorkflowsRequest = meshflowv1.ListWorkflowsRequest
+	// WorkflowPage is one page of workflows.
+	WorkflowPage = meshflowv1.ListWorkflowsResponse
+	// WorkflowValidation is what is wrong with a definition, if anything.
+	WorkflowValidation = meshflowv1.WorkflowValidation
 	// ServerHealth is the health, version and uptime of the server.
 	ServerHealth = meshflowv1.GetHealthResponse
 )

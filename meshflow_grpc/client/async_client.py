@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar
 
@@ -22,9 +21,8 @@ from meshflow_grpc._gen.meshflow.v1 import (
     workflow_service_pb2_grpc,
 )
 from meshflow_grpc.client.connection import DEFAULT_ADDRESS, Connection
-from meshflow_grpc.client.errors import MeshflowCallError, call_error
-from meshflow_grpc.client.requests import RunOptions, run_request
-from meshflow_grpc.domain.errors import ErrorReason
+from meshflow_grpc.client.errors import MeshflowCallError, call_error, is_break
+from meshflow_grpc.client.requests import RunOptions, run_request, with_request_id
 from meshflow_grpc.domain.run import RunStatus
 
 if TYPE_CHECKING:
@@ -35,15 +33,18 @@ if TYPE_CHECKING:
     from meshflow_grpc.client.messages import (
         Approval,
         CheckRunResponse,
+        ConsistencyProof,
         DiffRunsResponse,
         EraseRunResponse,
         GetHealthResponse,
+        InclusionProof,
         ListApprovalsResponse,
         ListEntriesResponse,
         ListRunsResponse,
         ListWorkflowsResponse,
         RunEvent,
         RunResponse,
+        TreeHead,
         VerifyRunResponse,
         Workflow,
         WorkflowValidation,
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MAX_RECONNECT_DELAY_S = 5.0
-# Codes of a stream that broke on the way; a server that refuses on purpose says so with a reason.
-_BROKEN = {"UNAVAILABLE", "UNKNOWN", "INTERNAL", "CANCELLED"}
-_PASSING_REASONS = {"", ErrorReason.DRAINING, ErrorReason.NOT_READY, ErrorReason.LEDGER_UNAVAILABLE}
 
 
 class _CallOptions(TypedDict):
@@ -94,14 +92,14 @@ class AsyncClient:
         self, task: str | None = None, *, timeout_s: float | None = None, **options: Unpack[RunOptions]
     ) -> RunResponse:
         """Executes a run and waits until it ends or pauses; the outcome is in ``status``."""
-        request = run_request(task, _with_request_id(options))
+        request = run_request(task, with_request_id(options))
         return await _result(self._runs.Run(request, timeout=timeout_s, metadata=self.connection.metadata))
 
     async def stream_run(
         self, task: str | None = None, *, timeout_s: float | None = None, **options: Unpack[RunOptions]
     ) -> AsyncGenerator[RunEvent, None]:
         """Executes a run and yields its events; leaving the loop early is a disconnect."""
-        request = run_request(task, _with_request_id(options))
+        request = run_request(task, with_request_id(options))
         call = self._runs.StreamRun(request, timeout=timeout_s, metadata=self.connection.metadata)
         async with aclosing(_events(call)) as events:
             async for event in events:
@@ -109,7 +107,7 @@ class AsyncClient:
 
     async def create_run(self, task: str | None = None, **options: Unpack[RunOptions]) -> RunResponse:
         """Starts a run that goes on without the caller, and returns it as it stands."""
-        request = run_request(task, _with_request_id(options))
+        request = run_request(task, with_request_id(options))
         return await _result(self._runs.CreateRun(request, **self._call()))
 
     async def get_run(self, run_id: str) -> RunResponse:
@@ -147,7 +145,7 @@ class AsyncClient:
                 if await self._nothing_after(run_id, after_sequence):
                     return
             except MeshflowCallError as error:
-                if not _is_break(error) or broken >= self.connection.reconnects:
+                if not is_break(error) or broken >= self.connection.reconnects:
                     raise
             await asyncio.sleep(min(self.connection.reconnect_delay_s * 2**broken, _MAX_RECONNECT_DELAY_S))
             broken += 1
@@ -176,13 +174,15 @@ class AsyncClient:
         request = run_service_pb2.DiffRunsRequest(run_a=run_a, run_b=run_b)
         return await _result(self._runs.DiffRuns(request, **self._call()))
 
-    async def fork_run(self, run_id: str, *, before_sequence: int = 0, before_node: str = "") -> RunResponse:
-        """Starts a run that goes on from before a place or a node of an earlier one; returns when its start is durable.
+    async def fork_run(
+        self, run_id: str, *, before_sequence: int = 0, before_node: str = "", request_id: str = ""
+    ) -> RunResponse:
+        """Starts a run that goes on from before a place or a node of an earlier one; a ``request_id`` makes it once.
 
-        Never retried: a second try could start a second run.
+        Never retried: without a ``request_id`` a second try could start a second run.
         """
         request = run_service_pb2.ForkRunRequest(
-            run_id=run_id, before_sequence=before_sequence, before_node=before_node
+            run_id=run_id, before_sequence=before_sequence, before_node=before_node, request_id=request_id
         )
         return await _result(self._runs.ForkRun(request, **self._call()))
 
@@ -195,9 +195,11 @@ class AsyncClient:
         except grpc.aio.AioRpcError as error:
             raise call_error(error) from error
 
-    async def erase_run(self, run_id: str, *, basis: str) -> EraseRunResponse:
-        """Removes what people wrote from a run that has ended, for good; ``basis`` is the legal ground."""
-        request = ledger_service_pb2.EraseRunRequest(run_id=run_id, basis=basis)
+    async def erase_run(
+        self, run_id: str, *, basis: str, mode: str = "anonymize", include_forks: bool = False
+    ) -> EraseRunResponse:
+        """Removes what people wrote from a run that has ended, or with ``mode="delete"`` the run; ``basis`` is the legal ground."""
+        request = ledger_service_pb2.EraseRunRequest(run_id=run_id, basis=basis, mode=mode, include_forks=include_forks)
         return await _result(self._ledger.EraseRun(request, **self._call()))
 
     async def list_approvals(
@@ -220,6 +222,21 @@ class AsyncClient:
             approval_id=approval_id, decision=decision, comment=comment, expected_action_digest=expected_action_digest
         )
         return await _result(self._approvals.DecideApproval(request, **self._call()))
+
+    async def tree_head(self) -> TreeHead:
+        """Returns the newest signed head of the log over all entries."""
+        request = ledger_service_pb2.GetTreeHeadRequest()
+        return (await _result(self._ledger.GetTreeHead(request, **self._call()))).head
+
+    async def inclusion_proof(self, run_id: str, sequence: int) -> InclusionProof:
+        """Returns the proof that an entry of a run, counted from 1, is in the log."""
+        request = ledger_service_pb2.GetInclusionProofRequest(run_id=run_id, sequence=sequence)
+        return (await _result(self._ledger.GetInclusionProof(request, **self._call()))).proof
+
+    async def consistency_proof(self, first: int, second: int = 0) -> ConsistencyProof:
+        """Returns the proof that the log only grew from the first size to the second, by default that of the newest head."""
+        request = ledger_service_pb2.GetConsistencyProofRequest(first=first, second=second)
+        return (await _result(self._ledger.GetConsistencyProof(request, **self._call()))).proof
 
     async def put_workflow(self, yaml: str) -> Workflow:
         """Registers a version of a workflow, once; the same again changes nothing."""
@@ -261,14 +278,6 @@ class AsyncClient:
         """Whether a stream that ended without run_completed had nothing more to say."""
         run = await self.get_run(run_id)
         return RunStatus(run.status).ended and run.ledger_head.sequence <= sequence
-
-
-def _with_request_id(options: RunOptions) -> RunOptions:
-    return options if options.get("request_id") else {**options, "request_id": str(uuid.uuid4())}
-
-
-def _is_break(failure: MeshflowCallError) -> bool:
-    return failure.code in _BROKEN and failure.reason in _PASSING_REASONS
 
 
 async def _result(call: Awaitable[T]) -> T:

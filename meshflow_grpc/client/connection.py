@@ -17,7 +17,7 @@ DEFAULT_ADDRESS = "127.0.0.1:8765"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_SERVICES = ("RunService", "LedgerService", "ApprovalService", "SystemService")
+_SERVICES = ("RunService", "LedgerService", "ApprovalService", "WorkflowService", "SystemService")
 # Requests that start a run carry a request_id, and the others do no harm twice; ForkRun alone would start a second run.
 _SERVICE_CONFIG = json.dumps(
     {
@@ -53,7 +53,9 @@ class Connection:
 
     ``address`` is ``host:port``, or an ``http://`` or ``https://`` URL; https implies TLS. ``token`` is sent as
     ``authorization: Bearer``. ``timeout_s`` bounds every call that does not wait for a run. A broken watch is taken up
-    again up to ``reconnects`` times in a row, ``reconnect_delay_s`` apart at first, doubling up to five seconds.
+    again up to ``reconnects`` times in a row, ``reconnect_delay_s`` apart at first, doubling up to five seconds. A
+    connection with calls in flight is pinged after ``keepalive_s`` without traffic, and given up when nothing comes within
+    ``keepalive_timeout_s``.
     Raises ValueError for an address that is none, and OSError for a PEM file that cannot be read.
     """
 
@@ -63,6 +65,8 @@ class Connection:
     timeout_s: float = 30.0
     reconnects: int = 8
     reconnect_delay_s: float = 0.2
+    keepalive_s: float = 30.0
+    keepalive_timeout_s: float = 10.0
 
     @property
     def target(self) -> str:
@@ -86,6 +90,13 @@ class Connection:
             ("grpc.service_config", _SERVICE_CONFIG),
             ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+            # A request is kept for its retry up to this size; gRPC's own default is 256 KiB.
+            ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),
+            ("grpc.keepalive_time_ms", int(self.keepalive_s * 1000)),
+            ("grpc.keepalive_timeout_ms", int(self.keepalive_timeout_s * 1000)),
+            ("grpc.http2.max_pings_without_data", 0),
+            # The ping itself has a timeout of its own, of a minute.
+            ("grpc.http2.ping_timeout_ms", int(self.keepalive_timeout_s * 1000)),
             ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.min_reconnect_backoff_ms", 100),
             ("grpc.max_reconnect_backoff_ms", 2000),

@@ -8,12 +8,15 @@ import grpc
 from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 
-from meshflow_grpc.domain.errors import FieldViolation
+from meshflow_grpc.domain.errors import ErrorReason, FieldViolation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _STATUS_DETAILS = "grpc-status-details-bin"
+# Codes of a stream that broke on the way; a server that refuses on purpose says so with a reason.
+_BROKEN = {"UNAVAILABLE", "UNKNOWN", "INTERNAL", "CANCELLED"}
+_PASSING_REASONS = {"", ErrorReason.DRAINING, ErrorReason.NOT_READY, ErrorReason.LEDGER_UNAVAILABLE}
 
 
 class MeshflowCallError(Exception):
@@ -73,3 +76,8 @@ def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status:
             except DecodeError:
                 break
     return status_pb2.Status()
+
+
+def is_break(failure: MeshflowCallError) -> bool:
+    """Tells a stream that broke on the way from a server that refused on purpose."""
+    return failure.code in _BROKEN and failure.reason in _PASSING_REASONS

@@ -16,6 +16,7 @@ from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2 import (
     PayloadErasure,
     VerifyRunResponse,
 )
+from meshflow_grpc._gen.meshflow.v1.log_pb2 import ConsistencyProof, InclusionProof, TreeHead
 from meshflow_grpc._gen.meshflow.v1.policy_pb2 import Policy
 from meshflow_grpc._gen.meshflow.v1.run_pb2 import LedgerHead, PendingApproval, RunResponse
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import (
@@ -37,9 +38,11 @@ __all__ = [
     "Approval",
     "ChainFault",
     "CheckRunResponse",
+    "ConsistencyProof",
     "DiffRunsResponse",
     "EraseRunResponse",
     "GetHealthResponse",
+    "InclusionProof",
     "LedgerEntry",
     "LedgerHead",
     "ListApprovalsResponse",
@@ -54,6 +57,7 @@ __all__ = [
     "PolicyViolation",
     "RunEvent",
     "RunResponse",
+    "TreeHead",
     "VerifyRunResponse",
     "Workflow",
     "WorkflowValidation",

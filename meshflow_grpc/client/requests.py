@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -55,6 +56,11 @@ def run_request(task: str | None, options: RunOptions) -> run_pb2.RunRequest:
     if violations:
         raise InvalidRequestError.of(*violations)
     return request
+
+
+def with_request_id(options: RunOptions) -> RunOptions:
+    """Returns options with an idempotency key: the caller's, or a fresh one, so that no retry runs a task twice."""
+    return options if options.get("request_id") else {**options, "request_id": str(uuid.uuid4())}
 
 
 def policy_message(policy: Mapping[str, JsonValue]) -> policy_pb2.Policy:

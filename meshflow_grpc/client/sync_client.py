@@ -17,15 +17,18 @@ if TYPE_CHECKING:
     from meshflow_grpc.client.messages import (
         Approval,
         CheckRunResponse,
+        ConsistencyProof,
         DiffRunsResponse,
         EraseRunResponse,
         GetHealthResponse,
+        InclusionProof,
         ListApprovalsResponse,
         ListEntriesResponse,
         ListRunsResponse,
         ListWorkflowsResponse,
         RunEvent,
         RunResponse,
+        TreeHead,
         VerifyRunResponse,
         Workflow,
         WorkflowValidation,
@@ -118,17 +121,37 @@ class Client:
         """Compares two runs node by node; deltas are B minus A."""
         return self._wait(self._client.diff_runs(run_a, run_b))
 
-    def fork_run(self, run_id: str, *, before_sequence: int = 0, before_node: str = "") -> RunResponse:
-        """Starts a run that goes on from before a place or a node of an earlier one."""
-        return self._wait(self._client.fork_run(run_id, before_sequence=before_sequence, before_node=before_node))
+    def fork_run(
+        self, run_id: str, *, before_sequence: int = 0, before_node: str = "", request_id: str = ""
+    ) -> RunResponse:
+        """Starts a run that goes on from before a place or a node of an earlier one; a ``request_id`` makes it once."""
+        return self._wait(
+            self._client.fork_run(
+                run_id, before_sequence=before_sequence, before_node=before_node, request_id=request_id
+            )
+        )
 
     def export_run(self, run_id: str, *, export_format: str = "json") -> bytes:
         """Returns a run as a file: ``json``, ``csv`` or ``evidence``."""
         return self._wait(self._client.export_run(run_id, export_format=export_format))
 
-    def erase_run(self, run_id: str, *, basis: str) -> EraseRunResponse:
-        """Removes what people wrote from a run that has ended, for good; ``basis`` is the legal ground."""
-        return self._wait(self._client.erase_run(run_id, basis=basis))
+    def erase_run(
+        self, run_id: str, *, basis: str, mode: str = "anonymize", include_forks: bool = False
+    ) -> EraseRunResponse:
+        """Removes what people wrote from a run that has ended, or with ``mode="delete"`` the run; ``basis`` is the legal ground."""
+        return self._wait(self._client.erase_run(run_id, basis=basis, mode=mode, include_forks=include_forks))
+
+    def tree_head(self) -> TreeHead:
+        """Returns the newest signed head of the log over all entries."""
+        return self._wait(self._client.tree_head())
+
+    def inclusion_proof(self, run_id: str, sequence: int) -> InclusionProof:
+        """Returns the proof that an entry of a run, counted from 1, is in the log."""
+        return self._wait(self._client.inclusion_proof(run_id, sequence))
+
+    def consistency_proof(self, first: int, second: int = 0) -> ConsistencyProof:
+        """Returns the proof that the log only grew from the first size to the second, by default that of the newest head."""
+        return self._wait(self._client.consistency_proof(first, second))
 
     def put_workflow(self, yaml: str) -> Workflow:
         """Registers a version of a workflow, once; the same again changes nothing."""

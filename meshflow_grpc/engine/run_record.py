@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
-from meshflow_grpc.governance.retention import retention_of
+from meshflow_grpc.governance.compliance import PURPOSE
+from meshflow_grpc.governance.record_keeping import retention_tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,16 +59,15 @@ def started_draft(admitted: AdmittedRun, run: Run) -> EntryDraft:
     task = _json(admitted.task)
     facts: dict[str, JsonValue] = {
         "actor": {"principal": principal.id, "auth": principal.method},
-        "labels": dict(run.labels),
         "policy_digest": run.policy_digest,
-        "request_id": run.request_id,
-        "session_id": run.session_id,
         "workflow": run.workflow,
         "workflow_digest": workflow.compiled.digest,
     }
-    retention = retention_of(admitted.policy.policy.compliance, run.create_time)
+    retention = retention_tag(admitted.policy.policy.compliance, run.create_time)
     if retention is not None:
         facts["retention"] = {**retention, "immutable": admitted.policy.policy.immutable_audit}
+    if PURPOSE in run.labels:
+        facts[PURPOSE] = run.labels[PURPOSE]
     return EntryDraft(
         run_id=run.run_id,
         tenant_id=run.tenant_id,
@@ -86,11 +86,10 @@ def forked_draft(
         **start.facts,
         "actor": {"principal": principal.id, "auth": principal.method},
         "forked_from": origin,
-        "request_id": None,
     }
     if "retention" in start.facts:
         tag = cast("Mapping[str, JsonValue]", start.facts["retention"])
-        facts["retention"] = {**tag, **(retention_of(cast("list[str]", tag["profiles"]), run.create_time) or {})}
+        facts["retention"] = {**tag, **(retention_tag(cast("list[str]", tag["profiles"]), run.create_time) or {})}
     return EntryDraft(
         run.run_id, run.tenant_id, EntryKind.RUN_STARTED, run.create_time, facts=facts, input=_json(payload)
     )
@@ -123,10 +122,9 @@ def finished_draft(run: Run, outcome: RunOutcome, usage: Usage, now: str, princi
         "carbon_ug": usage.carbon_ug,
         "cost_nano_usd": usage.cost_nano_usd,
         "policy_digest": run.policy_digest,
-        "reason": outcome.reason,
         "status": outcome.status.value,
         "steps": usage.steps,
         "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
     }
-    output = _json({"output": outcome.output})
+    output = _json({"output": outcome.output, "reason": outcome.reason})
     return EntryDraft(run.run_id, run.tenant_id, EntryKind.RUN_FINISHED, now, facts=facts, output=output)

@@ -10,7 +10,9 @@ import {
   type ListApprovalsResponse,
 } from "./gen/meshflow/v1/approval_service_pb.js";
 import type { RunEvent } from "./gen/meshflow/v1/event_pb.js";
+import type { ConsistencyProof, InclusionProof, TreeHead } from "./gen/meshflow/v1/log_pb.js";
 import {
+  type EraseRunResponse,
   type ListEntriesRequestSchema,
   type ListEntriesResponse,
   LedgerService,
@@ -26,6 +28,13 @@ import {
   RunService,
 } from "./gen/meshflow/v1/run_service_pb.js";
 import { type GetHealthResponse, SystemService } from "./gen/meshflow/v1/system_service_pb.js";
+import {
+  type ListWorkflowsRequestSchema,
+  type ListWorkflowsResponse,
+  type Workflow,
+  WorkflowService,
+  type WorkflowValidation,
+} from "./gen/meshflow/v1/workflow_service_pb.js";
 import { pause } from "./pause.js";
 import { refuseUnsendable } from "./sendable.js";
 
@@ -58,6 +67,7 @@ const PASSING = new Set<Reason>(["", "DRAINING", "NOT_READY", "LEDGER_UNAVAILABL
 export class MeshflowClient {
   readonly #runs: Client<typeof RunService>;
   readonly #ledger: Client<typeof LedgerService>;
+  readonly #workflows: Client<typeof WorkflowService>;
   readonly #approvals: Client<typeof ApprovalService>;
   readonly #system: Client<typeof SystemService>;
   readonly #options: Required<ClientOptions>;
@@ -65,6 +75,7 @@ export class MeshflowClient {
   constructor(transport: Transport, options: ClientOptions = {}) {
     this.#runs = createClient(RunService, transport);
     this.#ledger = createClient(LedgerService, transport);
+    this.#workflows = createClient(WorkflowService, transport);
     this.#approvals = createClient(ApprovalService, transport);
     this.#system = createClient(SystemService, transport);
     this.#options = { timeoutMs: 30_000, reconnects: 8, reconnectDelayMs: 200, ...options };
@@ -194,6 +205,64 @@ export class MeshflowClient {
   /** Has the server verify a run's chain; valid and faults tell. */
   verifyRun(runId: string, limits: Limits = {}): Promise<VerifyRunResponse> {
     return retried(limits, () => this.#ledger.verifyRun({ runId }, this.#bounded(limits)));
+  }
+
+  /** Returns the newest signed head of the log over all entries. */
+  treeHead(limits: Limits = {}): Promise<TreeHead | undefined> {
+    return retried(limits, async () => (await this.#ledger.getTreeHead({}, this.#bounded(limits))).head);
+  }
+
+  /** Returns the proof that an entry of a run, counted from 1, is in the log. */
+  inclusionProof(runId: string, sequence: bigint, limits: Limits = {}): Promise<InclusionProof | undefined> {
+    const request = { runId, sequence };
+    return retried(limits, async () => (await this.#ledger.getInclusionProof(request, this.#bounded(limits))).proof);
+  }
+
+  /** Returns the proof that the log only grew from the first size to the second, by default that of the newest head. */
+  consistencyProof(first: bigint, second = 0n, limits: Limits = {}): Promise<ConsistencyProof | undefined> {
+    const request = { first, second };
+    return retried(limits, async () => (await this.#ledger.getConsistencyProof(request, this.#bounded(limits))).proof);
+  }
+
+  /** Yields a run as a file, in pieces: "json", "csv" or "evidence", the bundle that `meshflow audit verify` checks offline. */
+  async *exportRun(runId: string, format = "json", limits: Limits = {}): AsyncGenerator<Uint8Array, void> {
+    const left = new AbortController();
+    try {
+      const options = { ...this.#bounded(limits), signal: either(limits.signal, left) };
+      for await (const piece of this.#ledger.exportRun({ runId, format }, options)) yield piece.data;
+    } catch (failure) {
+      throw callError(failure);
+    } finally {
+      left.abort();
+    }
+  }
+
+  /** Removes what people wrote from a run that has ended, for good, on a legal ground that is recorded. */
+  eraseRun(runId: string, basis: string, limits: Limits = {}): Promise<EraseRunResponse> {
+    return retried(limits, () => this.#ledger.eraseRun({ runId, basis }, this.#bounded(limits)));
+  }
+
+  /** Registers a version of a workflow, once: the same YAML again changes nothing. */
+  putWorkflow(yaml: string, limits: Limits = {}): Promise<Workflow> {
+    return retried(limits, () => this.#workflows.putWorkflow({ yaml }, this.#bounded(limits)));
+  }
+
+  /** Returns the version registered last of NAME, or NAME@VERSION. */
+  getWorkflow(name: string, limits: Limits = {}): Promise<Workflow> {
+    return retried(limits, () => this.#workflows.getWorkflow({ name }, this.#bounded(limits)));
+  }
+
+  /** Returns a page of workflows, the newest version of each; with a name all versions of that one. */
+  listWorkflows(
+    request: MessageInitShape<typeof ListWorkflowsRequestSchema> = {},
+    limits: Limits = {},
+  ): Promise<ListWorkflowsResponse> {
+    return retried(limits, () => this.#workflows.listWorkflows(request, this.#bounded(limits)));
+  }
+
+  /** Returns what is wrong with a definition, if anything; nothing is kept. */
+  validateWorkflow(yaml: string, limits: Limits = {}): Promise<WorkflowValidation> {
+    return retried(limits, () => this.#workflows.validateWorkflow({ yaml }, this.#bounded(limits)));
   }
 
   /** Returns the server's health, version and uptime. */

@@ -85,6 +85,30 @@ for (const [face, client] of faces) {
       await assert.rejects(client.getRun("run_00000000-0000-7000-8000-000000000000"), failed("NotFound", "RUN_NOT_FOUND"));
     });
 
+    test("evidence: the log's heads and proofs, and a run as a file", async () => {
+      const { runId } = await client.run({ task: "x" });
+      const proof = await client.inclusionProof(runId, 1n);
+      const head = await client.treeHead();
+      assert.ok(proof && head && proof.seq <= head.size && head.checkpoint.startsWith(head.origin));
+      assert.ok((await client.consistencyProof(1n, head.size))?.second === head.size);
+      let text = "";
+      const decoder = new TextDecoder();
+      for await (const piece of client.exportRun(runId)) text += decoder.decode(piece, { stream: true });
+      assert.ok(JSON.stringify(JSON.parse(text)).includes(runId));
+      await assert.rejects(client.exportRun(runId, "parquet").next(), failed("InvalidArgument", "INVALID_REQUEST", "format"));
+      await assert.rejects(client.eraseRun(runId, "gdpr art. 17(1)(b)"), failed("PermissionDenied", "PERMISSION_DENIED"));
+    });
+
+    test("a registered workflow runs by its name; one that is wrong is told what is", async () => {
+      const name = `ts-${crypto.randomUUID()}`;
+      const yaml = `name: ${name}\nversion: '1'\nentry: a\nnodes:\n  a: {mock: {output: done}}\n`;
+      assert.equal((await client.validateWorkflow(yaml)).valid, true);
+      assert.equal((await client.validateWorkflow("name: x")).valid, false);
+      assert.deepEqual(await client.putWorkflow(yaml), await client.getWorkflow(`${name}@1`));
+      assert.equal((await client.listWorkflows({ name })).workflows.length, 1);
+      assert.equal((await client.run({ task: "x", workflow: name })).output, "done");
+    });
+
     test("a deadline and a signal end calls", async () => {
       await assert.rejects(client.run({ task: "x" }, { timeoutMs: 0.5 }), isDeadline);
       assert.equal((await client.health({ timeoutMs: 10_000.5 })).ok, true);

@@ -29,6 +29,17 @@ async def test_a_retried_run_keeps_its_request_id(server: FakeServer) -> None:
     assert first.request_id == second.request_id != ""
 
 
+async def test_a_large_request_is_retried_like_a_small_one(server: FakeServer) -> None:
+    """Three megabytes are kept for the retry."""
+    server.answers("CreateRun", Refusal(grpc.StatusCode.UNAVAILABLE), RUN)
+    task = "x" * 3_000_000
+
+    async with AsyncClient(server.address) as client:
+        await client.create_run(task)
+
+    assert [request.task for request in server.requests("CreateRun")] == [task, task]
+
+
 async def test_a_fork_is_never_retried(server: FakeServer) -> None:
     """It has no request id, so a second try could start a second run."""
     server.answers("ForkRun", Refusal(grpc.StatusCode.UNAVAILABLE), RUN)

@@ -21,6 +21,7 @@ import dev.meshflow.v1.GetInclusionProofResponse;
 import dev.meshflow.v1.GetRunRequest;
 import dev.meshflow.v1.GetTreeHeadRequest;
 import dev.meshflow.v1.GetTreeHeadResponse;
+import dev.meshflow.v1.GetWorkflowRequest;
 import dev.meshflow.v1.LedgerServiceGrpc;
 import dev.meshflow.v1.ListApprovalsRequest;
 import dev.meshflow.v1.ListApprovalsResponse;
@@ -28,14 +29,21 @@ import dev.meshflow.v1.ListEntriesRequest;
 import dev.meshflow.v1.ListEntriesResponse;
 import dev.meshflow.v1.ListRunsRequest;
 import dev.meshflow.v1.ListRunsResponse;
+import dev.meshflow.v1.ListWorkflowsRequest;
+import dev.meshflow.v1.ListWorkflowsResponse;
+import dev.meshflow.v1.PutWorkflowRequest;
 import dev.meshflow.v1.RunEvent;
 import dev.meshflow.v1.RunRequest;
 import dev.meshflow.v1.RunResponse;
 import dev.meshflow.v1.RunServiceGrpc;
 import dev.meshflow.v1.SystemServiceGrpc;
+import dev.meshflow.v1.ValidateWorkflowRequest;
 import dev.meshflow.v1.VerifyRunRequest;
 import dev.meshflow.v1.VerifyRunResponse;
 import dev.meshflow.v1.WaitRunRequest;
+import dev.meshflow.v1.Workflow;
+import dev.meshflow.v1.WorkflowServiceGrpc;
+import dev.meshflow.v1.WorkflowValidation;
 import io.grpc.CallOptions;
 import io.grpc.MethodDescriptor;
 import java.time.Duration;
@@ -288,6 +296,46 @@ public final class AsyncMeshflowClient {
      */
     public CompletableFuture<Approval> decideApproval(DecideApprovalRequest request) {
         return bounded(ApprovalServiceGrpc.getDecideApprovalMethod(), request);
+    }
+
+    /**
+     * Registers a version of a workflow, once: the same again changes nothing.
+     *
+     * @param yaml the definition; its name and version are those it is registered under
+     * @return the workflow
+     */
+    public CompletableFuture<Workflow> putWorkflow(String yaml) {
+        return bounded(WorkflowServiceGrpc.getPutWorkflowMethod(), PutWorkflowRequest.newBuilder().setYaml(yaml).build());
+    }
+
+    /**
+     * Returns a workflow.
+     *
+     * @param name NAME, which is the version registered last, or NAME@VERSION
+     * @return the workflow
+     */
+    public CompletableFuture<Workflow> getWorkflow(String name) {
+        return bounded(WorkflowServiceGrpc.getGetWorkflowMethod(), GetWorkflowRequest.newBuilder().setName(name).build());
+    }
+
+    /**
+     * Returns a page of workflows: the newest version of each, or all versions of one.
+     *
+     * @param request which workflows
+     * @return the page
+     */
+    public CompletableFuture<ListWorkflowsResponse> listWorkflows(ListWorkflowsRequest request) {
+        return bounded(WorkflowServiceGrpc.getListWorkflowsMethod(), request);
+    }
+
+    /**
+     * Checks a definition; nothing is kept.
+     *
+     * @param yaml the definition
+     * @return what is wrong with it, if anything
+     */
+    public CompletableFuture<WorkflowValidation> validateWorkflow(String yaml) {
+        return bounded(WorkflowServiceGrpc.getValidateWorkflowMethod(), ValidateWorkflowRequest.newBuilder().setYaml(yaml).build());
     }
 
     /**

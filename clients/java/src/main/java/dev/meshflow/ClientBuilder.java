@@ -21,7 +21,8 @@ import java.util.concurrent.TimeUnit;
 /** Says how to reach a server; made by {@link MeshflowClient#builder()}. */
 public final class ClientBuilder {
     private static final int MAX_MESSAGE_BYTES = 64 << 20;
-    private static final List<String> SERVICES = List.of("RunService", "LedgerService", "ApprovalService", "SystemService");
+    private static final List<String> SERVICES = List.of(
+            "RunService", "LedgerService", "ApprovalService", "WorkflowService", "SystemService");
 
     private String address = MeshflowClient.DEFAULT_ADDRESS;
     private String token = "";

@@ -2,23 +2,27 @@ package dev.meshflow;
 
 import dev.meshflow.v1.Approval;
 import dev.meshflow.v1.CheckRunResponse;
-import dev.meshflow.v1.GetConsistencyProofResponse;
 import dev.meshflow.v1.DecideApprovalRequest;
 import dev.meshflow.v1.DiffRunsResponse;
 import dev.meshflow.v1.EraseRunResponse;
 import dev.meshflow.v1.ForkRunRequest;
+import dev.meshflow.v1.GetConsistencyProofResponse;
 import dev.meshflow.v1.GetHealthResponse;
 import dev.meshflow.v1.GetInclusionProofResponse;
+import dev.meshflow.v1.GetTreeHeadResponse;
 import dev.meshflow.v1.ListApprovalsRequest;
 import dev.meshflow.v1.ListApprovalsResponse;
 import dev.meshflow.v1.ListEntriesRequest;
 import dev.meshflow.v1.ListEntriesResponse;
 import dev.meshflow.v1.ListRunsRequest;
 import dev.meshflow.v1.ListRunsResponse;
+import dev.meshflow.v1.ListWorkflowsRequest;
+import dev.meshflow.v1.ListWorkflowsResponse;
 import dev.meshflow.v1.RunRequest;
 import dev.meshflow.v1.RunResponse;
-import dev.meshflow.v1.GetTreeHeadResponse;
 import dev.meshflow.v1.VerifyRunResponse;
+import dev.meshflow.v1.Workflow;
+import dev.meshflow.v1.WorkflowValidation;
 import io.grpc.Channel;
 import io.grpc.Status;
 import java.time.Duration;
@@ -313,6 +317,50 @@ public final class MeshflowClient implements AutoCloseable {
      */
     public Approval decideApproval(DecideApprovalRequest request) {
         return await(async.decideApproval(request));
+    }
+
+    /**
+     * Registers a version of a workflow, once: the same again changes nothing.
+     *
+     * @param yaml the definition; its name and version are those it is registered under
+     * @return the workflow
+     * @throws MeshflowException when the call fails
+     */
+    public Workflow putWorkflow(String yaml) {
+        return await(async.putWorkflow(yaml));
+    }
+
+    /**
+     * Returns a workflow.
+     *
+     * @param name NAME, which is the version registered last, or NAME@VERSION
+     * @return the workflow
+     * @throws MeshflowException when the call fails
+     */
+    public Workflow getWorkflow(String name) {
+        return await(async.getWorkflow(name));
+    }
+
+    /**
+     * Returns a page of workflows: the newest version of each, or all versions of one.
+     *
+     * @param request which workflows
+     * @return the page
+     * @throws MeshflowException when the call fails
+     */
+    public ListWorkflowsResponse listWorkflows(ListWorkflowsRequest request) {
+        return await(async.listWorkflows(request));
+    }
+
+    /**
+     * Checks a definition; nothing is kept.
+     *
+     * @param yaml the definition
+     * @return what is wrong with it, if anything
+     * @throws MeshflowException when the call fails
+     */
+    public WorkflowValidation validateWorkflow(String yaml) {
+        return await(async.validateWorkflow(yaml));
     }
 
     /**

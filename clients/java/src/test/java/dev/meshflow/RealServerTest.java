@@ -14,6 +14,7 @@ import dev.meshflow.v1.LedgerEntry;
 import dev.meshflow.v1.ListApprovalsRequest;
 import dev.meshflow.v1.ListEntriesRequest;
 import dev.meshflow.v1.ListRunsRequest;
+import dev.meshflow.v1.ListWorkflowsRequest;
 import dev.meshflow.v1.RunEvent;
 import dev.meshflow.v1.RunRequest;
 import dev.meshflow.v1.RunResponse;
@@ -199,6 +200,19 @@ final class RealServerTest {
         assertEquals(0, client.listApprovals(request).getApprovalsCount());
         MeshflowException failure = assertThrows(MeshflowException.class, () -> client.getApproval("appr_none"));
         assertEquals(Reason.APPROVAL_NOT_FOUND, failure.reason());
+    }
+
+    /** A registered workflow runs by its name; one that is wrong is told what is. */
+    @Test
+    void workflowsAreRegistered() {
+        String name = "java-" + UUID.randomUUID();
+        String yaml = "name: " + name + "\nversion: '1'\nentry: a\nnodes:\n  a: {mock: {output: done}}\n";
+        assertTrue(client.validateWorkflow(yaml).getValid());
+        assertFalse(client.validateWorkflow("name: x").getValid());
+        assertEquals(client.putWorkflow(yaml), client.getWorkflow(name + "@1"));
+        ListWorkflowsRequest versions = ListWorkflowsRequest.newBuilder().setName(name).build();
+        assertEquals(1, client.listWorkflows(versions).getWorkflowsCount());
+        assertEquals("done", client.run(task("x").toBuilder().setWorkflow(name).build()).getOutput());
     }
 
     /** A deadline ends the call with DEADLINE_EXCEEDED. */
