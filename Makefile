@@ -64,7 +64,7 @@ test: $(DEV) ## Run every check, cheapest first; options for pytest in PYTEST_AR
 	@echo "== 5/5 tests"; $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: test-clients
-test-clients: $(DEV) ## Test every client, and the one contract through every face; needs Go, Node and Java.
+test-clients: $(DEV) ## Test every client, and the one contract through every face; needs Go, Node and Maven.
 	@$(BIN)/python -m pytest tests/contract tests/clients $(PYTEST_ARGS)
 
 .PHONY: gen
@@ -85,7 +85,7 @@ gen-check: $(DEV) ## Check that generated code is fresh and the protos are well-
 gen-all: gen gen-clients ## Generate everything, for every language.
 
 .PHONY: gen-check-all
-gen-check-all: gen-check ## Check that the generated code of every language is fresh; needs Go, Node and Java.
+gen-check-all: gen-check ## Check that the generated code of every language is fresh; needs Go, Node and Maven.
 	@$(BIN)/python tools/generate_clients.py --check
 
 .PHONY: lint
@@ -110,6 +110,20 @@ layers: $(DEV) ## Check the import contracts between the layers.
 .PHONY: check-deploy
 check-deploy: $(DEV) ## Check Dockerfile, Compose, Kubernetes and monitoring files; needs Go.
 	@$(BIN)/python tools/check_deploy.py
+
+.PHONY: sbom
+sbom: $(DEV) ## Write the bill of materials of what the server installs to build/sbom.json (CycloneDX).
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py requirements requirements/runtime.lock --pyproject pyproject.toml --output-format JSON --output-file build/sbom.json 2>/dev/null
+	@echo "build/sbom.json: $$(grep -c '"bom-ref"' build/sbom.json) components"
+
+.PHONY: audit
+audit: $(DEV) ## Look for known vulnerabilities in what is locked; asks a public database.
+	@$(BIN)/pip-audit --requirement requirements/runtime.lock --require-hashes --disable-pip
+
+.PHONY: licences
+licences: $(DEV) ## List the licences of what the server installs, and refuse those we may not ship.
+	@$(BIN)/python tools/licences.py
 
 .PHONY: bench
 bench: $(RUNTIME) ## Run the benchmarks; options in ARGS.

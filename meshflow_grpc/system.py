@@ -13,9 +13,17 @@ from datetime import UTC, datetime
 class SystemClock:
     """Wall-clock and monotonic time of this machine."""
 
+    def __init__(self) -> None:
+        self._second = (0, "1970-01-01T00:00:00")
+
     def now(self) -> str:
-        """See ports.clock.Clock.now."""
-        return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        """See ports.clock.Clock.now. The text of a second is made once."""
+        seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+        known, text = self._second
+        if seconds != known:
+            text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
+            self._second = (seconds, text)
+        return f"{text}.{rest // 1_000_000:03d}Z"
 
     def monotonic(self) -> float:
         """See ports.clock.Clock.monotonic."""

@@ -39,7 +39,7 @@ async def keep_readiness(state: ServerState, storage: Storage, publish: Callable
 async def _reachable(storage: Storage) -> bool:
     try:
         async with asyncio.timeout(ANSWER_S):
-            await storage.newest_head()
+            await storage.ping()
     except (LedgerUnavailableError, TimeoutError):
         return False
     return True

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.commands.put_workflow import SOURCE
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.workflow.digest import workflow_digest
+from meshflow_grpc.workflow.yaml_codec import load_workflow
 
 if TYPE_CHECKING:
+    from meshflow_grpc.domain.run import Principal
     from meshflow_grpc.engine.admission import Admission
+    from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +29,15 @@ class WorkflowValidation:
 class ValidateWorkflowCommand:
     """Checks definitions as a run would."""
 
-    def __init__(self, admission: Admission) -> None:
+    def __init__(self, workflows: RegisteredWorkflows, admission: Admission) -> None:
+        self._workflows = workflows
         self._admission = admission
 
-    async def execute(self, yaml: str) -> WorkflowValidation:
+    async def execute(self, principal: Principal, yaml: str) -> WorkflowValidation:
         """Never raises for a definition, whatever is wrong with it."""
         try:
-            compiled = self._admission.checked(yaml, SOURCE).compiled
+            workflow = load_workflow(yaml, source=SOURCE)
+            self._admission.runnable(await self._workflows.resolved(principal.tenant_id, workflow, (workflow.name,)))
         except InvalidRequestError as error:
             return WorkflowValidation(tuple(error.violations))
-        return WorkflowValidation((), compiled.workflow.name, compiled.workflow.version, compiled.digest)
+        return WorkflowValidation((), workflow.name, workflow.version, workflow_digest(workflow))

@@ -19,6 +19,7 @@ from meshflow_grpc.domain.errors import (
     WorkflowNotFoundError,
 )
 from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.domain.workflow import Workflow
 from meshflow_grpc.engine.prompt import task_text
 from meshflow_grpc.governance.compliance import Safeguards, withholds_request
 from meshflow_grpc.governance.effective_policy import EffectivePolicy, policy_from_json, resolve
@@ -26,7 +27,7 @@ from meshflow_grpc.governance.floors import NO_FLOORS, ServerFloors, raised
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.workflow.catalog import packaged_names, packaged_workflow
 from meshflow_grpc.workflow.compiled import CompiledWorkflow, compile_workflow
-from meshflow_grpc.workflow.digest import from_json, to_json
+from meshflow_grpc.workflow.digest import from_json, to_json, workflow_digest
 from meshflow_grpc.workflow.yaml_codec import load_workflow
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Principal, RunRequest
-    from meshflow_grpc.domain.workflow import Node, StoredWorkflow, Workflow
+    from meshflow_grpc.domain.workflow import Node, StoredWorkflow
     from meshflow_grpc.engine.node_checks import NodeChecks
 
 CACHED = 256
@@ -92,12 +93,14 @@ class Admission:
         self._workflows: OrderedDict[str, RunnableWorkflow] = OrderedDict()
         self._policies: OrderedDict[tuple[str, str], EffectivePolicy] = OrderedDict()
 
-    def admit(self, principal: Principal, request: RunRequest, registered: StoredWorkflow | None = None) -> AdmittedRun:
+    def admit(
+        self, principal: Principal, request: RunRequest, found: StoredWorkflow | Workflow | None = None
+    ) -> AdmittedRun:
         """As ``resolve``; also raises PolicyFloorViolatedError naming every field that asks for less than a floor.
 
         A request whose every step stage 6 will deny for want of encryption is admitted without its task, which is then never recorded.
         """
-        admitted = self.resolve(principal, request, registered)
+        admitted = self.resolve(principal, request, found)
         if below := admitted.policy.below_floor:
             raise PolicyFloorViolatedError("; ".join(f"{v.field}: {v.description}" for v in below), violations=below)
         if withholds_request(admitted.policy.policy, self._safeguards):
@@ -105,15 +108,15 @@ class Admission:
         return admitted
 
     def resolve(
-        self, principal: Principal, request: RunRequest, registered: StoredWorkflow | None = None
+        self, principal: Principal, request: RunRequest, found: StoredWorkflow | Workflow | None = None
     ) -> AdmittedRun:
         """Raises InvalidRequestError, InvalidWorkflowError, WorkflowNotFoundError or PolicyDigestMismatchError; records nothing.
 
-        ``registered`` is what the request's workflow name was found to mean in the tenant.
+        ``found`` is what the request's workflow was found to be in the tenant (RegisteredWorkflows.of_request).
         """
         if request.task is None and request.input is None:
             raise InvalidRequestError.of(FieldViolation("task", "either task or input is required"))
-        workflow = self._workflow(request) if registered is None else self._registered(registered)
+        workflow = self._found(request, found)
         policy = self._policy(workflow, request.policy)
         if policy.policy.human_in_loop.approval_webhook and not self._allow_webhooks:
             raise PolicyFieldNotEnforcedError.of(_WEBHOOKS_ARE_OFF)
@@ -128,26 +131,23 @@ class Admission:
         task = task_text(request.task, request.input)
         return AdmittedRun(principal, request, workflow, policy, task, fingerprint(request))
 
-    def _workflow(self, request: RunRequest) -> RunnableWorkflow:
+    def _found(self, request: RunRequest, found: StoredWorkflow | Workflow | None) -> RunnableWorkflow:
         text = request.workflow_yaml
         if text is not None and not self._allow_inline:
             problem = FieldViolation(
                 "workflow_yaml", "inline workflows are off; use workflow, or set MESHFLOW_ALLOW_INLINE_WORKFLOWS=1"
             )
             raise InvalidRequestError.of(problem)
-        key = f"name:{request.workflow}" if text is None else "yaml:" + hashlib.sha256(text.encode()).hexdigest()
-        return self._kept(
-            key,
-            lambda: self.runnable(
-                self._named(request.workflow) if text is None else load_workflow(text, source="workflow_yaml")
-            ),
-        )
-
-    def _registered(self, registered: StoredWorkflow) -> RunnableWorkflow:
-        source = f"{registered.name}@{registered.version}"
-        return self._kept(
-            f"digest:{registered.digest}", lambda: self.runnable(load_workflow(registered.yaml, source=source))
-        )
+        if isinstance(found, Workflow):
+            return self._kept(f"digest:{workflow_digest(found)}", lambda: self.runnable(found))
+        if found is not None:
+            return self._kept(
+                f"digest:{found.digest}", lambda: self.checked(found.yaml, f"{found.name}@{found.version}")
+            )
+        if text is None:
+            return self._kept(f"name:{request.workflow}", lambda: self.runnable(self._named(request.workflow)))
+        key = "yaml:" + hashlib.sha256(text.encode()).hexdigest()
+        return self._kept(key, lambda: self.checked(text, "workflow_yaml"))
 
     def _kept(self, key: str, make: Callable[[], RunnableWorkflow]) -> RunnableWorkflow:
         found = self._workflows.get(key)
@@ -192,11 +192,12 @@ class Admission:
     def runnable(self, workflow: Workflow) -> RunnableWorkflow:
         """Compiles a definition and checks that this server can execute and price every node."""
         compiled = compile_workflow(workflow)
-        problems = [p for node in workflow.nodes for p in self._checks.problems(workflow, node)]
+        whole = compiled.workflow
+        problems = [p for node in whole.nodes for p in self._checks.problems(whole, node)]
         if problems:
             raise InvalidWorkflowError.of(*problems)
         definition = json.dumps(to_json(workflow), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        agents = {node.id: _node_digest(workflow, node) for node in workflow.nodes}
+        agents = {node.id: _node_digest(workflow, node) for node in whole.nodes}
         return RunnableWorkflow(
             compiled, definition, parse_policy_fields(workflow.policy, path="workflow.policy"), agents
         )

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.errors import WorkflowNotFoundError
-from meshflow_grpc.domain.workflow import StoredWorkflow
+from meshflow_grpc.domain.errors import FieldViolation, InvalidWorkflowError, WorkflowNotFoundError
+from meshflow_grpc.domain.workflow import NodeKind, StoredWorkflow, Workflow
 from meshflow_grpc.workflow.catalog import packaged_names, packaged_workflow
 from meshflow_grpc.workflow.digest import workflow_digest
+from meshflow_grpc.workflow.expansion import embedded, subgraphs
 from meshflow_grpc.workflow.problem import did_you_mean
-from meshflow_grpc.workflow.yaml_codec import dump_workflow
+from meshflow_grpc.workflow.yaml_codec import dump_workflow, load_workflow
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.run import RunRequest
     from meshflow_grpc.ports.workflows import WorkflowStore
 
 SHOWN_NAMES = 50
+MAX_DEPTH = 8
 
 
 class RegisteredWorkflows:
@@ -24,11 +26,40 @@ class RegisteredWorkflows:
     def __init__(self, store: WorkflowStore) -> None:
         self._store = store
 
-    async def of_request(self, tenant_id: str, request: RunRequest) -> StoredWorkflow | None:
-        """The registered workflow a request means; None when it brings its own, or names a packaged one. Raises as ``find``."""
-        if request.workflow_yaml is not None or request.workflow in packaged_names():
-            return None
-        return await self.find(tenant_id, request.workflow)
+    async def of_request(self, tenant_id: str, request: RunRequest) -> StoredWorkflow | Workflow | None:
+        """What a request's workflow is: a registered one, or a definition whose subgraphs were resolved.
+
+        None when the request brings one without subgraphs, or names a packaged one. Raises as ``find`` and ``resolved``.
+        """
+        text, source = request.workflow_yaml, "workflow_yaml"
+        registered = None
+        if text is None and request.workflow not in packaged_names():
+            registered = await self.find(tenant_id, request.workflow)
+            text, source = registered.yaml, f"{registered.name}@{registered.version}"
+        # A definition without the word has no such node; all others are read once more.
+        if text is None or NodeKind.SUBGRAPH.value not in text:
+            return registered
+        workflow = load_workflow(text, source=source)
+        return await self.resolved(tenant_id, workflow) if subgraphs(workflow) else registered
+
+    async def resolved(self, tenant_id: str, workflow: Workflow, inside: tuple[str, ...] = ()) -> Workflow:
+        """The workflow with the definitions of its subgraphs' workflows in it, as they are registered now.
+
+        Raises InvalidWorkflowError naming the node whose workflow is not there, contains itself, or brings a policy.
+        """
+        children: dict[str, Workflow] = {}
+        for node in subgraphs(workflow):
+            field = f"workflow.nodes.{node.id}.workflow"
+            try:
+                found = await self.find(tenant_id, str(node.config["workflow"]))
+            except WorkflowNotFoundError as error:
+                raise InvalidWorkflowError.of(FieldViolation(field, error.message)) from error
+            child = load_workflow(found.yaml, source=f"{found.name}@{found.version}")
+            problem = _unusable(found, child, inside)
+            if problem is not None:
+                raise InvalidWorkflowError.of(FieldViolation(field, problem))
+            children[node.id] = await self.resolved(tenant_id, child, (*inside, found.name))
+        return embedded(workflow, children)
 
     async def find(self, tenant_id: str, reference: str) -> StoredWorkflow:
         """The workflow called NAME or NAME@VERSION; raises WorkflowNotFoundError, which lists what there is."""
@@ -53,3 +84,14 @@ def packaged_entry(name: str, tenant_id: str) -> StoredWorkflow:
     return StoredWorkflow(
         tenant_id, name, workflow.version, workflow_digest(workflow), dump_workflow(workflow), workflow.description
     )
+
+
+def _unusable(found: StoredWorkflow, child: Workflow, inside: tuple[str, ...]) -> str | None:
+    if found.name in inside:
+        return f"{' contains '.join((*inside, found.name))}: a workflow cannot contain itself"
+    if len(inside) >= MAX_DEPTH:
+        return f"is nested deeper than {MAX_DEPTH} workflows"
+    if child.policy:
+        fields = ", ".join(sorted(child.policy))
+        return f"{found.name!r} has a policy of its own ({fields}), which would not be applied; put it in this workflow"
+    return None

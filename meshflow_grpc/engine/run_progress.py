@@ -38,9 +38,11 @@ class RunProgress:
     granted: dict[NodeRun, GrantedApproval] = field(default_factory=dict)
     history: CallHistory = field(default_factory=CallHistory)
 
+    newest: dict[str, NodeRun] = field(default_factory=dict)
+
     def latest(self, node_id: str) -> NodeRun | None:
         """The last committed run of a node."""
-        return next((run for run in reversed(self.outputs) if run.node_id == node_id), None)
+        return self.newest.get(node_id)
 
 
 class RunEnded(Exception):  # noqa: N818 - control flow of the engine, not an error
@@ -57,6 +59,7 @@ def settle(
     """Takes a committed output into the graph; raises RunEnded when a condition on an edge cannot be evaluated."""
     progress.outputs[run] = progress.last_output = output
     progress.labels[run] = labels
+    progress.newest[run.node_id] = run
     if not workflow.graph.conditional_targets(run.node_id):
         return _forget_superseded(progress, frontier.complete(progress.graph, run))
     variables = condition_variables(state={}, output=output, structured=_structured(output), iteration=run.iteration)

@@ -57,7 +57,7 @@ class Budget:
 
     def reserve(self, worst_case: Usage) -> Shortfall | None:
         """Reserves the worst case of a step, or says which limit forbids it and reserves nothing."""
-        short = next(self.shortfalls(worst_case), None)
+        short = None if self._fits(worst_case) else next(self.shortfalls(worst_case), None)
         if short is None:
             self._reserved = self._reserved + worst_case
             if self.session is not None:
@@ -70,6 +70,18 @@ class Budget:
         self._spent = self._spent + actual
         if self.session is not None:
             self.session.settle(reservation.cost_nano_usd, actual.cost_nano_usd)
+
+    def _fits(self, need: Usage) -> bool:
+        """Whether no limit of the run is in question; says no when a session has one too, so that it is asked."""
+        limits, spent, held = self._limits, self._spent, self._reserved
+        carbon = limits.carbon_ug
+        return (
+            spent.steps + held.steps + need.steps <= limits.steps
+            and spent.cost_nano_usd + held.cost_nano_usd + need.cost_nano_usd <= limits.cost_nano_usd
+            and spent.tokens + held.tokens + need.tokens <= limits.tokens
+            and (carbon is None or spent.carbon_ug + held.carbon_ug + need.carbon_ug <= carbon)
+            and self.session is None
+        )
 
     def shortfalls(self, need: Usage) -> Iterator[Shortfall]:
         """Every limit that the need would exceed on top of what is spent and reserved; reserves nothing."""

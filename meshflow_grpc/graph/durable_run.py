@@ -11,17 +11,21 @@ from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.approval import ApprovalStatus
 from meshflow_grpc.domain.errors import RunConflictError, RunNotFoundError
 from meshflow_grpc.domain.run import RunStatus
-from meshflow_grpc.engine.run_record import origin_of
+from meshflow_grpc.engine.run_record import definition_of, origin_of
 from meshflow_grpc.graph.compiled_graph import CompiledStateGraph, GraphRunError
 from meshflow_grpc.graph.definition import WorkflowDefinition
 from meshflow_grpc.graph.graph_run import GraphRun
 from meshflow_grpc.graph.local import LOCAL
 from meshflow_grpc.graph.result import WorkflowResult
-from meshflow_grpc.workflow.digest import workflow_digest
+from meshflow_grpc.workflow.digest import from_json, workflow_digest
+from meshflow_grpc.workflow.expansion import as_written
 from meshflow_grpc.workflow.yaml_codec import dump_workflow
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from meshflow_grpc.app import Runtime
+    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Run, RunRequest
     from meshflow_grpc.domain.workflow import Workflow
     from meshflow_grpc.engine.fork import Fork
@@ -87,7 +91,7 @@ class DurableRun:
 
     async def start_fork(self, fork: Fork) -> WorkflowResult:
         """Begins a fork of another run."""
-        self._check_workflow(fork.draft.facts["workflow_digest"])
+        self._check_workflow(definition_of(fork.draft))
         if self._graph is not None:
             self._graph.start(json.loads(json.loads(fork.draft.input or "{}")["task"]))
         run = await self._runtime.engine.start_fork(fork)
@@ -119,7 +123,7 @@ class DurableRun:
         """The run, with the graph's state as its entries left it."""
         run = await self._storage.get_run(LOCAL.tenant_id, self._run_id)
         entries = await run_entries(self._storage, run.tenant_id, run.run_id)
-        self._check_workflow(entries[0].facts["workflow_digest"])
+        self._check_workflow(origin_of(entries[0]).definition)
         if not run.status.ended:
             self._runtime.engine.check_executable(origin_of(entries[0]).definition)
         if self._graph is not None:
@@ -128,8 +132,9 @@ class DurableRun:
                 self._graph.take(entry)
         return run
 
-    def _check_workflow(self, recorded: object) -> None:
-        if self._workflow is not None and workflow_digest(self._workflow) != recorded:
+    def _check_workflow(self, recorded: Mapping[str, JsonValue]) -> None:
+        given = self._workflow
+        if given is not None and workflow_digest(given) != workflow_digest(as_written(from_json(recorded))):
             raise RunConflictError(
                 f"run {self._run_id!r} was begun with another workflow; it goes on with that one only",
                 metadata={"run_id": self._run_id},

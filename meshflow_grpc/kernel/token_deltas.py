@@ -25,12 +25,12 @@ class _Unguarded:
         return piece
 
 
-def shown_early(policy: Policy) -> bool:
-    """Whether the policy lets parts of an output be shown before the whole is judged.
+def shown_early(policy: Policy, *, has_schema: bool) -> bool:
+    """Whether parts of an output may be shown before the whole is judged.
 
-    Not when the whole can be refused for its length or for the agent's doubt, and not when what it holds is to be masked.
+    Not when the whole can be refused for its length, for its form or for the agent's doubt, and not when what it holds is to be masked.
     """
-    return not (policy.enable_uncertainty or policy.max_output_chars or policy.scrub_pii)
+    return not (has_schema or policy.enable_uncertainty or policy.max_output_chars or policy.scrub_pii)
 
 
 class TokenDeltas:
@@ -47,7 +47,7 @@ class TokenDeltas:
     def of(cls, state: StepState, ports: KernelPorts) -> TokenDeltas | None:
         """None when nobody watches, or nothing may be shown before the whole is judged."""
         tell, policy = state.step.deltas, state.step.run.policy
-        if tell is None or not shown_early(policy):
+        if tell is None or not shown_early(policy, has_schema=state.step.output_check is not None):
             return None
         if not policy.enable_guardian:
             return cls(tell, None)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.domain.errors import FieldViolation, InvalidWorkflowError
 from meshflow_grpc.workflow.condition import EdgeConditions
 from meshflow_grpc.workflow.digest import workflow_digest
-from meshflow_grpc.workflow.graph import build_graph
+from meshflow_grpc.workflow.expansion import as_written, expanded
+from meshflow_grpc.workflow.graph import GraphStructureError, build_graph
 from meshflow_grpc.workflow.output_schema import output_check
 from meshflow_grpc.workflow.validation import validate
 
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CompiledWorkflow:
-    """A valid workflow with its graph, compiled conditions, digest and checks of outputs by node. Immutable; runs share it."""
+    """A valid workflow, subgraphs expanded, with its graph, conditions and checks of outputs by node. Immutable; runs share it.
+
+    ``digest`` is that of the definition, before expansion.
+    """
 
     workflow: Workflow
     graph: Graph
@@ -32,7 +37,11 @@ class CompiledWorkflow:
 
 def compile_workflow(workflow: Workflow) -> CompiledWorkflow:
     """Validates and compiles; raises InvalidWorkflowError with every problem."""
-    validate(workflow)
-    checks = {node.id: output_check(node.output_schema) for node in workflow.nodes if node.output_schema is not None}
-    conditions, digest = EdgeConditions.of(workflow), workflow_digest(workflow)
-    return CompiledWorkflow(workflow, build_graph(workflow), conditions, digest, checks)
+    validate(as_written(workflow))
+    whole = expanded(workflow)
+    checks = {node.id: output_check(node.output_schema) for node in whole.nodes if node.output_schema is not None}
+    try:
+        graph = build_graph(whole)
+    except GraphStructureError as error:
+        raise InvalidWorkflowError.of(FieldViolation("workflow.edges", f"with its subgraphs: {error}")) from error
+    return CompiledWorkflow(whole, graph, EdgeConditions.of(whole), workflow_digest(workflow), checks)

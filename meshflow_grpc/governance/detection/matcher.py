@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import re2
 
-_DFA_MEMORY = 256 << 20
+_DFA_MEMORY = 64 << 20
 _PATTERN_MEMORY = 32 << 20
 _CONTINUATION = bytes(range(0x80, 0xC0))
 
@@ -20,22 +20,40 @@ def _options(memory: int, utf8: bool) -> Any:  # noqa: ANN401 - re2 has no annot
     return options
 
 
-def compile_pattern(pattern: str, utf8: bool = False, memory: int = _PATTERN_MEMORY) -> Any:  # noqa: ANN401 - re2 has no annotations
+def compile_pattern(pattern: str, utf8: bool = False) -> Any:  # noqa: ANN401 - re2 has no annotations
     """Compiles one pattern; a searched text is bytes. Raises re2.error for a bad pattern."""
-    return re2.compile(pattern.encode() if utf8 else pattern.encode("latin-1"), _options(memory, utf8))
+    return re2.compile(pattern.encode() if utf8 else pattern.encode("latin-1"), _options(_PATTERN_MEMORY, utf8))
 
 
 class TriggerSet:
-    """All triggers as one automaton: a single linear pass answers which of them occur."""
+    """Triggers as a few automata: one linear pass each answers which of them occur.
 
-    __slots__ = ("_set", "match")
+    An automaton remembers in its state what has occurred so far and what may be under way, so that one for all would meet new
+    states in every new text. Triggers of a kind share one.
+    """
 
-    def __init__(self, triggers: Iterable[str], utf8: bool = False) -> None:
-        self._set = re2.Set.SearchSet(_options(_DFA_MEMORY, utf8))
-        for trigger in triggers:
-            self._set.Add(trigger.encode() if utf8 else trigger.encode("latin-1"))
-        self._set.Compile()
-        self.match = self._set.Match
+    __slots__ = ("_automata",)
+
+    def __init__(self, groups: Iterable[Sequence[str]], utf8: bool = False) -> None:
+        """Hits count through all groups."""
+        self._automata: list[tuple[int, Any]] = []
+        first = 0
+        for group in groups:
+            automaton = re2.Set.SearchSet(_options(_DFA_MEMORY, utf8))
+            for trigger in group:
+                automaton.Add(trigger.encode() if utf8 else trigger.encode("latin-1"))
+            automaton.Compile()
+            self._automata.append((first, automaton.Match))
+            first += len(group)
+
+    def match(self, data: bytes) -> list[int]:
+        """The triggers that occur."""
+        hits: list[int] = []
+        for first, match in self._automata:
+            found = match(data)
+            if found:
+                hits += [first + hit for hit in found] if first else found
+        return hits
 
 
 def code_point_offsets(data: bytes, offsets: Iterable[int]) -> dict[int, int]:

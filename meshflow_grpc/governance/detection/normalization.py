@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from bisect import bisect_left, bisect_right
+from functools import lru_cache
 from itertools import accumulate
 
 _LOOKALIKES = {
@@ -28,12 +30,59 @@ _FOLD: dict[int, str | None] = {
     **dict.fromkeys((0xE0001, 0xE007F)),
     **{base + letter: chr(97 + letter) for base in (0x1F150, 0x1F170, 0x1F1E6) for letter in range(26)},
 }
+_FOREIGN = re.compile("[^\x00-\x7f]+")
+_SHORT = 4
+_FEW = 12
+_ASCII = bytes(range(128))
+TYPOGRAPHIC = frozenset(
+    map(
+        chr,
+        (
+            *range(0xA0, 0xAA),
+            *range(0xAB, 0xB5),
+            *range(0xB6, 0xBA),
+            *range(0xBB, 0xC0),
+            *range(0x2010, 0x2028),
+            *range(0x2030, 0x205F),
+        ),
+    )
+)
+"""Punctuation and signs that belong to no script."""
 _LEET = str.maketrans("0134578@$!|", "oieastbasil")
 
 
-def fold(text: str) -> str:
-    """The ASCII-like reading of a text: compatibility forms, look-alikes, accents, tag and invisible characters resolved."""
-    return unicodedata.normalize("NFKD", text).translate(_FOLD)
+def foreign(data: bytes) -> str:
+    """The characters of UTF-8 data that are not ASCII, in their order."""
+    return data.translate(None, _ASCII).decode("utf-8", "surrogatepass")
+
+
+def fold(text: str, strange: str | None = None) -> str:
+    """The ASCII-like reading of a text: compatibility forms, look-alikes, accents, tag and invisible characters resolved.
+
+    ``strange`` is what is not ASCII in it, for those who know.
+    """
+    if strange is None:
+        strange = foreign(text.encode("utf-8", "surrogatepass"))
+    kinds = set(strange)
+    if len(kinds) <= _FEW:
+        plain = {char: _folded(char) for char in kinds}
+        if all(map(str.isascii, plain.values())):
+            for char, reading in plain.items():
+                text = text.replace(char, reading)
+            return text
+    return _FOREIGN.sub(lambda run: _folded(run[0]), text)
+
+
+def _folded(run: str) -> str:
+    return _folded_short(run) if len(run) <= _SHORT else _fold_all(run)
+
+
+def _fold_all(run: str) -> str:
+    """ASCII characters neither change nor let marks pass, so that the runs between them are folded on their own."""
+    return unicodedata.normalize("NFKD", run).translate(_FOLD)
+
+
+_folded_short = lru_cache(maxsize=4096)(_fold_all)
 
 
 def unleet(text: str) -> str:

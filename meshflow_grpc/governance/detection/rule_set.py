@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,18 +53,21 @@ def _second_word(data: bytes, start: int, end: int) -> int:
 
 
 class RuleSet:
-    """Rules that are told apart by one automaton pass."""
+    """Rules that are told apart by a first pass; ``extra`` triggers take part in it, those ``apart`` have one of their own."""
 
     __slots__ = ("_locators", "match")
 
-    def __init__(self, rules: Iterable[Rule], extra_triggers: Iterable[str] = (), utf8: bool = False) -> None:
+    def __init__(
+        self, rules: Iterable[Rule], extra: Sequence[str] = (), apart: Sequence[str] = (), *, utf8: bool = False
+    ) -> None:
         by_trigger: dict[str, list[Locator]] = {}
         for rule in rules:
             by_trigger.setdefault(rule.trigger or rule.pattern, []).append(
                 Locator(rule, compile_pattern(rule.pattern, utf8))
             )
         self._locators = list(by_trigger.values())
-        self.match = TriggerSet([*by_trigger, *extra_triggers], utf8).match
+        triggers = [*by_trigger, *extra]
+        self.match = TriggerSet([triggers, apart] if apart else [triggers], utf8).match
 
     def __len__(self) -> int:
         """The number of triggers; hits at and above it are the extra ones."""

@@ -7,12 +7,18 @@ from dataclasses import replace
 
 from meshflow_grpc.governance.detection.attack_rules import ENGLISH_ATTACKS
 from meshflow_grpc.governance.detection.clinical_rules import CLINICAL_CONTEXT, CLINICAL_RULES, CONTACT_CONTEXT
-from meshflow_grpc.governance.detection.encodings import ASCII_ENCODINGS, Encoding, closed_up_places, hidden_bytes
+from meshflow_grpc.governance.detection.encodings import (
+    ASCII_ENCODINGS,
+    VARIATION_SELECTORS,
+    Encoding,
+    closed_up_places,
+    hidden_bytes,
+)
 from meshflow_grpc.governance.detection.finding import CLEAN, Finding, ScanResult
 from meshflow_grpc.governance.detection.matcher import code_point_offsets
-from meshflow_grpc.governance.detection.normalization import FoldedPlaces, fold
+from meshflow_grpc.governance.detection.normalization import TYPOGRAPHIC, FoldedPlaces, fold, foreign
 from meshflow_grpc.governance.detection.personal_rules import PERSONAL_RULES
-from meshflow_grpc.governance.detection.rule_set import RuleSet
+from meshflow_grpc.governance.detection.rule_set import Locator, RuleSet
 from meshflow_grpc.governance.detection.secret_rules import SECRET_RULES
 from meshflow_grpc.governance.detection.world_attack_rules import (
     SQUASHED_ATTACKS,
@@ -41,7 +47,8 @@ class TextScanner:
     def __init__(self) -> None:
         """Compiles all rules; takes a fraction of a second."""
         self._attacks = RuleSet(ATTACK_RULES)
-        self._data = RuleSet(DATA_RULES, (*_CONTEXTS.values(), *(encoding.trigger for encoding in ASCII_ENCODINGS)))
+        encoded = [encoding.trigger for encoding in ASCII_ENCODINGS]
+        self._data = RuleSet(DATA_RULES, tuple(_CONTEXTS.values()), encoded)
         self._idle = self._data.idle_without_context()
         self._native = RuleSet(WORLD_NATIVE_ATTACKS, utf8=True)
         self.scan_input("warm up")
@@ -69,35 +76,35 @@ class TextScanner:
         """Findings of one window or one decoded reading, spans within it."""
         data = text.encode("utf-8", "surrogatepass")
         attack_hits, data_hits = self._attacks.match(data), self._data.match(data)
-        ascii_only = len(data) == len(text)
-        if ascii_only and attack_hits is None and (data_hits is None or self._idle.issuperset(data_hits)):
-            return []
-        findings = [
-            finding
-            for locator in self._attacks.triggered(attack_hits or (), direction)
-            for finding in locator.found(data)
-        ]
-        findings += self._data_findings(data, data_hits or ())
-        if not ascii_only:
-            native_hits = self._native.match(data) or ()
-            findings += (
-                finding for locator in self._native.triggered(native_hits, direction) for finding in locator.found(data)
-            )
+        quiet = not attack_hits and self._idle.issuperset(data_hits)
+        if len(data) == len(text):
+            if quiet:
+                return []
+            findings = self._rules(data, attack_hits, data_hits, direction)
+        else:
+            strange = foreign(data)
+            findings = [] if quiet else self._rules(data, attack_hits, data_hits, direction)
+            if not TYPOGRAPHIC.issuperset(strange):
+                findings += _found(self._native.triggered(self._native.match(data), direction), data)
             findings = _in_code_points(data, findings)
-            findings += self._folded(text, direction, depth, findings)
-        if depth and data_hits:
+            findings += self._folded(text, strange, direction, depth, findings)
+        if depth and not quiet:
             findings += self._decoded(text, data, data_hits, direction, depth, findings)
         return findings
 
+    def _rules(
+        self, data: bytes, attack_hits: Sequence[int], data_hits: Sequence[int], direction: str
+    ) -> list[Finding]:
+        """What the rules find in the bytes as they are."""
+        return _found(self._attacks.triggered(attack_hits, direction), data) + self._data_findings(data, data_hits)
+
     def _data_findings(self, data: bytes, hits: Sequence[int]) -> list[Finding]:
         locators = self._data.triggered(hits, "")
-        findings = [finding for locator in locators if not locator.rule.context for finding in locator.found(data)]
+        findings = _found((locator for locator in locators if not locator.rule.context), data)
         waiting = [locator for locator in locators if locator.rule.context]
         if waiting:
             contexts = self._contexts(hits, findings)
-            findings += (
-                finding for locator in waiting if locator.rule.context in contexts for finding in locator.found(data)
-            )
+            findings += _found((locator for locator in waiting if locator.rule.context in contexts), data)
         return findings
 
     def _contexts(self, hits: Iterable[int], findings: Iterable[Finding]) -> frozenset[str]:
@@ -108,14 +115,14 @@ class TextScanner:
             return frozenset({"clinical", "personal", "contact"})
         return frozenset({"personal", "contact"}) if "pii" in categories else frozenset(names)
 
-    def _folded(self, text: str, direction: str, depth: int, known: list[Finding]) -> list[Finding]:
-        """Findings in what the text looks like, where it differs from what it is."""
-        folded = fold(text)
+    def _folded(self, text: str, strange: str, direction: str, depth: int, known: list[Finding]) -> list[Finding]:
+        """Findings in what the text looks like, where it differs from what it is; ``strange`` is what is not ASCII in it."""
+        folded = fold(text, strange)
         if folded == text:
             return []
         findings = [
             replace(finding, start=start, end=end, layer="variation_selectors")
-            for start, end, reading in hidden_bytes(text)
+            for start, end, reading in (hidden_bytes(text) if VARIATION_SELECTORS.search(strange) else ())
             for finding in self._read(reading, direction, max(depth - 1, 0))
         ]
         inner = self._read_folded(folded, direction, depth)
@@ -126,10 +133,10 @@ class TextScanner:
 
     def _read_folded(self, folded: str, direction: str, depth: int) -> list[Finding]:
         data = folded.encode("utf-8", "surrogatepass")
-        hits = self._data.match(data) or ()
-        attacks = self._attacks.triggered(self._attacks.match(data) or (), direction)
-        findings = [finding for locator in attacks for finding in locator.found(data)]
-        findings = _in_code_points(data, findings + self._data_findings(data, hits))
+        attack_hits, hits = self._attacks.match(data), self._data.match(data)
+        if not attack_hits and self._idle.issuperset(hits):
+            return []
+        findings = _in_code_points(data, self._rules(data, attack_hits, hits, direction))
         return findings + (self._decoded(folded, data, hits, direction, depth, findings) if depth else [])
 
     def _decoded(
@@ -153,6 +160,10 @@ class TextScanner:
             for finding in self._read(reading, direction, depth - 1):
                 if not encoding.attacks_only or finding.category not in _DATA_CATEGORIES:
                     yield _placed(finding, encoding, start, text[start:end])
+
+
+def _found(locators: Iterable[Locator], data: bytes) -> list[Finding]:
+    return [finding for locator in locators for finding in locator.found(data)]
 
 
 def _widest(findings: list[Finding]) -> list[Finding]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.usage import Usage
@@ -10,6 +9,7 @@ from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.model_call import worst_case
 from meshflow_grpc.kernel.stage import Check
+from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
@@ -38,5 +38,5 @@ class BudgetCheck(Check):
             need = worst_case(node, state.prompt, run.policy, self._ports, specs, learned=run.learned)
         short = run.budget.reserve(need)
         if short is None:
-            return dataclasses.replace(state, reserved=need)
+            return changed(state, "reserved", need)
         return Deny("BUDGET_EXHAUSTED", f"step {state.step.step_id!r} {short}", short.remedy)

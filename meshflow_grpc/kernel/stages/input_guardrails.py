@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check
+from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
@@ -31,4 +31,4 @@ class InputGuardrails(Check):
                     f"the guardian found {kinds} in the step's input",
                     "remove the instruction from the input",
                 )
-        return dataclasses.replace(state, scan=scan)
+        return changed(state, "scan", scan)

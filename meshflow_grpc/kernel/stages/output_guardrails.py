@@ -12,6 +12,7 @@ from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE
+from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.policy import Policy
@@ -52,7 +53,7 @@ class OutputGuardrails(Check):
             return refusal
         scan = self._ports.scanner.scan_output(text)
         if not scan.findings:
-            return dataclasses.replace(state, output=text)
+            return changed(state, "output", text)
         leaks = scan.of(*OUTPUT_LEAKS) if policy.enable_guardian else ()
         if leaks:
             kinds = ", ".join(sorted({f"{f.category}/{f.kind}" for f in leaks}))

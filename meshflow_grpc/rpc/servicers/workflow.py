@@ -44,4 +44,4 @@ class WorkflowServicer(workflow_service_pb2_grpc.WorkflowServiceServicer):
         self, request: workflow_service_pb2.ValidateWorkflowRequest, context: Any
     ) -> workflow_service_pb2.WorkflowValidation:
         """See workflow_service.proto."""
-        return validation_to_proto(await self._commands.validate_workflow.execute(request.yaml))
+        return validation_to_proto(await self._commands.validate_workflow.execute(current_principal(), request.yaml))

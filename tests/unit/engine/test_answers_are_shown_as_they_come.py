@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +12,7 @@ from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.run import EventView, RunRequest, RunStatus
 from meshflow_grpc.engine import event_hub
 from meshflow_grpc.kernel.output_windows import Windows
+from meshflow_grpc.kernel.stages import output_guardrails
 from meshflow_grpc.kernel.token_deltas import TokenDeltas
 from meshflow_grpc.ports.provider import ModelReply, ProviderError, ProviderFault, ToolCall
 from tests.fakes.providers import StreamingProvider
@@ -18,7 +21,10 @@ from tests.unit.engine.conftest import ALICE, World, make_world
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PROSE = " ".join(f"Point {word} of the plan is owned by the platform team." for word in ("one", "two", "three", "four"))
+PROSE = " ".join(
+    f"Point {word} of the plan is owned by the platform team."
+    for word in ("one", "two", "three", "four", "five", "six")
+)
 LEAK = "Here is my full system prompt: You are a helpful bot."
 AGENT = "name: w\nentry: writer\nnodes:\n  writer: {role: EXECUTOR, tools: [calculator]}\n"
 
@@ -99,6 +105,31 @@ async def test_nothing_is_shown_early_of_an_output_that_is_judged_as_a_whole(pol
 
     assert deltas(events) == []
     assert events[-1].output == PROSE
+
+
+async def test_nothing_is_shown_early_of_an_output_that_has_to_fit_a_schema() -> None:
+    """Whether it does is known at the end."""
+    world = make_world(StreamingProvider({"writer": [PROSE]}))
+    request = RunRequest(
+        task="x",
+        event_view=EventView.FULL,
+        workflow_yaml="name: w\nentry: writer\nnodes:\n  writer: {role: EXECUTOR, output_schema: {type: object}}\n",
+    )
+    events = [event async for event in world.runtime.commands.stream_run.execute(ALICE, request)]
+
+    assert deltas(events) == []
+    assert events[-1].status == "blocked"
+
+
+def test_every_reason_to_refuse_an_output_is_thought_of() -> None:
+    """A new one has to say whether pieces may be shown before it is decided: see shown_early."""
+    source = Path(output_guardrails.__file__).read_text(encoding="utf-8")
+    by_window, by_policy_or_node = (
+        {"OUTPUT_REJECTED"},
+        {"CONFIDENCE_TOO_LOW", "OUTPUT_TOO_LONG", "OUTPUT_SCHEMA_MISMATCH"},
+    )
+
+    assert set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source)) == by_window | by_policy_or_node | {"OUTPUT_MISSING"}
 
 
 async def test_without_a_guardian_every_piece_is_shown_at_once() -> None:
