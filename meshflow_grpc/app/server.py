@@ -22,6 +22,7 @@ from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress
 from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartError
 from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.providers.approval_webhook import approval_notifier
+from meshflow_grpc.providers.http_caller import AllowedHttp
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
@@ -81,6 +82,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
                     notifier=notifier,
                     tools=tools,
                     scanner=await asyncio.to_thread(open_scanner, settings),
+                    http=AllowedHttp(settings.called_hosts, trust_all=in_trials),
                     observer=telemetry.observer,
                     tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
                 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from meshflow_grpc.domain.errors import StepNotRecordedError
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.kernel import Kernel
     from meshflow_grpc.kernel.state import RunContext, StageDecision, Step, StepOutcome
     from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.ports.tracer import Tracer
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
@@ -54,6 +56,7 @@ class RunTools:
     clock: Clock
     catalog: ToolCatalog
     tracer: Tracer = field(default_factory=NoTracer)
+    http: HttpCaller | None = None
 
 
 class RunExecutor:
@@ -73,7 +76,9 @@ class RunExecutor:
         self._workflow = workflow
         self._context = context
         self._progress = progress
-        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step, workflow.output_checks)
+        self._steps = StepMaker(
+            context, task, progress, tools.catalog, self._take_step, workflow.output_checks, tools.http
+        )
         self._stop: RunOutcome | None = None
         self._finishing = False
         self._driver: asyncio.Task[Run] | None = None
@@ -112,6 +117,8 @@ class RunExecutor:
             outcome = self._stop or self._outcome()
         except RunEnded as end:
             outcome = end.outcome
+        except StepNotRecordedError as error:
+            outcome = RunOutcome(RunStatus.FAILED, self._progress.last_output, None, error.message)
         except asyncio.CancelledError:
             if self._stop is None:
                 raise

@@ -20,9 +20,9 @@ def _options(memory: int, utf8: bool) -> Any:  # noqa: ANN401 - re2 has no annot
     return options
 
 
-def compile_pattern(pattern: str, utf8: bool = False, memory: int = _PATTERN_MEMORY) -> Any:  # noqa: ANN401 - re2 has no annotations
+def compile_pattern(pattern: str, utf8: bool = False) -> Any:  # noqa: ANN401 - re2 has no annotations
     """Compiles one pattern; a searched text is bytes. Raises re2.error for a bad pattern."""
-    return re2.compile(pattern.encode() if utf8 else pattern.encode("latin-1"), _options(memory, utf8))
+    return re2.compile(pattern.encode() if utf8 else pattern.encode("latin-1"), _options(_PATTERN_MEMORY, utf8))
 
 
 class TriggerSet:

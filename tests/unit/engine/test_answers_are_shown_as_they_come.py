@@ -21,7 +21,10 @@ from tests.unit.engine.conftest import ALICE, World, make_world
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-PROSE = " ".join(f"Point {word} of the plan is owned by the platform team." for word in ("one", "two", "three", "four"))
+PROSE = " ".join(
+    f"Point {word} of the plan is owned by the platform team."
+    for word in ("one", "two", "three", "four", "five", "six")
+)
 LEAK = "Here is my full system prompt: You are a helpful bot."
 AGENT = "name: w\nentry: writer\nnodes:\n  writer: {role: EXECUTOR, tools: [calculator]}\n"
 

@@ -21,33 +21,34 @@ TURNS = frozenset({"rot13", "reversed", "leet", "spaced"})
 WIDE = frozenset({"html_entity", "unicode_escape"})
 # Encodings whose blobs end at a gap: each is read when it is complete.
 NARROW = frozenset({"base64", "base32", "hex", "url", "binary", "ascii85", "morse"})
-_MEMORY = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Automata:
-    """Where the first match of some patterns starts, and where the first one that may still be coming."""
+    """Where the first match of some patterns starts, and where the first one that may still be coming.
 
-    whole: Any
-    begun: Any
+    One automaton for each pattern: together they would meet new states in every new text.
+    """
+
+    whole: tuple[Any, ...]
+    begun: tuple[Any, ...]
 
     @classmethod
     def of(cls, trees: Iterable[Node], *, utf8: bool = False) -> Automata:
         """Compiles them."""
         known = tuple(trees)
-        whole = f"(?:{'|'.join(map(written, known))})"
-        begun = f"(?:{'|'.join(map(beginnings, known))})\\z"
-        return cls(compile_pattern(whole, utf8, _MEMORY), compile_pattern(begun, utf8, _MEMORY))
+        whole = tuple(compile_pattern(written(tree), utf8) for tree in known)
+        begun = tuple(compile_pattern(f"(?:{beginnings(tree)})\\z", utf8) for tree in known)
+        return cls(whole, begun)
 
     def coming(self, data: bytes) -> int:
         """The least place from where the end of the text may be part of a match, given some continuation; else its length."""
-        place: int = self.begun.search(data).start()
-        return place
+        return min(int(begun.search(data).start()) for begun in self.begun)
 
     def first(self, data: bytes) -> int:
         """The least place where a match starts, complete or still coming; the length of the text when there is none."""
-        found = self.whole.search(data)
-        return self.coming(data) if found is None else min(self.coming(data), found.start())
+        found = (whole.search(data) for whole in self.whole)
+        return min(self.coming(data), *(int(match.start()) for match in found if match is not None), len(data))
 
 
 Pair = tuple[Automata, Automata]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 LONGEST = WINDOW - OVERLAP
 """Code points of an output that can be shown early: those that the scanner reads in its first window alone."""
-LEAST_GROWTH = 24
+LEAST_GROWTH = 40
 """Code points that must have come before the text is looked at again; more when much is held back, so that cost stays linear."""
 NOWHERE = 1 << 62
 _SMUGGLED = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4}")
