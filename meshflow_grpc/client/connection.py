@@ -103,7 +103,7 @@ class Connection:
             # A proxy of the environment cannot reach this machine's own ports.
             ("grpc.enable_http_proxy", int(self.target.rpartition(":")[0] not in _LOOPBACK)),
         )
-        if self.tls is None and not self.address.startswith("https://"):
+        if self.tls is None and not self.address.lower().startswith("https://"):
             return grpc.aio.insecure_channel(self.target, options=options)
         return grpc.aio.secure_channel(self.target, _credentials(self.tls or TlsFiles()), options=options)
 

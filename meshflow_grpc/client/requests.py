@@ -127,7 +127,7 @@ def _wrong_type(field: _Field, value: object) -> str | None:
         return None if _is_strings(value) else "must be a list of strings"
     match field.cpp_type:
         case FieldDescriptor.CPPTYPE_STRING:
-            several = field.name == "compliance" and _is_strings(value)
+            several = field.name in ("compliance", "denied_data") and _is_strings(value)
             return None if isinstance(value, str) or several else "must be a string"
         case FieldDescriptor.CPPTYPE_BOOL:
             return None if isinstance(value, bool) else "must be true or false"

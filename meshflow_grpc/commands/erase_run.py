@@ -17,6 +17,7 @@ from meshflow_grpc.domain.errors import (
     RunNotFoundError,
 )
 from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.governance.record_keeping import check_not_held
 from meshflow_grpc.ledger.deletion import new_deletion
 from meshflow_grpc.ledger.erasure import new_erasure
 
@@ -64,13 +65,14 @@ class EraseRunCommand:
     ) -> ErasedRun:
         """Returns when it is done; what was erased before is left as it is.
 
-        Raises RunConflictError while a run goes on, and RunImmutableError for a deletion under policy.immutable_audit; nothing was
-        erased then.
+        Raises RunConflictError while a run goes on, and RunImmutableError for a deletion under policy.immutable_audit, and
+        PermissionDeniedError for a run under a legal hold; nothing was erased then.
         """
         chosen = _mode(mode)
         if len(basis) > MAX_BASIS_CHARS:
             raise InvalidRequestError.of(FieldViolation("basis", f"must have at most {MAX_BASIS_CHARS} characters"))
         forks = await self._storage.forks_of(principal.tenant_id, run_id)
+        await self._check_holds(principal.tenant_id, (run_id, *(forks if include_forks else ())))
         if include_forks:
             await self._check(principal.tenant_id, (run_id, *forks), chosen)
             for fork in reversed(forks):
@@ -80,6 +82,14 @@ class EraseRunCommand:
             return ErasedRun(erased.entry, erased.payloads, erased.entries, forks)
         remaining = tuple([fork for fork in forks if await self._holds_copies(principal.tenant_id, fork)])
         return ErasedRun(erased.entry, erased.payloads, erased.entries, (), remaining)
+
+    async def _check_holds(self, tenant_id: str, run_ids: Sequence[str]) -> None:
+        for run_id in run_ids:
+            try:
+                run = await self._storage.get_run(tenant_id, run_id)
+            except (RunNotFoundError, PayloadKeyUnavailableError):
+                continue
+            check_not_held(run_id, run.labels)
 
     async def _check(self, tenant_id: str, run_ids: Sequence[str], mode: EraseMode) -> None:
         """Refuses before anything is erased what the store would refuse in the middle."""

@@ -200,6 +200,16 @@ class EntryAlreadyRecordedError(MeshflowError):
     """An entry with the same (run_id, step_id, attempt, kind) exists; appends are idempotent, never replacements."""
 
 
+class StepNotRecordedError(MeshflowError):
+    """A step could not even be recorded as denied: a defect of the server. Nothing was released; the run ends as failed."""
+
+    def __init__(self, step_id: str) -> None:
+        super().__init__(
+            f"stage audit_ledger failed twice for step {step_id!r}; nothing was released; report this with the run id",
+            metadata={"step_id": step_id},
+        )
+
+
 class RunConflictError(MeshflowError):
     """The run is not in the state that this needs: it goes on, has ended, or changed hands."""
 

@@ -46,6 +46,7 @@ class TimeoutAction(StrEnum):
 
 
 COMPLIANCE_PROFILES = ("gdpr", "hipaa", "sox")
+DATA_CLASSES = ("pii", "phi", "secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +105,4 @@ class Policy:
     scrub_pii: bool = False
     max_output_chars: int = 0
     session_budget_usd: float | None = None
+    denied_data: tuple[str, ...] = ()

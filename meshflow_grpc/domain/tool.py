@@ -45,7 +45,7 @@ class Tool:
     """A callable under governance. ``call`` returns text, or a JSON value; ``check`` says what is wrong with arguments.
 
     ``labels`` are the taint of its results; ``idempotent`` promises that a call repeated with its key has no second effect;
-    ``timeout_s`` is per attempt, 0 = as node and policy say.
+    ``timeout_s`` is per attempt, 0 = as node and policy say. ``tenants`` are those whose data it may touch, None = all.
     """
 
     name: str
@@ -57,6 +57,11 @@ class Tool:
     labels: frozenset[str] = FOREIGN
     idempotent: bool = False
     timeout_s: float = 0.0
+    tenants: frozenset[str] | None = None
+
+    def serves(self, tenant_id: str) -> bool:
+        """Whether the tool may act for a tenant."""
+        return self.tenants is None or tenant_id in self.tenants
 
 
 @dataclass(frozen=True, slots=True)

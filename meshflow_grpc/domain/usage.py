@@ -36,6 +36,10 @@ class Usage:
 ZERO_USAGE = Usage()
 
 
+# Beyond every entry's place in the ledger.
+MAX_SEQ = 2**63 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class SessionUse:
     """What the runs of a session have spent, and what their steps under way may still cost; nano-USD."""

@@ -28,6 +28,7 @@ from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.workflow.catalog import packaged_names, packaged_workflow
 from meshflow_grpc.workflow.compiled import CompiledWorkflow, compile_workflow
 from meshflow_grpc.workflow.digest import from_json, to_json, workflow_digest
+from meshflow_grpc.workflow.reachability import ends_with_a_person
 from meshflow_grpc.workflow.yaml_codec import load_workflow
 
 if TYPE_CHECKING:
@@ -51,12 +52,16 @@ _SESSION_IS_MISSING = FieldViolation(
 
 @dataclass(frozen=True, slots=True)
 class RunnableWorkflow:
-    """A workflow ready to run: its graph, its definition as JSON text, its policy fields, and a digest per node."""
+    """A workflow ready to run: its graph, its definition as JSON text, its policy fields, and a digest per node.
+
+    ``reviewed`` says that no way through it ends without a person's decision.
+    """
 
     compiled: CompiledWorkflow
     definition: str
     policy_fields: Mapping[str, object]
     agents: Mapping[str, str]
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +204,11 @@ class Admission:
         definition = json.dumps(to_json(workflow), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         agents = {node.id: _node_digest(workflow, node) for node in whole.nodes}
         return RunnableWorkflow(
-            compiled, definition, parse_policy_fields(workflow.policy, path="workflow.policy"), agents
+            compiled,
+            definition,
+            parse_policy_fields(workflow.policy, path="workflow.policy"),
+            agents,
+            ends_with_a_person(workflow),
         )
 
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.tools import ToolCatalog
 
 
-def offered_tools(node: Node, policy: Policy, catalog: ToolCatalog) -> Mapping[str, Tool]:
-    """What an agent is offered: the tools its node names, as far as the policy permits them."""
+def offered_tools(node: Node, policy: Policy, catalog: ToolCatalog, tenant_id: str) -> Mapping[str, Tool]:
+    """What an agent is offered: the tools its node names, as far as the policy permits them and they serve the tenant."""
     names = cast("Sequence[str]", node.config.get("tools") or ())
     found = {name: catalog.tool(name) for name in names if tool_refusal(policy, name) is None}
-    return {name: tool for name, tool in found.items() if tool is not None}
+    return {name: tool for name, tool in found.items() if tool is not None and tool.serves(tenant_id)}
 
 
 def specs_of(tools: Mapping[str, Tool]) -> tuple[ToolSpec, ...]:

@@ -210,7 +210,7 @@ class Engine:
         policy, workflow = admitted.policy.policy, admitted.workflow
         run = new_run(admitted, active.run_id, tools.clock.now())
         context = await self._parts.contexts.make(
-            run, admitted.principal, policy, workflow.agents, left_s=policy.timeout_s
+            run, admitted.principal, policy, workflow.agents, left_s=policy.timeout_s, reviewed=workflow.reviewed
         )
         draft = started_draft(admitted, run)
         try:

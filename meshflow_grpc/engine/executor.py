@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from meshflow_grpc.domain.errors import StepNotRecordedError
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
@@ -116,6 +117,8 @@ class RunExecutor:
             outcome = self._stop or self._outcome()
         except RunEnded as end:
             outcome = end.outcome
+        except StepNotRecordedError as error:
+            outcome = RunOutcome(RunStatus.FAILED, self._progress.last_output, None, error.message)
         except asyncio.CancelledError:
             if self._stop is None:
                 raise

@@ -19,6 +19,7 @@ from meshflow_grpc.kernel.agent_call import max_tool_rounds
 from meshflow_grpc.kernel.model_call import max_output_tokens, model_of, worst_case
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 from meshflow_grpc.kernel.stages.policy_evaluation import rule_variables
+from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE, denied_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,6 +61,7 @@ class Preflight:
             *rules,
             *self._profiles(admitted),
             *self._guardian(admitted),
+            *self._sensitive(admitted),
             *self._tools(admitted),
             *_budget(admitted, estimate, session),
         )
@@ -115,7 +117,7 @@ class Preflight:
         upstream = sum(max_output_tokens(n) for n in workflow.nodes if n.id in sources)
         prompt = admitted.task + "x" * (upstream * TOKEN_BYTES)
         policy = admitted.policy.policy
-        specs = specs_of(offered_tools(node, policy, self._catalog))
+        specs = specs_of(offered_tools(node, policy, self._catalog, admitted.principal.tenant_id))
         once = worst_case(node, prompt, policy, self._ports, specs, learned=learned)
         # Each round is one more model call, and at least one tool call that is a step of its own.
         return sum([once] * max_tool_rounds(node), once) if specs else once
@@ -126,6 +128,11 @@ class Preflight:
         found = []
         for node in admitted.workflow.compiled.workflow.nodes:
             name = node.config.get("tool") if node.kind is NodeKind.TOOL else None
+            tool = self._catalog.tool(name) if isinstance(name, str) else None
+            if tool is not None and not tool.serves(admitted.principal.tenant_id):
+                message = f"node {node.id!r} uses tool {name!r}, which touches data of other tenants"
+                place = f"workflow.nodes.{node.id}.tool"
+                found.append(PolicyViolation(place, "tenant_scoping", message, "use a tool of your tenant"))
             why = tool_refusal(policy, name) if isinstance(name, str) else None
             if why is not None:
                 message = f"node {node.id!r} uses tool {name!r}: {why}"
@@ -137,12 +144,26 @@ class Preflight:
     def _profiles(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
         """What stage 6 would object to in any step."""
         facts = StepFacts(
-            admitted.policy.policy, admitted.principal, admitted.request.labels, True, self._ports.safeguards
+            admitted.policy.policy,
+            admitted.principal,
+            admitted.request.labels,
+            True,
+            self._ports.safeguards,
+            admitted.workflow.reviewed,
         )
         return tuple(
             PolicyViolation(o.field, "compliance_profile", f"{o.control}: {o.message}", o.remedy)
             for o in objections(facts)
         )
+
+    def _sensitive(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
+        """What stage 8 would refuse of the task itself."""
+        scan = self._ports.scanner.scan_input(admitted.task)
+        refusal = denied_data({f.category for f in scan.of(*SENSITIVE)}, admitted.policy.policy, "input")
+        if refusal is None:
+            return ()
+        field = "task" if admitted.request.task is not None else "input"
+        return (PolicyViolation(field, "sensitive_data_scan", refusal.message, refusal.remedy),)
 
     def _guardian(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
         if not admitted.policy.policy.enable_guardian:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import structlog
+
 from meshflow_grpc.domain.errors import LedgerUnavailableError
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.ports.observer import LedgerObserver
     from meshflow_grpc.ports.storage import CreatedRun, RunChange, Storage
+
+_log = structlog.get_logger(__name__)
 
 
 class PublishingRecorder:
@@ -52,6 +56,10 @@ class PublishingRecorder:
         return entries
 
     def _publish(self, entries: Sequence[LedgerEntry], started: float) -> None:
-        self._observer.appended([entry.kind for entry in entries], self._clock.monotonic() - started)
-        for entry in entries:
-            self._hub.publish(entry)
+        """What is durable stays so whatever its watchers do; they read from the ledger what they missed."""
+        try:
+            self._observer.appended([entry.kind for entry in entries], self._clock.monotonic() - started)
+            for entry in entries:
+                self._hub.publish(entry)
+        except Exception:  # noqa: BLE001 - a watcher's defect must not look like a failed append
+            _log.exception("publishing_failed", run_id=entries[0].run_id)

@@ -97,7 +97,14 @@ class Resumption:
     async def _executor(self, run: Run, restored: _Restored, lost: Usage) -> RunExecutor:
         origin, workflow, policy, progress = restored.origin, restored.workflow, restored.policy, restored.progress
         context = await self._contexts.make(
-            run, origin.principal, policy, workflow.agents, left_s=restored.left_s, spent=progress.usage, lost=lost
+            run,
+            origin.principal,
+            policy,
+            workflow.agents,
+            left_s=restored.left_s,
+            reviewed=workflow.reviewed,
+            spent=progress.usage,
+            lost=lost,
         )
         return RunExecutor(self._tools, run, workflow.compiled, context, origin.task, progress)
 

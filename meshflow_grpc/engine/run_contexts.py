@@ -35,10 +35,14 @@ class RunContexts:
         agents: Mapping[str, str],
         *,
         left_s: float,
+        reviewed: bool,
         spent: Usage = ZERO_USAGE,
         lost: Usage = ZERO_USAGE,
     ) -> RunContext:
-        """``spent`` is what earlier lives of the run used, ``lost`` what they may have: both count. Raises LedgerUnavailableError."""
+        """``spent`` is what earlier lives of the run used, ``lost`` what they may have: both count.
+
+        ``reviewed`` says that no way through the workflow ends without a person. Raises LedgerUnavailableError.
+        """
         learned = await self._learning.of(run.tenant_id, run.workflow) if policy.enable_cross_run_learning else None
         share = await self._sessions.join(run, policy, lost_nano_usd=lost.cost_nano_usd)
         return RunContext(
@@ -52,6 +56,7 @@ class RunContexts:
             deadline=self._clock.monotonic() + left_s,
             labels=run.labels,
             learned=learned,
+            reviewed=reviewed,
         )
 
     def left(self, run: Run) -> None:

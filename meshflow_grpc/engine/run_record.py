@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
 from meshflow_grpc.governance.compliance import PURPOSE
+from meshflow_grpc.governance.record_keeping import retention_tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,9 @@ def started_draft(admitted: AdmittedRun, run: Run) -> EntryDraft:
         "workflow": run.workflow,
         "workflow_digest": workflow.compiled.digest,
     }
+    retention = retention_tag(admitted.policy.policy.compliance, run.create_time)
+    if retention is not None:
+        facts["retention"] = {**retention, "immutable": admitted.policy.policy.immutable_audit}
     if PURPOSE in run.labels:
         facts[PURPOSE] = run.labels[PURPOSE]
     return EntryDraft(
@@ -83,6 +87,9 @@ def forked_draft(
         "actor": {"principal": principal.id, "auth": principal.method},
         "forked_from": origin,
     }
+    if "retention" in start.facts:
+        tag = cast("Mapping[str, JsonValue]", start.facts["retention"])
+        facts["retention"] = {**tag, **(retention_tag(cast("list[str]", tag["profiles"]), run.create_time) or {})}
     return EntryDraft(
         run.run_id, run.tenant_id, EntryKind.RUN_STARTED, run.create_time, facts=facts, input=_json(payload)
     )

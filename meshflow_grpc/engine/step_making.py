@@ -92,7 +92,7 @@ class StepMaker:
         return _NO_LABELS.union(*(labels[run] for run in runs)) if runs else _NO_LABELS
 
     def _with_tools(self, step: Step) -> Step:
-        offered = offered_tools(step.node, self._context.policy, self._catalog)
+        offered = offered_tools(step.node, self._context.policy, self._catalog, self._context.tenant_id)
         return replace(step, tools=AgentTools(step, offered, self._catalog, self._progress, self._govern))
 
     def _tool_step(self, step: Step, inputs: Sequence[NodeRun]) -> Step:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal
 
 PURPOSE = "purpose"
+LEGAL_EFFECT = "legal_effect"
+DPIA = "dpia"
+NO_EFFECT = frozenset({"no", "none", "false"})
 ANONYMOUS = "none"
 
 
@@ -36,6 +39,12 @@ class StepFacts:
     labels: Mapping[str, str]
     agent_known: bool
     safeguards: Safeguards
+    reviewed: bool = False
+
+    @property
+    def has_legal_effect(self) -> bool:
+        """Whether the request declares that its outcome has legal or similar effect; an unclear word counts as yes."""
+        return legal_effect(self.labels) not in {"", *NO_EFFECT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ CONTROLS: tuple[Control, ...] = (
     _outside("hipaa.transmission", "45 CFR 164.312(e)", "transport is encrypted", _DUTY),
     _outside("hipaa.emergency_access", "45 CFR 164.312(a)(2)(ii)", "emergency access is recorded", "there is none"),
     _outside("hipaa.logoff", "45 CFR 164.312(a)(2)(iii)", "sessions end by themselves", _DUTY),
-    _outside("hipaa.retention", "45 CFR 164.316(b)(2)", "documentation is kept for 6 years", _DUTY),
+    Control("hipaa.retention", "45 CFR 164.316(b)(2)", "documentation is kept for 6 years", "audit_ledger"),
     Control("sox.profile", "SOX 302/404", "the run is held to the profile and its floors", "compliance_profile"),
     Control("sox.identity", "SOX 404", "a proven identity asks", "identity_verification"),
     Control("sox.oversight", "SOX 404, AS 2201", "a person approves external actions", "risk_classification"),
@@ -93,7 +102,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("sox.change_control", "SOX 404", "every step ran under one policy and pinned agents", "policy_evaluation"),
     Control("sox.audit", "SOX 404", "every step is recorded with all its decisions", "audit_ledger"),
     Control("sox.integrity", "SOX 802", "the record is intact", "audit_ledger"),
-    _outside("sox.retention", "SOX 802, 17 CFR 210.2-06", "records are kept for 7 years", _DUTY),
+    Control("sox.retention", "SOX 802, 17 CFR 210.2-06", "records are kept for 7 years", "audit_ledger"),
     _outside("sox.approved_changes", "SOX 404", "two persons approve changes of policies", _DUTY),
     Control("gdpr.profile", "GDPR Art. 25", "the run is held to the profile and its floors", "compliance_profile"),
     Control("gdpr.purpose", "GDPR Art. 5(1)(b)", "the purpose of processing is named", "compliance_profile"),
@@ -103,9 +112,9 @@ CONTROLS: tuple[Control, ...] = (
     Control("gdpr.integrity", "GDPR Art. 5(1)(f), 32", "the record is intact", "audit_ledger"),
     Control("gdpr.erasure", "GDPR Art. 17", "erasures are recorded", "audit_ledger"),
     _outside("gdpr.storage_limit", "GDPR Art. 5(1)(e)", "payloads have an end of life", _DUTY),
-    _outside("gdpr.legal_effect", "GDPR Art. 22", "decisions with legal effect are classified", "they are not"),
+    Control("gdpr.legal_effect", "GDPR Art. 22", "a person decides what has legal effect", "compliance_profile"),
     _outside("gdpr.transfers", "GDPR Art. 28, 44", "processors and regions are named", _DUTY),
-    _outside("gdpr.dpia", "GDPR Art. 35", "high risks are assessed beforehand", _DUTY),
+    Control("gdpr.dpia", "GDPR Art. 35", "high risks are assessed beforehand", "compliance_profile"),
 )
 
 BY_ID = {control.id: control for control in CONTROLS}
@@ -193,6 +202,35 @@ def _purpose(control: str, facts: StepFacts) -> Objection | None:
     )
 
 
+def legal_effect(labels: Mapping[str, str]) -> str:
+    """What the request declares of its outcome's legal effect; empty when nothing."""
+    return labels.get(LEGAL_EFFECT, "").strip().lower()
+
+
+def _decided_by_a_person(control: str, facts: StepFacts) -> Objection | None:
+    if facts.reviewed or not facts.has_legal_effect:
+        return None
+    return Objection(
+        control,
+        "DECISION_UNREVIEWED",
+        "the outcome has legal effect (labels.legal_effect), and the workflow can end without a person's decision",
+        "put a node of kind human on every way to the end of the workflow",
+        "workflow",
+    )
+
+
+def _assessed(control: str, facts: StepFacts) -> Objection | None:
+    if facts.labels.get(DPIA, "").strip() or not facts.has_legal_effect:
+        return None
+    return Objection(
+        control,
+        "DPIA_REQUIRED",
+        "the outcome has legal effect (labels.legal_effect), and no impact assessment is named",
+        "name the assessment in labels.dpia of the request",
+        "labels.dpia",
+    )
+
+
 def withholds_request(policy: Policy, safeguards: Safeguards) -> bool:
     """Whether the request must not be recorded: no step of it will be taken, and the record would hold health data in the clear."""
     return "hipaa" in policy.compliance and safeguards.production and not safeguards.payloads_encrypted
@@ -222,4 +260,6 @@ _CHECKS: dict[str, Callable[[str, StepFacts], Objection | None]] = {
     "gdpr.profile": _floors_hold,
     "gdpr.purpose": _purpose,
     "gdpr.oversight": _human,
+    "gdpr.legal_effect": _decided_by_a_person,
+    "gdpr.dpia": _assessed,
 }

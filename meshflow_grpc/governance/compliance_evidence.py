@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.policy import RiskTier
-from meshflow_grpc.governance.compliance import ANONYMOUS, PURPOSE, Control, controls_of
+from meshflow_grpc.governance.compliance import ANONYMOUS, DPIA, NO_EFFECT, PURPOSE, Control, controls_of, legal_effect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -219,6 +219,43 @@ def _erasure(control: Control, evidence: RunEvidence) -> ControlResult:
     return ControlResult(control, Finding.NOT_EVIDENCED, "nothing of this run was erased")
 
 
+def _labels(evidence: RunEvidence) -> Mapping[str, str]:
+    return cast("Mapping[str, str]", evidence.start.facts["labels"]) if evidence.start else {}
+
+
+def _retention(control: Control, evidence: RunEvidence) -> ControlResult:
+    start = evidence.start
+    tag = cast("Mapping[str, object]", start.facts.get("retention", {})) if start else {}
+    if control.profile not in cast("Sequence[str]", tag.get("profiles", ())):
+        return ControlResult(control, Finding.NOT_EVIDENCED, "the run's start does not say how long it is kept")
+    kept = f"kept until {tag['until']} ({tag['days']} days); payloads erased: {evidence.chain.payloads_erased}"
+    if tag.get("immutable"):
+        return ControlResult(control, Finding.PASS, f"{kept}; the database refuses to delete or change its entries")
+    return ControlResult(control, Finding.FAIL, "the run's entries may be deleted (immutable_audit is off)", (1,))
+
+
+def _legal_effect(control: Control, evidence: RunEvidence) -> ControlResult:
+    declared = legal_effect(_labels(evidence))
+    if not declared:
+        absent = "the request does not say whether its outcome has legal effect (labels.legal_effect)"
+        return ControlResult(control, Finding.NOT_EVIDENCED, absent)
+    if declared in NO_EFFECT:
+        return ControlResult(control, Finding.PASS, "declared to have no legal effect")
+    persons = [g for g in evidence.gates if not g.facts.get("expired")]
+    ended = [e for e in evidence.entries if e.kind is EntryKind.RUN_FINISHED and e.facts["status"] == "completed"]
+    alone = ended if not persons else _without(control.id, evidence.executed)
+    return _judged(control, alone, "no person decided", f"{len(persons)} decisions by persons")
+
+
+def _dpia(control: Control, evidence: RunEvidence) -> ControlResult:
+    named = _labels(evidence).get(DPIA, "").strip()
+    if named:
+        return ControlResult(control, Finding.PASS, f"impact assessment: {named}")
+    if legal_effect(_labels(evidence)) in {"", *NO_EFFECT}:
+        return ControlResult(control, Finding.NOT_EVIDENCED, "no high risk is declared, and no assessment is named")
+    return _judged(control, evidence.executed, "steps were executed without an assessment", "nothing was executed")
+
+
 _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
     "profile": _profile,
     "identity": _identity,
@@ -233,4 +270,7 @@ _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
     "encryption": _encryption,
     "purpose": _purpose,
     "erasure": _erasure,
+    "retention": _retention,
+    "legal_effect": _legal_effect,
+    "dpia": _dpia,
 }

@@ -115,6 +115,7 @@ def policy_from_json(document: Mapping[str, JsonValue]) -> Policy:
     fields["human_in_loop"] = HumanInLoopConfig(**human)  # type: ignore[arg-type]  # restored field by field above
     allowed = cast("list[str] | None", fields["allowed_tools"])
     fields["allowed_tools"] = None if allowed is None else tuple(allowed)
+    fields["denied_data"] = tuple(cast("list[str]", fields.get("denied_data", [])))
     fields["denied_tools"] = tuple(cast("list[str]", fields["denied_tools"]))
     fields["rules"] = tuple(
         PolicyRule(r["name"], RuleEffect(r["effect"]), r["expression"])

@@ -34,6 +34,7 @@ ENFORCED_BY: dict[str, str] = {
     "compliance": "compliance_profile",
     "session_budget_usd": "budget_check",
     "enable_cross_run_learning": "budget_check",
+    "denied_data": "sensitive_data_scan",
 }
 
 POLICY_FIELDS = tuple(f.name for f in dataclasses.fields(Policy))

@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
-from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES, PolicyMode, PolicyRule, RiskTier, RuleEffect, TimeoutAction
+from meshflow_grpc.domain.policy import (
+    COMPLIANCE_PROFILES,
+    DATA_CLASSES,
+    PolicyMode,
+    PolicyRule,
+    RiskTier,
+    RuleEffect,
+    TimeoutAction,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,10 +165,15 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
 
 
-def _compliance(value: object) -> tuple[str, ...]:
-    items = [part for part in value.split(",") if part.strip()] if isinstance(value, str) else list(_names(value))
-    parse = _word({name: name for name in COMPLIANCE_PROFILES})
-    return tuple(sorted({cast("str", parse(item)) for item in items}))
+def _words(known: Sequence[str]) -> Parse:
+    """Several of the known words: a list, or one text with commas."""
+    one = _word({name: name for name in known})
+
+    def parse(value: object) -> tuple[str, ...]:
+        items = [part for part in value.split(",") if part.strip()] if isinstance(value, str) else list(_names(value))
+        return tuple(sorted({cast("str", one(item)) for item in items}))
+
+    return parse
 
 
 def _rules(value: object) -> tuple[PolicyRule, ...]:
@@ -216,7 +229,7 @@ _FIELDS: dict[str, Parse] = {
     "carbon_budget_g": _number(0, MAX_GRAMS),
     "enable_cross_run_learning": _boolean,
     "immutable_audit": _boolean,
-    "compliance": _compliance,
+    "compliance": _words(COMPLIANCE_PROFILES),
     "circuit_breaker": _object,
     "human_in_loop": _object,
     "allowed_tools": _names,
@@ -225,4 +238,5 @@ _FIELDS: dict[str, Parse] = {
     "scrub_pii": _boolean,
     "max_output_chars": _integer(0),
     "session_budget_usd": _number(0, MAX_USD),
+    "denied_data": _words(DATA_CLASSES),
 }

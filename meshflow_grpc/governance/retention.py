@@ -15,6 +15,14 @@ LEAST_DAYS: Final = 183
 """No ledger keeps runs for less: EU AI Act, Art. 19(1) and 26(6), six months."""
 
 
+LEGAL_HOLD: Final = "legal_hold"
+
+
+def hold_of(labels: Mapping[str, str]) -> str:
+    """The legal hold a run is under, from its label; empty without one."""
+    return labels.get(LEGAL_HOLD, "").strip()
+
+
 @dataclass(frozen=True, slots=True)
 class RetentionFloor:
     """The least days a source demands."""
@@ -46,6 +54,8 @@ def retention_of(run: Run, keep_days: int, now: str) -> RetentionVerdict:
     ended, current = datetime.fromisoformat(run.update_time), datetime.fromisoformat(now)
     if current - ended < timedelta(days=keep_days):
         return RetentionVerdict(run, delete=False, due=False, why=f"it is younger than {keep_days} days")
+    if hold := hold_of(run.labels):
+        return RetentionVerdict(run, delete=False, due=True, why=f"it is under a legal hold ({hold})")
     if run.policy.get("immutable_audit") is True:
         return RetentionVerdict(run, delete=False, due=True, why="policy.immutable_audit: it is never deleted")
     floor = _floor(run.policy)

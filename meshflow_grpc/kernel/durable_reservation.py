@@ -27,15 +27,15 @@ class DurableReservations:
     async def reserve(self, charged: Usage, need: Usage) -> Shortfall | None:
         """Makes a reservation durable on top of what the step was charged, then asks the ledger whether all of the session's fit.
 
-        Whoever wrote last sees all others, so that no two servers can both go on with what only suffices for one.
+        Reservations before this one in the ledger count, so that no two servers both go on with what only suffices for one.
         """
         if self._session is None:
             return None
         run = self._state.step.run
         self._count += 1
         draft = _draft(self._state, self._count, charged + need, self._ports.clock.now())
-        await uninterrupted(self._ports.recorder.append(run.run_id, (draft,)))
-        use = await self._ports.sessions.session_use(run.tenant_id, self._session.session_id)
+        (entry,) = await uninterrupted(self._ports.recorder.append(run.run_id, (draft,)))
+        use = await self._ports.sessions.session_use(run.tenant_id, self._session.session_id, up_to_seq=entry.seq)
         return self._session.overdrawn(need.cost_nano_usd, use)
 
     @property

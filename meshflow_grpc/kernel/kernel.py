@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from meshflow_grpc.domain.errors import LedgerUnavailableError
+from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError, StepNotRecordedError
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.governance.budget import minus
 from meshflow_grpc.kernel.approval import approval_facts
@@ -23,6 +23,7 @@ from meshflow_grpc.kernel.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.kernel.decision import Refusal
     from meshflow_grpc.kernel.ports import KernelPorts
@@ -96,11 +97,10 @@ class Kernel:
 
     async def _record(self, passage: _Passage, *, cancelled: bool) -> StepOutcome:
         """Stages 14 and 15: always, and not to be cancelled."""
-        end = self._end(passage, cancelled=cancelled)
+        end, entry = await self._made_durable(self._end(passage, cancelled=cancelled))
         run = end.state.step.run
-        entry = await uninterrupted(self._ledger.record(end))
         run.budget.settle(end.state.reserved, minus(end.usage, passage.prepaid))
-        self._sla.observe(end)
+        self._observe(end)
         return StepOutcome(
             end.state.step,
             end.verdict,
@@ -112,11 +112,42 @@ class Kernel:
             end.message,
         )
 
+    async def _made_durable(self, end: StepEnd) -> tuple[StepEnd, LedgerEntry]:
+        """Fail closed: when stage 14 itself breaks, the output is withheld and the step recorded as denied by it."""
+        try:
+            return end, await uninterrupted(self._ledger.record(end))
+        except MeshflowError:
+            raise
+        except Exception:  # noqa: BLE001 - fail closed: whatever the stage raises withholds the output
+            _log.exception("stage_failed", stage=STAGE_NAMES[_LEDGER], step=end.state.step.step_id)
+        end = _withheld(end)
+        try:
+            return end, await uninterrupted(self._ledger.record(end))
+        except MeshflowError:
+            raise
+        except Exception as error:
+            raise StepNotRecordedError(end.state.step.step_id) from error
+
+    def _judge(self, state: StepState, latency: int, stages: list[JsonValue]) -> str:
+        """Stage 15 never blocks: a defect in it is noted."""
+        try:
+            return self._sla.judge(state.step.node, latency)
+        except Exception:  # noqa: BLE001 - the stage never blocks
+            _log.exception("stage_failed", stage=STAGE_NAMES[-1], step=state.step.step_id)
+            stages[-1] = {"stage": STAGE_NAMES[-1], "decision": "fail", "reason": "STAGE_FAILED"}
+            return "unknown"
+
+    def _observe(self, end: StepEnd) -> None:
+        try:
+            self._sla.observe(end)
+        except Exception:  # noqa: BLE001 - the stage never blocks
+            _log.exception("stage_failed", stage=STAGE_NAMES[-1], step=end.state.step.step_id)
+
     def _end(self, passage: _Passage, *, cancelled: bool) -> StepEnd:
         state, refusal = passage.state, passage.refusal
         latency = round((self._ports.clock.monotonic() - state.started) * 1000)
         stages = passage.stages(cancelled=cancelled)
-        sla = self._sla.judge(state.step.node, latency)
+        sla = self._judge(state, latency, stages)
         if cancelled:
             return StepEnd(
                 state,
@@ -139,6 +170,21 @@ class Kernel:
         return StepEnd(
             state, verdict, stages, passage.usage, latency, sla, passage.refused_by, refusal.reason, message, approval
         )
+
+
+def _withheld(end: StepEnd) -> StepEnd:
+    """The step as it is recorded when recording it as it was broke; a cancelled step stays cancelled."""
+    stages = list(end.stages)
+    stages[_LEDGER] = {"stage": STAGE_NAMES[_LEDGER], "decision": "deny", "reason": "STAGE_FAILED"}
+    return replace(
+        end,
+        verdict=Verdict.CANCELLED if end.verdict is Verdict.CANCELLED else Verdict.DENIED,
+        stages=stages,
+        blocked_by=STAGE_NAMES[_LEDGER],
+        reason="STAGE_FAILED",
+        message="stage audit_ledger failed; nothing was released; report this with the run id",
+        approval=None,
+    )
 
 
 class _Passage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from meshflow_grpc.domain.usage import MAX_SEQ
 from meshflow_grpc.governance.carbon import CarbonModel
 from meshflow_grpc.governance.circuit_breaker import Breakers
 from meshflow_grpc.governance.compliance import Safeguards
@@ -50,7 +51,7 @@ class Recorder(Protocol):
 class SessionLedger(Protocol):
     """Knows what sessions have spent and reserved."""
 
-    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+    async def session_use(self, tenant_id: str, session_id: str, *, up_to_seq: int = MAX_SEQ) -> SessionUse:
         """What is durable of a session; see ports.storage.Storage."""
         ...
 

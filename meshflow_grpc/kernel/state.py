@@ -38,6 +38,7 @@ class RunContext:
     deadline: float
     labels: Mapping[str, str] = field(default_factory=dict)
     learned: WorkflowStatistics | None = None
+    reviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,8 +54,8 @@ def decode(data: bytes, field: str = "record") -> JsonValue:
         value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise NotCanonicalError.at(field, "is not JSON") from error
-    # What these two cheap tests cannot rule out, the walk in encode decides.
-    plain = data.isascii() and not _MAYBE_FLOAT(data)
+    # A record that is nested deeper than the walk goes is judged by these two tests; what they cannot rule out, encode refuses.
+    plain = _fits(value, 0) or (data.isascii() and not _MAYBE_FLOAT(data))
     if (_encode_plain(value, field) if plain else encode(value, field)) != data:
         raise NotCanonicalError.at(field, "is not in canonical form (RFC 8785)")
     return value

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.stored_row import RunRow
 
 _COMMITTED = {"header": "run_header", "output": "run_output", "reason": "run_reason"}
+_ERASURE = EntryKind.ERASURE.value
 _ENDED = frozenset(status.value for status in RunStatus if status.ended)
 
 
@@ -104,6 +105,14 @@ class _Told(NamedTuple):
     value: Any
 
 
+class _Newest(NamedTuple):
+    """What every record says and the latest one decides."""
+
+    sequence: int
+    tenant_id: object
+    time: object
+
+
 class Projection:
     """Folds records into what the run's row must say."""
 
@@ -111,20 +120,22 @@ class Projection:
         self._run_id = run_id
         self._usage = ZERO_USAGE
         self._told: dict[str, _Told] = {}
+        self._newest: _Newest = _Newest(0, None, None)
+        self._kind = _Told(0, None)
         self._malformed: list[int] = []
         self.erased: list[ErasedRange] = []
         self.incomplete = False
 
-    def fold(self, record: dict[str, Any], digest: str) -> None:
+    def fold(self, record: dict[str, Any]) -> None:
         """Takes one record into account, in any order."""
         sequence: int = record["sequence"]
-        self._tell(sequence, "tenant_id", record["tenant_id"])
-        self._tell(sequence, "update_time", record["time"])
-        if record["kind"] == EntryKind.ERASURE:
+        if sequence >= self._newest.sequence:
+            self._newest = _Newest(sequence, record["tenant_id"], record["time"])
+        kind = record["kind"]
+        if kind == _ERASURE:
             self._note_erasure(record)
-        else:
-            self._tell(sequence, "kind", record["kind"])
-        self._tell(sequence, "head_hash", digest)
+        elif sequence >= self._kind.sequence:
+            self._kind = _Told(sequence, kind)
         change = record["change"]
         if change is None:
             return
@@ -160,7 +171,7 @@ class Projection:
             return
         yield from ((0, fault) for fault in self._column_faults(run, head_hash))
         yield from ((0, fault) for fault in self._commitment_faults(run))
-        if run.status in _ENDED and self._value("kind") != EntryKind.RUN_FINISHED:
+        if run.status in _ENDED and self._kind.value != EntryKind.RUN_FINISHED:
             yield head_sequence, f"run: it is {run.status}, but its last entry is not run_finished"
 
     def _value(self, field: str) -> object:
@@ -170,8 +181,8 @@ class Projection:
     def _column_faults(self, run: RunRow, head_hash: str | None) -> Iterator[str]:
         expected = {
             "run_id": self._run_id,
-            "tenant_id": self._value("tenant_id"),
-            "update_time": self._value("update_time"),
+            "tenant_id": self._newest.tenant_id,
+            "update_time": self._newest.time,
             "status": self._value("status"),
             "blocked_by": self._value("blocked_by"),
             "head_hash": head_hash,

@@ -11,6 +11,7 @@ hashes. That takes a witness outside the file.
 from __future__ import annotations
 
 from collections import Counter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure, RunDeletion
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.stored_row import RunRow
 
 MAX_FAULTS = 1000
+_RUN_DELETED = EntryKind.RUN_DELETED.value
 
 _FIELDS = ("run_id", "tenant_id", "sequence", "kind", "node_id", "step_id", "attempt", "time", "prev_hash")
+_INDEXED = itemgetter(*_FIELDS)
 _RECORD_FIELDS = frozenset({*_FIELDS, "v", "input", "output", "change", "facts"})
 
 
@@ -149,11 +152,11 @@ class ChainVerifier:
         self._compare_columns(row, record, sequence, node_id)
         for name in ("input", "output"):
             self._check_payload(row, record, name, sequence, node_id)
-        self._projection.fold(record, digest)
+        self._projection.fold(record)
         link = _Link(
             sequence, _number(row.seq), str(node_id), record["prev_hash"], digest, row.hash, sound=before == self._found
         )
-        if record["kind"] == EntryKind.RUN_DELETED:
+        if record["kind"] == _RUN_DELETED:
             self._note_deletion(record, link)
         return link
 
@@ -175,7 +178,7 @@ class ChainVerifier:
             row.time,
             row.prev_hash,
         )
-        if columns != tuple([record[name] for name in _FIELDS]):
+        if columns != _INDEXED(record):
             for name, column in zip(_FIELDS, columns, strict=True):
                 if column != record[name]:
                     self._fault(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from meshflow_grpc.domain.usage import MAX_SEQ
 from meshflow_grpc.ports.log import LogStore
 from meshflow_grpc.ports.workflows import WorkflowStore
 
@@ -147,11 +148,13 @@ class Storage(LogStore, WorkflowStore, Protocol):
         """Returns paused runs of all tenants with a greater id, oldest first: those whose approvals may expire."""
         ...
 
-    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+    async def session_use(self, tenant_id: str, session_id: str, *, up_to_seq: int = MAX_SEQ) -> SessionUse:
         """Returns what all runs of a tenant's session have spent, and what running ones have reserved.
 
-        MUST read one moment. MUST count, of each step that has a budget_reserved entry and no outcome yet, the newest such entry, until
-        the run is resumed: the run_resumed entry charges it. What this returned before is never less than what is durable by then.
+        Of the reservations only entries up to a place in the ledger count when one is given: of several servers that reserve at
+        once each sees those before it. MUST read one moment, in which every entry before that place is there. MUST count, of each
+        step that has a budget_reserved entry and no outcome yet, the newest such entry, until the run is resumed: the run_resumed
+        entry charges it.
         """
         ...
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from meshflow_grpc.domain.usage import MAX_SEQ
 from meshflow_grpc.ports.storage import Storage
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ class PassingOn(Generic[S]):
     def __init__(self, store: S) -> None:
         self.store = store
 
-    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+    async def session_use(self, tenant_id: str, session_id: str, *, up_to_seq: int = MAX_SEQ) -> SessionUse:
         """See Storage."""
-        return await self.store.session_use(tenant_id, session_id)
+        return await self.store.session_use(tenant_id, session_id, up_to_seq=up_to_seq)
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
         """See Storage."""

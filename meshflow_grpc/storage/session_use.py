@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # A reservation is open until its step has an outcome, or the run was resumed, which charges it.
 _OPEN: Final = """
 SELECT {columns} FROM ledger_entries e JOIN runs r ON r.run_id = e.run_id
-WHERE r.tenant_id = {tenant} AND r.session_id = {session} AND r.status = 'running' AND e.kind = '{reserved}'
+WHERE r.tenant_id = {tenant} AND r.session_id = {session} AND r.status = 'running' AND e.kind = '{reserved}' AND e.seq <= {up_to}
 AND NOT EXISTS (
     SELECT 1 FROM ledger_entries o WHERE o.run_id = e.run_id AND o.step_id = {step} AND o.sequence > e.sequence
     AND o.kind IN ({outcomes}))
@@ -28,7 +28,7 @@ AND NOT EXISTS (
 """
 
 
-def select_use(*, tenant: str, session: str, step: str, resumed: str, spent_type: str) -> str:
+def select_use(*, tenant: str, session: str, up_to: str, step: str, resumed: str, spent_type: str) -> str:
     """Returns SQL in one dialect: rows (step, sequence, record) of open reservations, and one with the runs' total as sequence."""
     outcomes = ", ".join(f"'{kind.value}'" for kind in sorted(OUTCOME_KINDS))
     columns = "e.run_id || ' ' || " + step + " AS step, e.sequence AS sequence, e.record AS record"
@@ -36,6 +36,7 @@ def select_use(*, tenant: str, session: str, step: str, resumed: str, spent_type
         columns=columns,
         tenant=tenant,
         session=session,
+        up_to=up_to,
         reserved=EntryKind.BUDGET_RESERVED.value,
         step=step,
         outcomes=outcomes,
@@ -73,10 +74,12 @@ def step_of(reservation_id: str) -> str:
     return reservation_id.partition(RESERVATION_MARK)[0]
 
 
-def open_reservations(rows: Iterable[EntryRow]) -> dict[str, int]:
+def open_reservations(rows: Iterable[EntryRow], up_to_seq: int) -> dict[str, int]:
     """Returns what the steps of a run have reserved and not settled, by step; the meaning of the SQL, row by row."""
     found: dict[str, int] = {}
     for row in rows:
+        if row.kind == EntryKind.BUDGET_RESERVED and cast("int", row.seq) > up_to_seq:
+            continue
         if row.kind == EntryKind.BUDGET_RESERVED:
             found[step_of(str(row.step_id))] = reserved_nano_usd(cast("bytes", row.record))
         elif row.kind == EntryKind.RUN_RESUMED:

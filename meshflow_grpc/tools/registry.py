@@ -37,6 +37,7 @@ def tool(
     labels: Iterable[str] = FOREIGN,
     idempotent: bool = False,
     timeout_s: float = 0.0,
+    tenants: Iterable[str] | None = None,
 ) -> Callable[[F], F]: ...
 def tool(
     function: F | None = None,
@@ -49,6 +50,7 @@ def tool(
     labels: Iterable[str] = FOREIGN,
     idempotent: bool = False,
     timeout_s: float = 0.0,
+    tenants: Iterable[str] | None = None,
 ) -> F | Callable[[F], F]:
     """Declares a function as a tool; it stays a function. Name, description and parameters come from it unless given.
 
@@ -65,6 +67,7 @@ def tool(
             call=caller(target, context_name, spread=True),
             check=checker(declared["name"], schema),
             idempotent=idempotent,
+            tenants=_tenants(declared["name"], tenants),
             **declared,
         )
         if not _NAME.fullmatch(made.name):
@@ -169,3 +172,12 @@ def _declared(
         raise ValueError(f"timeout_s of {name!r} must be 0 to {MAX_TIMEOUT_S:g}, not {timeout_s}")
     tier = risk if isinstance(risk, RiskTier) else names[risk]
     return {"name": name, "risk": tier, "labels": given, "timeout_s": float(timeout_s)}
+
+
+def _tenants(name: str, tenants: Iterable[str] | None) -> frozenset[str] | None:
+    if tenants is None:
+        return None
+    given = frozenset((tenants,)) if isinstance(tenants, str) else frozenset(tenants)
+    if not given or not all(given):
+        raise ValueError(f"tenants of {name!r} must name at least one tenant; leave it out for all")
+    return given

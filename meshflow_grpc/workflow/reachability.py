@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.workflow import END, START
+from meshflow_grpc.domain.workflow import END, START, NodeKind
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Workflow
@@ -26,6 +26,25 @@ def unreachable_nodes(workflow: Workflow) -> list[str]:
                 seen.add(target)
                 waiting.append(target)
     return [node.id for node in workflow.nodes if node.id not in seen]
+
+
+def ends_with_a_person(workflow: Workflow) -> bool:
+    """Whether every way of forward edges to the end passes a node of kind human, which what follows carries out."""
+    following: dict[str, list[str]] = {}
+    for edge in workflow.edges:
+        if edge.max_iterations is None:
+            following.setdefault(edge.source, []).append(edge.target)
+    persons = {node.id for node in workflow.nodes if node.kind is NodeKind.HUMAN}
+    waiting = following.get(START, []) + ([workflow.entry] if workflow.entry else [])
+    seen: set[str] = set()
+    while waiting:
+        node = waiting.pop()
+        if node == END or (node not in persons and not following.get(node)):
+            return False
+        if node not in persons and node not in seen:
+            seen.add(node)
+            waiting.extend(following[node])
+    return True
 
 
 def unbounded_cycles(workflow: Workflow) -> list[list[int]]:

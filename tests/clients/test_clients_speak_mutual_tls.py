@@ -109,6 +109,10 @@ async def test_python(secure: SecureServer) -> None:
         assert (await client.health()).version == "tls"
     assert secure.tokens == ["Bearer secret"]
 
+    async with AsyncClient(Connection(secure.address.upper(), token="secret", timeout_s=10)) as client:
+        with pytest.raises(MeshflowCallError, match="UNAVAILABLE"):
+            await client.health()  # with TLS, and so without a word to a server it does not know
+
     for tls in (TlsFiles(ca=secure.own.certificate), None):
         async with AsyncClient(Connection(secure.address, tls=tls, timeout_s=10)) as client:
             with pytest.raises(MeshflowCallError, match="UNAVAILABLE"):
@@ -127,9 +131,9 @@ def node() -> str:
 
 async def test_typescript(secure: SecureServer, node: str) -> None:
     """The same through Node."""
-    async def health(*files: Path) -> str:
+    async def health(*files: Path, address: str = secure.address) -> str:
         process = await asyncio.create_subprocess_exec(
-            *(node, "--input-type=module", "-e", HEALTH, secure.address, *map(str, files)),
+            *(node, "--input-type=module", "-e", HEALTH, address, *map(str, files)),
             cwd=TYPESCRIPT,
             stdout=asyncio.subprocess.PIPE,
         )
@@ -138,7 +142,9 @@ async def test_typescript(secure: SecureServer, node: str) -> None:
 
     assert await health(secure.own.certificate, secure.client.certificate, secure.client.key) == "tls"
     assert secure.tokens == ["Bearer secret"]
+    plain = secure.address.removeprefix("https://")
+    assert await health(secure.own.certificate, secure.client.certificate, secure.client.key, address=plain) == "tls"
     # With TLS 1.3 the server's alert comes after the handshake, and Node may take it for the end of the stream.
     assert await health(secure.own.certificate) in ("Unavailable", "Internal", "Canceled")
     assert await health() in ("Unavailable", "Internal")
-    assert len(secure.tokens) == 1
+    assert len(secure.tokens) == 2

@@ -53,6 +53,17 @@ async def test_a_reservation_counts_until_its_step_has_an_outcome(storage: Stora
     assert await storage.session_use(TENANT, "s") == SessionUse(COST, 50)
 
 
+async def test_of_reservations_at_once_each_sees_those_before_it(storage: Storage) -> None:
+    """Whoever comes first fits, whoever comes later knows."""
+    await create(storage, "r1", session_id="s")
+    await create(storage, "r2", session_id="s")
+    (first,) = await storage.append("r1", (reserved("r1", "step_1", 1, 60),))
+    (second,) = await storage.append("r2", (reserved("r2", "step_1", 1, 60),))
+
+    assert await storage.session_use(TENANT, "s", up_to_seq=first.seq) == SessionUse(0, 60)
+    assert await storage.session_use(TENANT, "s", up_to_seq=second.seq) == SessionUse(0, 120)
+
+
 async def test_a_resumption_takes_over_what_was_open(storage: Storage) -> None:
     """It charges the run for it; reservations made since count anew, also for the same step."""
     await create(storage, "r1", session_id="s")

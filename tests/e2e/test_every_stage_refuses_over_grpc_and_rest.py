@@ -1,6 +1,5 @@
-"""Each stage that can refuse does so over gRPC and REST; response, event and ledger name stage, reason and remedy.
-
-A stage that cannot be brought to refuse by a request (tenant_scoping, sensitive_data_scan) is seen to fail closed.
+"""Each stage that can refuse does so over gRPC and REST; response, event and ledger name stage, reason and remedy. A defect in any
+stage is seen to fail closed, in the two that always run too.
 """
 
 from __future__ import annotations
@@ -9,8 +8,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import grpc
 import pytest
 
+from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest
+from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc.client import Client, to_json
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 from tests.e2e.conftest import MeshflowServer, StartServer
@@ -29,6 +31,18 @@ name: one
 entry: pay
 nodes:
   pay: {kind: tool, tool: pay, arguments: {amount: 1}}
+"""
+THEIRS = """
+name: theirs
+entry: look
+nodes:
+  look: {kind: tool, tool: theirs}
+"""
+UNJUDGED = """
+name: unjudged
+entry: unjudged
+nodes:
+  unjudged: {role: EXECUTOR}
 """
 SLOW = """
 name: slow
@@ -67,6 +81,19 @@ def deny(expression: str) -> dict[str, Any]:
 HUMAN = {"human_in_loop": {"enabled": True}}
 CASES = [
     Case("identity_verification", "AGENT_REVOKED", "lift the revocation", environment="revoked"),
+    Case("tenant_scoping", "TENANT_MISMATCH", "use a tool of the run's tenant", {"workflow_yaml": THEIRS}),
+    Case(
+        "sensitive_data_scan",
+        "SENSITIVE_DATA_DENIED",
+        "remove it from the input, or pii from policy.denied_data",
+        {"task": "Write to jane.doe@example.org, please.", "policy": {"denied_data": ["pii", "secret"]}},
+    ),
+    Case(
+        "audit_ledger",
+        "STAGE_FAILED",
+        "report this with the run id",
+        {"task": "please raise in audit_ledger.", "workflow_yaml": SCRUPLES},
+    ),
     Case("rate_limiting", "RATE_LIMITED", "raise MESHFLOW_STEP_RATE_PER_S", environment="slow"),
     Case("budget_check", "BUDGET_EXHAUSTED", "raise policy.budget_usd", {"policy": {"budget_usd": 1e-7}}),
     Case(
@@ -170,6 +197,84 @@ def test_a_refusal_is_told_everywhere(servers: dict[str, MeshflowServer], case: 
     check_events(case, sse(server.post("/stream", request).text))
 
 
+def answers(server: MeshflowServer, request: dict[str, Any]) -> list[dict[str, Any]]:
+    """The ended run as Run and POST /run tell it."""
+    with Client(server.url) as client:
+        return [to_json(client.run(**request)), server.post("/run", request).json()]
+
+
+def test_a_step_that_cannot_even_be_refused_in_the_ledger_fails_its_run(servers: dict[str, MeshflowServer]) -> None:
+    """Nothing is released; the run's own last entry says why, and the chain verifies."""
+    server = servers["plain"]
+    for run in answers(server, {"task": "please raise twice in audit_ledger."}):
+        assert (run["status"], run.get("output", "")) == ("failed", "")
+        assert "stage audit_ledger failed twice" in run["status_reason"]
+        assert "report this with the run id" in run["status_reason"]
+        assert kinds_of(server, run["run_id"]) == ["run_started", "run_finished"]
+        assert server.get(f"/v1/runs/{run['run_id']}:verify").json()["valid"]
+
+
+def test_without_a_ledger_the_caller_is_told_to_come_back(servers: dict[str, MeshflowServer]) -> None:
+    """UNAVAILABLE and 503, and nothing is released; the run goes on by itself when the ledger is back."""
+    server, request = servers["plain"], {"task": "no ledger in audit_ledger.", "workflow_yaml": SCRUPLES}
+    with grpc.insecure_channel(server.url.removeprefix("http://")) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            RunServiceStub(channel).Run(RunRequest(**request))
+        assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert caught.value.details() == "the ledger is away"
+    answer = server.post("/run", request)
+    assert (answer.status_code, error_reason(answer.json())) == (503, "LEDGER_UNAVAILABLE")
+
+    for (run_id,) in server.rows("SELECT run_id FROM runs WHERE workflow = 'scruples' AND status = 'running'"):
+        run = server.get(f"/v1/runs/{run_id}:wait", params={"timeout_s": 20}).json()
+        assert run["status"] == "completed"
+        assert kinds_of(server, run_id) == ["run_started", "run_resumed", "step_committed", "run_finished"]
+
+
+def test_clients_and_streams_outlast_a_ledger_that_was_away(servers: dict[str, MeshflowServer]) -> None:
+    """A client tries again with its request id and finds the same run; a stream shows it going on."""
+    server, request = servers["plain"], {"task": "no ledger in audit_ledger.", "workflow_yaml": SCRUPLES}
+    with Client(server.url) as client:
+        run = client.run(**request)
+        streamed = [to_json(event) for event in client.stream_run(**request)]
+    posted = sse(server.post("/stream", request).text)
+
+    assert kinds_of(server, run.run_id) == ["run_started", "run_resumed", "step_committed", "run_finished"]
+    for events in (streamed, posted):
+        assert [each["event_type"] for each in events] == ["run_started", "agent_completed", "run_completed"]
+
+
+def kinds_of(server: MeshflowServer, run_id: str) -> list[str]:
+    """The kinds of a run's entries, in the order of its chain."""
+    return [kind for (kind,) in server.rows("SELECT kind FROM ledger_entries WHERE run_id = ? ORDER BY seq", run_id)]
+
+
+def error_reason(body: dict[str, Any]) -> str:
+    """The reason in a REST error."""
+    (info,) = [d for d in body["details"] if d["@type"].endswith("ErrorInfo")]
+    reason: str = info["reason"]
+    return reason
+
+
+@pytest.mark.parametrize("request_", [{"workflow_yaml": UNJUDGED}, {"task": "please raise in sla_record."}], ids=str)
+def test_a_defect_in_the_last_stage_blocks_nothing(
+    servers: dict[str, MeshflowServer], request_: dict[str, Any]
+) -> None:
+    """A judgement that failed is in the entry; metrics that failed are only logged."""
+    server = servers["plain"]
+    for run in answers(server, {"task": "x", **request_}):
+        records = server.rows(
+            "SELECT record FROM ledger_entries WHERE run_id = ? AND kind = 'step_committed'", run["run_id"]
+        )
+        facts = [json.loads(record)["facts"] for (record,) in records]
+        decided = {each["sla"]: each["stages"][-1] for each in facts}
+        assert run["status"] == "completed"
+        if "workflow_yaml" in request_:
+            failed = {"stage": "sla_record", "decision": "fail", "reason": "STAGE_FAILED"}
+            assert decided == {"unknown": failed}
+
+
 def test_the_table_covers_every_stage_that_may_refuse() -> None:
-    """All but the two that always run."""
-    assert {case.stage for case in CASES} == set(STAGE_NAMES[:13])
+    """All but the last, which never blocks; each but the two that always run denies, pauses or fails for a reason of its own."""
+    assert {case.stage for case in CASES} == set(STAGE_NAMES[:14])
+    assert {case.stage for case in CASES if case.reason != "STAGE_FAILED"} == set(STAGE_NAMES[:13])

@@ -9,7 +9,7 @@ import { type ClientOptions, MeshflowClient } from "./client.js";
 export interface NodeOptions extends ClientOptions {
   /** Sent as `authorization: Bearer`. */
   token?: string;
-  /** PEM texts: ca to trust, and cert and key for mutual TLS. Only for https addresses. */
+  /** PEM texts: ca to trust, and cert and key for mutual TLS. With it the connection is one of TLS, whatever the address says. */
   tls?: Pick<SecureClientSessionOptions, "ca" | "cert" | "key">;
   /** Pings a connection with calls in flight after so many milliseconds without traffic. Default: 30000. */
   keepaliveMs?: number;
@@ -21,7 +21,8 @@ export class NodeClient extends MeshflowClient {
 
   constructor(address: string, options: NodeOptions = {}) {
     const { token, tls, keepaliveMs = 30_000, ...rest } = options;
-    const baseUrl = address.includes("://") ? address : `http://${address}`;
+    const named = address.includes("://") ? address : `http://${address}`;
+    const baseUrl = tls ? named.replace(/^http:/i, "https:") : named;
     const sessions = new Http2SessionManager(baseUrl, { pingIntervalMs: keepaliveMs, pingTimeoutMs: 10_000 }, tls);
     super(createGrpcTransport({ baseUrl, sessionManager: sessions, interceptors: bearer(token) }), rest);
     this.#sessions = sessions;

@@ -11,11 +11,12 @@ from meshflow_grpc.governance.detection.redaction import redact
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
-from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE
+from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE, denied_data
 from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.policy import Policy
+    from meshflow_grpc.governance.detection.finding import ScanResult
     from meshflow_grpc.kernel.state import Execution, StepState
 
 CONFIDENCE_FLOOR = 0.5
@@ -60,15 +61,7 @@ class OutputGuardrails(Check):
             return Deny(
                 "OUTPUT_REJECTED", f"the guardian found {kinds} in the step's output", "change the task or the agent"
             )
-        found = scan.of(*SENSITIVE)
-        labels = state.labels | {f.category for f in found}
-        if not found:
-            return dataclasses.replace(state, output=text)
-        counts = dict(sorted(Counter(f.kind for f in found).items()))
-        listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
-        if not policy.scrub_pii:
-            return Noted(dataclasses.replace(state, output=text, labels=labels), "label", listed)
-        return Noted(dataclasses.replace(state, output=redact(text, found), labels=labels), "redact", listed)
+        return _without_sensitive_data(state, text, scan)
 
     def _attack_in(self, text: str) -> Deny | None:
         """What a tool or function gave is input for whoever reads it next."""
@@ -98,3 +91,19 @@ def _doubted(execution: Execution, policy: Policy) -> Deny | None:
         f"the agent stated a confidence of {confidence:g}, less than {CONFIDENCE_FLOOR:g}",
         "give the agent what it lacks, use another model, or set policy.enable_uncertainty to false",
     )
+
+
+def _without_sensitive_data(state: StepState, text: str, scan: ScanResult) -> StepState | Noted | Deny:
+    policy = state.step.run.policy
+    found = scan.of(*SENSITIVE)
+    if not found:
+        return dataclasses.replace(state, output=text)
+    classes = {f.category for f in found}
+    if refusal := denied_data(classes, policy, "output"):
+        return refusal
+    labels = state.labels | classes
+    counts = dict(sorted(Counter(f.kind for f in found).items()))
+    listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
+    if not policy.scrub_pii:
+        return Noted(dataclasses.replace(state, output=text, labels=labels), "label", listed)
+    return Noted(dataclasses.replace(state, output=redact(text, found), labels=labels), "redact", listed)

@@ -11,6 +11,9 @@ from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from meshflow_grpc.domain.policy import Policy
     from meshflow_grpc.kernel.state import StepState
 
 SENSITIVE = ("pii", "phi", "secret")
@@ -27,12 +30,27 @@ class SensitiveDataScan(Check):
         if scan is None:
             return Deny("SCAN_MISSING", "the input was not scanned", "report this as a defect")
         found = scan.of(*SENSITIVE) if scan.findings else ()
+        policy = state.step.run.policy
+        if policy.denied_data:
+            refusal = denied_data({f.category for f in found} | state.labels, policy, "input")
+            if refusal is not None:
+                return refusal
         if not found:
             return state
         counts = dict(sorted(Counter(f.kind for f in found).items()))
         labels = state.labels | {f.category for f in found}
         listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
-        if not state.step.run.policy.scrub_pii:
+        if not policy.scrub_pii:
             return Noted(dataclasses.replace(state, labels=labels), "label", listed)
         clean = dataclasses.replace(state, prompt=redact(state.prompt, found), labels=labels, masked=counts)
         return Noted(clean, "redact", listed)
+
+
+def denied_data(classes: Iterable[str], policy: Policy, where: str) -> Deny | None:
+    """The refusal of data that the policy lets neither into a step nor out of it; masking does not help, because it may miss some."""
+    present = sorted(set(policy.denied_data).intersection(classes)) if policy.denied_data else ()
+    if not present:
+        return None
+    listed = ", ".join(present)
+    message = f"the {where} holds {listed} data, which policy.denied_data does not let through"
+    return Deny("SENSITIVE_DATA_DENIED", message, f"remove it from the {where}, or {listed} from policy.denied_data")

@@ -55,6 +55,7 @@ def policy_to_proto(policy: Mapping[str, JsonValue]) -> policy_pb2.Policy:
     return policy_pb2.Policy(
         **values,  # type: ignore[arg-type]  # the JSON form has the field's types
         compliance=",".join(cast("list[str]", policy["compliance"])),
+        denied_data=",".join(cast("list[str]", policy.get("denied_data", []))),
         circuit_breaker=policy_pb2.CircuitBreaker(**cast("dict[str, int]", policy["circuit_breaker"])),
         human_in_loop=policy_pb2.HumanInLoop(**human),  # type: ignore[arg-type]  # same
         allowed_tools=None if allowed is None else policy_pb2.ToolList(names=cast("list[str]", allowed)),

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import MeshflowError, RunNotFoundError
-from meshflow_grpc.domain.usage import SessionUse
+from meshflow_grpc.domain.usage import MAX_SEQ, SessionUse
 from meshflow_grpc.ledger.chain import SALT_BYTES
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
@@ -147,12 +147,12 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
         """See KeyedStorage."""
         self._keys.update({key.run_id: key for key in keys if key.run_id in self._keys})
 
-    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+    async def session_use(self, tenant_id: str, session_id: str, *, up_to_seq: int = MAX_SEQ) -> SessionUse:
         """See Storage."""
         self._check_open()
         found = [r for r in self._runs.values() if r.tenant_id == tenant_id and r.session_id == session_id]
         running = [row for row in found if row.status == "running"]
-        reserved = sum(sum(open_reservations(self._entries[str(row.run_id)]).values()) for row in running)
+        reserved = sum(sum(open_reservations(self._entries[str(row.run_id)], up_to_seq).values()) for row in running)
         return SessionUse(sum(usage_of(row).cost_nano_usd for row in found), reserved)
 
     async def ping(self) -> None:

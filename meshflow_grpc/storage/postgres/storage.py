@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, RunNotFoundError
 from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.domain.usage import MAX_SEQ
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS, WrappedKey
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import Append, CreateRun, DeleteRun, ErasePayloads
@@ -157,9 +158,9 @@ class PostgresStorage(PostgresWorkflows):
         """See KeyedStorage."""
         await self._writing().call(lambda writer: writer.replace_keys(keys))
 
-    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+    async def session_use(self, tenant_id: str, session_id: str, *, up_to_seq: int = MAX_SEQ) -> SessionUse:
         """See Storage."""
-        return session_use(await self._fetch(sessions.SELECT_USE, tenant_id, session_id))
+        return session_use(await self._fetch(sessions.SELECT_USE, tenant_id, session_id, up_to_seq))
 
     async def ping(self) -> None:
         """See Storage."""

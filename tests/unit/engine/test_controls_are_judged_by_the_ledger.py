@@ -39,7 +39,7 @@ async def test_a_run_under_a_profile_passes_what_the_kernel_holds(world: World) 
     report = await judged(world, run)
 
     assert (report.profiles, report.failed, report.chain.valid) == (("hipaa",), False, True)
-    passed = {"profile", "identity", "guardian", "minimum_necessary", "oversight", "audit", "integrity"}
+    passed = {"profile", "identity", "guardian", "minimum_necessary", "oversight", "audit", "integrity", "retention"}
     assert findings(report, Finding.PASS) == {f"hipaa.{name}" for name in passed}
     assert "hipaa.encryption" in findings(report, Finding.NOT_EVIDENCED)
     masking = next(r for r in report.results if r.control.id == "hipaa.minimum_necessary")

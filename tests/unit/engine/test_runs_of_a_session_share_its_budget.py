@@ -10,7 +10,7 @@ import pytest
 from meshflow_grpc.domain.errors import InvalidRequestError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import CancelReason, Run, RunRequest, RunStatus
-from meshflow_grpc.domain.usage import SessionUse, Usage, nano_usd
+from meshflow_grpc.domain.usage import MAX_SEQ, SessionUse, Usage, nano_usd
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.storage.memory.storage import MemoryStorage
 from tests.fakes.ids import SequentialIds
@@ -227,9 +227,9 @@ async def test_a_cancelled_call_is_charged_in_full() -> None:
 class OtherServer(MemoryStorage):
     """A ledger in which another server reserves at the same time, once."""
 
-    async def session_use(self, tenant_id: str, session_id: str) -> SessionUse:
+    async def session_use(self, tenant_id: str, session_id: str, *, up_to_seq: int = MAX_SEQ) -> SessionUse:
         """Adds the other server's reservation to what is here."""
-        use = await super().session_use(tenant_id, session_id)
+        use = await super().session_use(tenant_id, session_id, up_to_seq=up_to_seq)
         return SessionUse(use.spent_nano_usd, use.reserved_nano_usd + 10**9 * bool(use.reserved_nano_usd))
 
 
@@ -241,6 +241,26 @@ async def test_what_another_server_reserved_meanwhile_counts() -> None:
     assert (run.status, world.provider.requests) == (RunStatus.BLOCKED, [])
     assert "of session_budget_usd=$1 is left" in (run.reason or "")
     assert run.usage == Usage()
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+async def test_servers_that_share_a_ledger_share_the_budget(share: float) -> None:
+    """Two hundred runs on three servers: what one has not heard of is in the ledger; who reserved first goes on."""
+    free = make_world(BillingProvider())
+    await session_of_many(free, 100.0)
+    assert isinstance(free.provider, BillingProvider)
+    budget = free.provider.billed * share / 1e9
+    provider, storage = BillingProvider(), MemoryStorage()
+    servers = [make_world(provider, storage, ids=SequentialIds(1_000 * n)) for n in range(3)]
+    policy = {"session_budget_usd": budget, "budget_usd": 1.0}
+
+    runs = await asyncio.gather(
+        *(servers[n % 3].run(workflow_yaml=ONE.format(n=n), policy=policy, session_id="s") for n in range(RUNS))
+    )
+
+    assert {run.status is RunStatus.COMPLETED for run in runs} == {True, False}
+    assert provider.billed <= nano_usd(budget)
+    assert (await storage.session_use("acme", "s")).total_nano_usd == provider.billed
 
 
 async def test_runs_without_a_session_budget_write_no_reservations() -> None:

@@ -47,6 +47,7 @@ class Policy(_message.Message):
     SCRUB_PII_FIELD_NUMBER: _builtins.int
     MAX_OUTPUT_CHARS_FIELD_NUMBER: _builtins.int
     SESSION_BUDGET_USD_FIELD_NUMBER: _builtins.int
+    DENIED_DATA_FIELD_NUMBER: _builtins.int
     mode: _builtins.str
     """Governance mode: dev, standard, regulated, legal-critical or hipaa; case-insensitive. Default: standard."""
     budget_usd: _builtins.float
@@ -79,6 +80,8 @@ class Policy(_message.Message):
     """Most characters a step's output may have; 0 means no limit. Default: 0."""
     session_budget_usd: _builtins.float
     """Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit."""
+    denied_data: _builtins.str
+    """Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none."""
     @_builtins.property
     def circuit_breaker(self) -> Global___CircuitBreaker:
         """Resilience against failing agents and tools."""
@@ -123,10 +126,11 @@ class Policy(_message.Message):
         scrub_pii: _builtins.bool | None = ...,
         max_output_chars: _builtins.int | None = ...,
         session_budget_usd: _builtins.float | None = ...,
+        denied_data: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools", "_budget_tokens", b"_budget_tokens", "_budget_usd", b"_budget_usd", "_carbon_budget_g", b"_carbon_budget_g", "_circuit_breaker", b"_circuit_breaker", "_compliance", b"_compliance", "_denied_tools", b"_denied_tools", "_enable_cross_run_learning", b"_enable_cross_run_learning", "_enable_environmental", b"_enable_environmental", "_enable_guardian", b"_enable_guardian", "_enable_uncertainty", b"_enable_uncertainty", "_human_in_loop", b"_human_in_loop", "_immutable_audit", b"_immutable_audit", "_max_output_chars", b"_max_output_chars", "_max_steps", b"_max_steps", "_mode", b"_mode", "_scrub_pii", b"_scrub_pii", "_session_budget_usd", b"_session_budget_usd", "_step_timeout_s", b"_step_timeout_s", "_timeout_s", b"_timeout_s", "allowed_tools", b"allowed_tools", "budget_tokens", b"budget_tokens", "budget_usd", b"budget_usd", "carbon_budget_g", b"carbon_budget_g", "circuit_breaker", b"circuit_breaker", "compliance", b"compliance", "denied_tools", b"denied_tools", "enable_cross_run_learning", b"enable_cross_run_learning", "enable_environmental", b"enable_environmental", "enable_guardian", b"enable_guardian", "enable_uncertainty", b"enable_uncertainty", "human_in_loop", b"human_in_loop", "immutable_audit", b"immutable_audit", "max_output_chars", b"max_output_chars", "max_steps", b"max_steps", "mode", b"mode", "scrub_pii", b"scrub_pii", "session_budget_usd", b"session_budget_usd", "step_timeout_s", b"step_timeout_s", "timeout_s", b"timeout_s"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools", "_budget_tokens", b"_budget_tokens", "_budget_usd", b"_budget_usd", "_carbon_budget_g", b"_carbon_budget_g", "_circuit_breaker", b"_circuit_breaker", "_compliance", b"_compliance", "_denied_data", b"_denied_data", "_denied_tools", b"_denied_tools", "_enable_cross_run_learning", b"_enable_cross_run_learning", "_enable_environmental", b"_enable_environmental", "_enable_guardian", b"_enable_guardian", "_enable_uncertainty", b"_enable_uncertainty", "_human_in_loop", b"_human_in_loop", "_immutable_audit", b"_immutable_audit", "_max_output_chars", b"_max_output_chars", "_max_steps", b"_max_steps", "_mode", b"_mode", "_scrub_pii", b"_scrub_pii", "_session_budget_usd", b"_session_budget_usd", "_step_timeout_s", b"_step_timeout_s", "_timeout_s", b"_timeout_s", "allowed_tools", b"allowed_tools", "budget_tokens", b"budget_tokens", "budget_usd", b"budget_usd", "carbon_budget_g", b"carbon_budget_g", "circuit_breaker", b"circuit_breaker", "compliance", b"compliance", "denied_data", b"denied_data", "denied_tools", b"denied_tools", "enable_cross_run_learning", b"enable_cross_run_learning", "enable_environmental", b"enable_environmental", "enable_guardian", b"enable_guardian", "enable_uncertainty", b"enable_uncertainty", "human_in_loop", b"human_in_loop", "immutable_audit", b"immutable_audit", "max_output_chars", b"max_output_chars", "max_steps", b"max_steps", "mode", b"mode", "scrub_pii", b"scrub_pii", "session_budget_usd", b"session_budget_usd", "step_timeout_s", b"step_timeout_s", "timeout_s", b"timeout_s"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools", "_budget_tokens", b"_budget_tokens", "_budget_usd", b"_budget_usd", "_carbon_budget_g", b"_carbon_budget_g", "_circuit_breaker", b"_circuit_breaker", "_compliance", b"_compliance", "_denied_tools", b"_denied_tools", "_enable_cross_run_learning", b"_enable_cross_run_learning", "_enable_environmental", b"_enable_environmental", "_enable_guardian", b"_enable_guardian", "_enable_uncertainty", b"_enable_uncertainty", "_human_in_loop", b"_human_in_loop", "_immutable_audit", b"_immutable_audit", "_max_output_chars", b"_max_output_chars", "_max_steps", b"_max_steps", "_mode", b"_mode", "_scrub_pii", b"_scrub_pii", "_session_budget_usd", b"_session_budget_usd", "_step_timeout_s", b"_step_timeout_s", "_timeout_s", b"_timeout_s", "allowed_tools", b"allowed_tools", "budget_tokens", b"budget_tokens", "budget_usd", b"budget_usd", "carbon_budget_g", b"carbon_budget_g", "circuit_breaker", b"circuit_breaker", "compliance", b"compliance", "denied_tools", b"denied_tools", "enable_cross_run_learning", b"enable_cross_run_learning", "enable_environmental", b"enable_environmental", "enable_guardian", b"enable_guardian", "enable_uncertainty", b"enable_uncertainty", "human_in_loop", b"human_in_loop", "immutable_audit", b"immutable_audit", "max_output_chars", b"max_output_chars", "max_steps", b"max_steps", "mode", b"mode", "rules", b"rules", "scrub_pii", b"scrub_pii", "session_budget_usd", b"session_budget_usd", "step_timeout_s", b"step_timeout_s", "timeout_s", b"timeout_s"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools", "_budget_tokens", b"_budget_tokens", "_budget_usd", b"_budget_usd", "_carbon_budget_g", b"_carbon_budget_g", "_circuit_breaker", b"_circuit_breaker", "_compliance", b"_compliance", "_denied_data", b"_denied_data", "_denied_tools", b"_denied_tools", "_enable_cross_run_learning", b"_enable_cross_run_learning", "_enable_environmental", b"_enable_environmental", "_enable_guardian", b"_enable_guardian", "_enable_uncertainty", b"_enable_uncertainty", "_human_in_loop", b"_human_in_loop", "_immutable_audit", b"_immutable_audit", "_max_output_chars", b"_max_output_chars", "_max_steps", b"_max_steps", "_mode", b"_mode", "_scrub_pii", b"_scrub_pii", "_session_budget_usd", b"_session_budget_usd", "_step_timeout_s", b"_step_timeout_s", "_timeout_s", b"_timeout_s", "allowed_tools", b"allowed_tools", "budget_tokens", b"budget_tokens", "budget_usd", b"budget_usd", "carbon_budget_g", b"carbon_budget_g", "circuit_breaker", b"circuit_breaker", "compliance", b"compliance", "denied_data", b"denied_data", "denied_tools", b"denied_tools", "enable_cross_run_learning", b"enable_cross_run_learning", "enable_environmental", b"enable_environmental", "enable_guardian", b"enable_guardian", "enable_uncertainty", b"enable_uncertainty", "human_in_loop", b"human_in_loop", "immutable_audit", b"immutable_audit", "max_output_chars", b"max_output_chars", "max_steps", b"max_steps", "mode", b"mode", "rules", b"rules", "scrub_pii", b"scrub_pii", "session_budget_usd", b"session_budget_usd", "step_timeout_s", b"step_timeout_s", "timeout_s", b"timeout_s"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__allowed_tools: _TypeAlias = _typing.Literal["allowed_tools"]  # noqa: Y015
     _WhichOneofArgType__allowed_tools: _TypeAlias = _typing.Literal["_allowed_tools", b"_allowed_tools"]  # noqa: Y015
@@ -140,6 +144,8 @@ class Policy(_message.Message):
     _WhichOneofArgType__circuit_breaker: _TypeAlias = _typing.Literal["_circuit_breaker", b"_circuit_breaker"]  # noqa: Y015
     _WhichOneofReturnType__compliance: _TypeAlias = _typing.Literal["compliance"]  # noqa: Y015
     _WhichOneofArgType__compliance: _TypeAlias = _typing.Literal["_compliance", b"_compliance"]  # noqa: Y015
+    _WhichOneofReturnType__denied_data: _TypeAlias = _typing.Literal["denied_data"]  # noqa: Y015
+    _WhichOneofArgType__denied_data: _TypeAlias = _typing.Literal["_denied_data", b"_denied_data"]  # noqa: Y015
     _WhichOneofReturnType__denied_tools: _TypeAlias = _typing.Literal["denied_tools"]  # noqa: Y015
     _WhichOneofArgType__denied_tools: _TypeAlias = _typing.Literal["_denied_tools", b"_denied_tools"]  # noqa: Y015
     _WhichOneofReturnType__enable_cross_run_learning: _TypeAlias = _typing.Literal["enable_cross_run_learning"]  # noqa: Y015
@@ -180,6 +186,8 @@ class Policy(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__circuit_breaker) -> _WhichOneofReturnType__circuit_breaker | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__compliance) -> _WhichOneofReturnType__compliance | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__denied_data) -> _WhichOneofReturnType__denied_data | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__denied_tools) -> _WhichOneofReturnType__denied_tools | None: ...
     @_typing.overload

@@ -67,8 +67,10 @@ type Policy struct {
 	MaxOutputChars *int32 `protobuf:"varint,20,opt,name=max_output_chars,json=maxOutputChars,proto3,oneof" json:"max_output_chars,omitempty"`
 	// Most all runs of the request's session may have spent together, in US dollars; needs session_id. Absent: no limit.
 	SessionBudgetUsd *float64 `protobuf:"fixed64,40,opt,name=session_budget_usd,json=sessionBudgetUsd,proto3,oneof" json:"session_budget_usd,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+	DeniedData    *string `protobuf:"bytes,41,opt,name=denied_data,json=deniedData,proto3,oneof" json:"denied_data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Policy) Reset() {
@@ -246,6 +248,13 @@ func (x *Policy) GetSessionBudgetUsd() float64 {
 		return *x.SessionBudgetUsd
 	}
 	return 0
+}
+
+func (x *Policy) GetDeniedData() string {
+	if x != nil && x.DeniedData != nil {
+		return *x.DeniedData
+	}
+	return ""
 }
 
 // Retries and circuit breaker of a run's steps.
@@ -526,8 +535,7 @@ var File_meshflow_v1_policy_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x18meshflow/v1/policy.proto\x12\vmeshflow.v1\"\xee\n" +
-	"\n" +
+	"\x18meshflow/v1/policy.proto\x12\vmeshflow.v1\"\xa4\v\n" +
 	"\x06Policy\x12\x17\n" +
 	"\x04mode\x18\x01 \x01(\tH\x00R\x04mode\x88\x01\x01\x12\"\n" +
 	"\n" +
@@ -554,7 +562,9 @@ const file_meshflow_v1_policy_proto_rawDesc = "" +
 	"\x05rules\x18\x12 \x03(\v2\x17.meshflow.v1.PolicyRuleR\x05rules\x12 \n" +
 	"\tscrub_pii\x18\x13 \x01(\bH\x11R\bscrubPii\x88\x01\x01\x12-\n" +
 	"\x10max_output_chars\x18\x14 \x01(\x05H\x12R\x0emaxOutputChars\x88\x01\x01\x121\n" +
-	"\x12session_budget_usd\x18( \x01(\x01H\x13R\x10sessionBudgetUsd\x88\x01\x01B\a\n" +
+	"\x12session_budget_usd\x18( \x01(\x01H\x13R\x10sessionBudgetUsd\x88\x01\x01\x12$\n" +
+	"\vdenied_data\x18) \x01(\tH\x14R\n" +
+	"deniedData\x88\x01\x01B\a\n" +
 	"\x05_modeB\r\n" +
 	"\v_budget_usdB\x10\n" +
 	"\x0e_budget_tokensB\f\n" +
@@ -577,7 +587,8 @@ const file_meshflow_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"_scrub_piiB\x13\n" +
 	"\x11_max_output_charsB\x15\n" +
-	"\x13_session_budget_usd\"\x98\x02\n" +
+	"\x13_session_budget_usdB\x0e\n" +
+	"\f_denied_data\"\x98\x02\n" +
 	"\x0eCircuitBreaker\x12$\n" +
 	"\vmax_retries\x18\x01 \x01(\x05H\x00R\n" +
 	"maxRetries\x88\x01\x01\x120\n" +

@@ -335,7 +335,9 @@ public final class AsyncMeshflowClient {
      * @return what is wrong with it, if anything
      */
     public CompletableFuture<WorkflowValidation> validateWorkflow(String yaml) {
-        return bounded(WorkflowServiceGrpc.getValidateWorkflowMethod(), ValidateWorkflowRequest.newBuilder().setYaml(yaml).build());
+        return bounded(
+                WorkflowServiceGrpc.getValidateWorkflowMethod(),
+                ValidateWorkflowRequest.newBuilder().setYaml(yaml).build());
     }
 
     /**

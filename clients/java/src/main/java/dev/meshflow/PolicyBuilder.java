@@ -239,6 +239,17 @@ public final class PolicyBuilder {
     }
 
     /**
+     * Sets the classes of data that may neither enter nor leave a step. Default: none.
+     *
+     * @param classes {@code pii}, {@code phi}, {@code secret}
+     * @return this
+     */
+    public PolicyBuilder deniedData(String... classes) {
+        policy.setDeniedData(String.join(",", classes));
+        return this;
+    }
+
+    /**
      * Says whether personal data in inputs and outputs is replaced by placeholders. Default: false.
      *
      * @param value whether it is

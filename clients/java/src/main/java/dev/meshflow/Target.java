@@ -2,6 +2,7 @@ package dev.meshflow;
 
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.util.Locale;
 
 /** Where a server listens. */
 record Target(String host, int port, boolean secure) {
@@ -11,11 +12,13 @@ record Target(String host, int port, boolean secure) {
         boolean link = address.contains("://");
         try {
             URI uri = new URI(link ? address : "plain://" + address).parseServerAuthority();
-            int port = uri.getPort() == -1 ? defaultPort(uri.getScheme()) : uri.getPort();
+            String scheme = uri.getScheme().toLowerCase(Locale.ROOT);
+            int port = uri.getPort() == -1 ? defaultPort(scheme) : uri.getPort();
+            boolean known = !link || defaultPort(scheme) > 0;
             boolean bare = uri.getRawQuery() == null && uri.getRawFragment() == null && uri.getRawUserInfo() == null;
             boolean root = uri.getRawPath().isEmpty() || link && uri.getRawPath().equals("/");
-            if (uri.getHost() != null && port > 0 && port < 65536 && bare && root) {
-                return new Target(uri.getHost(), port, uri.getScheme().equals("https"));
+            if (known && uri.getHost() != null && port > 0 && port < 65536 && bare && root) {
+                return new Target(uri.getHost(), port, scheme.equals("https"));
             }
         } catch (URISyntaxException malformed) {
             // Refused below, as everything else that is no address.

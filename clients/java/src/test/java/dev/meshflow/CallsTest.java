@@ -194,7 +194,8 @@ final class CallsTest {
     /** An address that is none is refused before anything is sent. */
     @Test
     void addressesAreChecked() {
-        List<String> wrong = List.of("", "host", "host:0", "host:99999", "ftp://host", "https://host/path", "http://u@host");
+        List<String> wrong = List.of(
+                "", "host", "host:0", "host:99999", "ftp://host", "ftp://host:21", "https://host/path", "http://u@host", "host:1/x");
         for (String address : wrong) {
             ClientBuilder builder = MeshflowClient.builder().address(address);
             assertThrows(IllegalArgumentException.class, builder::build, address);
@@ -202,6 +203,7 @@ final class CallsTest {
         assertEquals(new Target("127.0.0.1", 8765, false), Target.of("127.0.0.1:8765"));
         assertEquals(new Target("localhost", 80, false), Target.of("http://localhost/"));
         assertEquals(new Target("host", 443, true), Target.of("https://host"));
+        assertEquals(new Target("host", 8443, true), Target.of("HTTPS://host:8443"));
         assertEquals(new Target("[::1]", 8443, true), Target.of("https://[::1]:8443"));
         MeshflowClient.builder().address("https://[::1]:8443").build().close();
     }

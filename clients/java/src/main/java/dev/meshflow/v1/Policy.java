@@ -36,6 +36,7 @@ private static final long serialVersionUID = 0L;
     mode_ = "";
     compliance_ = "";
     rules_ = java.util.Collections.emptyList();
+    deniedData_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -766,6 +767,65 @@ private static final long serialVersionUID = 0L;
     return sessionBudgetUsd_;
   }
 
+  public static final int DENIED_DATA_FIELD_NUMBER = 41;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object deniedData_ = "";
+  /**
+   * <pre>
+   * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+   * </pre>
+   *
+   * <code>optional string denied_data = 41;</code>
+   * @return Whether the deniedData field is set.
+   */
+  @java.lang.Override
+  public boolean hasDeniedData() {
+    return ((bitField0_ & 0x00100000) != 0);
+  }
+  /**
+   * <pre>
+   * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+   * </pre>
+   *
+   * <code>optional string denied_data = 41;</code>
+   * @return The deniedData.
+   */
+  @java.lang.Override
+  public java.lang.String getDeniedData() {
+    java.lang.Object ref = deniedData_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      deniedData_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+   * </pre>
+   *
+   * <code>optional string denied_data = 41;</code>
+   * @return The bytes for deniedData.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getDeniedDataBytes() {
+    java.lang.Object ref = deniedData_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      deniedData_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -842,6 +902,9 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00080000) != 0)) {
       output.writeDouble(40, sessionBudgetUsd_);
+    }
+    if (((bitField0_ & 0x00100000) != 0)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 41, deniedData_);
     }
     getUnknownFields().writeTo(output);
   }
@@ -933,6 +996,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00080000) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeDoubleSize(40, sessionBudgetUsd_);
+    }
+    if (((bitField0_ & 0x00100000) != 0)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(41, deniedData_);
     }
     return size;
   }
@@ -1065,6 +1131,11 @@ private static final long serialVersionUID = 0L;
           != java.lang.Double.doubleToLongBits(
               other.getSessionBudgetUsd())) return false;
     }
+    if (hasDeniedData() != other.hasDeniedData()) return false;
+    if (hasDeniedData()) {
+      if (!getDeniedData()
+          .equals(other.getDeniedData())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1170,6 +1241,10 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + SESSION_BUDGET_USD_FIELD_NUMBER;
       hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
           java.lang.Double.doubleToLongBits(getSessionBudgetUsd()));
+    }
+    if (hasDeniedData()) {
+      hash = (37 * hash) + DENIED_DATA_FIELD_NUMBER;
+      hash = (53 * hash) + getDeniedData().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1360,6 +1435,7 @@ private static final long serialVersionUID = 0L;
       scrubPii_ = false;
       maxOutputChars_ = 0;
       sessionBudgetUsd_ = 0D;
+      deniedData_ = "";
       return this;
     }
 
@@ -1495,6 +1571,10 @@ private static final long serialVersionUID = 0L;
         result.sessionBudgetUsd_ = sessionBudgetUsd_;
         to_bitField0_ |= 0x00080000;
       }
+      if (((from_bitField0_ & 0x00200000) != 0)) {
+        result.deniedData_ = deniedData_;
+        to_bitField0_ |= 0x00100000;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1599,6 +1679,11 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasSessionBudgetUsd()) {
         setSessionBudgetUsd(other.getSessionBudgetUsd());
+      }
+      if (other.hasDeniedData()) {
+        deniedData_ = other.deniedData_;
+        bitField0_ |= 0x00200000;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1745,6 +1830,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00100000;
               break;
             } // case 321
+            case 330: {
+              deniedData_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00200000;
+              break;
+            } // case 330
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3674,6 +3764,109 @@ private static final long serialVersionUID = 0L;
     public Builder clearSessionBudgetUsd() {
       bitField0_ = (bitField0_ & ~0x00100000);
       sessionBudgetUsd_ = 0D;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object deniedData_ = "";
+    /**
+     * <pre>
+     * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+     * </pre>
+     *
+     * <code>optional string denied_data = 41;</code>
+     * @return Whether the deniedData field is set.
+     */
+    public boolean hasDeniedData() {
+      return ((bitField0_ & 0x00200000) != 0);
+    }
+    /**
+     * <pre>
+     * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+     * </pre>
+     *
+     * <code>optional string denied_data = 41;</code>
+     * @return The deniedData.
+     */
+    public java.lang.String getDeniedData() {
+      java.lang.Object ref = deniedData_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        deniedData_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+     * </pre>
+     *
+     * <code>optional string denied_data = 41;</code>
+     * @return The bytes for deniedData.
+     */
+    public com.google.protobuf.ByteString
+        getDeniedDataBytes() {
+      java.lang.Object ref = deniedData_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        deniedData_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+     * </pre>
+     *
+     * <code>optional string denied_data = 41;</code>
+     * @param value The deniedData to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDeniedData(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      deniedData_ = value;
+      bitField0_ |= 0x00200000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+     * </pre>
+     *
+     * <code>optional string denied_data = 41;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearDeniedData() {
+      deniedData_ = getDefaultInstance().getDeniedData();
+      bitField0_ = (bitField0_ & ~0x00200000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+     * </pre>
+     *
+     * <code>optional string denied_data = 41;</code>
+     * @param value The bytes for deniedData to set.
+     * @return This builder for chaining.
+     */
+    public Builder setDeniedDataBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      deniedData_ = value;
+      bitField0_ |= 0x00200000;
       onChanged();
       return this;
     }

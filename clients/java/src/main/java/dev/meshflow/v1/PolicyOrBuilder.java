@@ -485,4 +485,33 @@ public interface PolicyOrBuilder extends
    * @return The sessionBudgetUsd.
    */
   double getSessionBudgetUsd();
+
+  /**
+   * <pre>
+   * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+   * </pre>
+   *
+   * <code>optional string denied_data = 41;</code>
+   * @return Whether the deniedData field is set.
+   */
+  boolean hasDeniedData();
+  /**
+   * <pre>
+   * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+   * </pre>
+   *
+   * <code>optional string denied_data = 41;</code>
+   * @return The deniedData.
+   */
+  java.lang.String getDeniedData();
+  /**
+   * <pre>
+   * Classes of data that may neither enter nor leave a step: pii, phi, secret; several are joined by commas. Default: none.
+   * </pre>
+   *
+   * <code>optional string denied_data = 41;</code>
+   * @return The bytes for deniedData.
+   */
+  com.google.protobuf.ByteString
+      getDeniedDataBytes();
 }

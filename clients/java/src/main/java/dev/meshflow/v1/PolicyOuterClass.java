@@ -61,7 +61,7 @@ public final class PolicyOuterClass extends com.google.protobuf.GeneratedFile {
   static {
     java.lang.String[] descriptorData = {
       "\n\030meshflow/v1/policy.proto\022\013meshflow.v1\"" +
-      "\307\010\n\006Policy\022\021\n\004mode\030\001 \001(\tH\000\210\001\001\022\027\n\nbudget_" +
+      "\361\010\n\006Policy\022\021\n\004mode\030\001 \001(\tH\000\210\001\001\022\027\n\nbudget_" +
       "usd\030\002 \001(\001H\001\210\001\001\022\032\n\rbudget_tokens\030\003 \001(\005H\002\210" +
       "\001\001\022\026\n\tmax_steps\030\004 \001(\005H\003\210\001\001\022\026\n\ttimeout_s\030" +
       "\005 \001(\001H\004\210\001\001\022\033\n\016step_timeout_s\030\006 \001(\001H\005\210\001\001\022" +
@@ -79,31 +79,32 @@ public final class PolicyOuterClass extends com.google.protobuf.GeneratedFile {
       "rules\030\022 \003(\0132\027.meshflow.v1.PolicyRule\022\026\n\t" +
       "scrub_pii\030\023 \001(\010H\021\210\001\001\022\035\n\020max_output_chars" +
       "\030\024 \001(\005H\022\210\001\001\022\037\n\022session_budget_usd\030( \001(\001H" +
-      "\023\210\001\001B\007\n\005_modeB\r\n\013_budget_usdB\020\n\016_budget_" +
-      "tokensB\014\n\n_max_stepsB\014\n\n_timeout_sB\021\n\017_s" +
-      "tep_timeout_sB\022\n\020_enable_guardianB\025\n\023_en" +
-      "able_uncertaintyB\027\n\025_enable_environmenta" +
-      "lB\022\n\020_carbon_budget_gB\034\n\032_enable_cross_r" +
-      "un_learningB\022\n\020_immutable_auditB\r\n\013_comp" +
-      "lianceB\022\n\020_circuit_breakerB\020\n\016_human_in_" +
-      "loopB\020\n\016_allowed_toolsB\017\n\r_denied_toolsB" +
-      "\014\n\n_scrub_piiB\023\n\021_max_output_charsB\025\n\023_s" +
-      "ession_budget_usd\"\332\001\n\016CircuitBreaker\022\030\n\013" +
-      "max_retries\030\001 \001(\005H\000\210\001\001\022\036\n\021failure_thresh" +
-      "old\030\002 \001(\005H\001\210\001\001\022\035\n\020failure_window_s\030\003 \001(\001" +
-      "H\002\210\001\001\022\036\n\021half_open_after_s\030\004 \001(\001H\003\210\001\001B\016\n" +
-      "\014_max_retriesB\024\n\022_failure_thresholdB\023\n\021_" +
-      "failure_window_sB\024\n\022_half_open_after_s\"\364" +
-      "\001\n\013HumanInLoop\022\024\n\007enabled\030\001 \001(\010H\000\210\001\001\022\033\n\016" +
-      "tier_threshold\030\002 \001(\tH\001\210\001\001\022\026\n\ttimeout_s\030\003" +
-      " \001(\001H\002\210\001\001\022\027\n\non_timeout\030\004 \001(\tH\003\210\001\001\022\035\n\020ap" +
-      "proval_webhook\030\005 \001(\tH\004\210\001\001\022\021\n\tapprovers\030\006" +
-      " \003(\tB\n\n\010_enabledB\021\n\017_tier_thresholdB\014\n\n_" +
-      "timeout_sB\r\n\013_on_timeoutB\023\n\021_approval_we" +
-      "bhook\"\031\n\010ToolList\022\r\n\005names\030\001 \003(\t\">\n\nPoli" +
-      "cyRule\022\014\n\004name\030\001 \001(\t\022\016\n\006effect\030\002 \001(\t\022\022\n\n" +
-      "expression\030\003 \001(\tB\023\n\017dev.meshflow.v1P\001b\006p" +
-      "roto3"
+      "\023\210\001\001\022\030\n\013denied_data\030) \001(\tH\024\210\001\001B\007\n\005_modeB" +
+      "\r\n\013_budget_usdB\020\n\016_budget_tokensB\014\n\n_max" +
+      "_stepsB\014\n\n_timeout_sB\021\n\017_step_timeout_sB" +
+      "\022\n\020_enable_guardianB\025\n\023_enable_uncertain" +
+      "tyB\027\n\025_enable_environmentalB\022\n\020_carbon_b" +
+      "udget_gB\034\n\032_enable_cross_run_learningB\022\n" +
+      "\020_immutable_auditB\r\n\013_complianceB\022\n\020_cir" +
+      "cuit_breakerB\020\n\016_human_in_loopB\020\n\016_allow" +
+      "ed_toolsB\017\n\r_denied_toolsB\014\n\n_scrub_piiB" +
+      "\023\n\021_max_output_charsB\025\n\023_session_budget_" +
+      "usdB\016\n\014_denied_data\"\332\001\n\016CircuitBreaker\022\030" +
+      "\n\013max_retries\030\001 \001(\005H\000\210\001\001\022\036\n\021failure_thre" +
+      "shold\030\002 \001(\005H\001\210\001\001\022\035\n\020failure_window_s\030\003 \001" +
+      "(\001H\002\210\001\001\022\036\n\021half_open_after_s\030\004 \001(\001H\003\210\001\001B" +
+      "\016\n\014_max_retriesB\024\n\022_failure_thresholdB\023\n" +
+      "\021_failure_window_sB\024\n\022_half_open_after_s" +
+      "\"\364\001\n\013HumanInLoop\022\024\n\007enabled\030\001 \001(\010H\000\210\001\001\022\033" +
+      "\n\016tier_threshold\030\002 \001(\tH\001\210\001\001\022\026\n\ttimeout_s" +
+      "\030\003 \001(\001H\002\210\001\001\022\027\n\non_timeout\030\004 \001(\tH\003\210\001\001\022\035\n\020" +
+      "approval_webhook\030\005 \001(\tH\004\210\001\001\022\021\n\tapprovers" +
+      "\030\006 \003(\tB\n\n\010_enabledB\021\n\017_tier_thresholdB\014\n" +
+      "\n_timeout_sB\r\n\013_on_timeoutB\023\n\021_approval_" +
+      "webhook\"\031\n\010ToolList\022\r\n\005names\030\001 \003(\t\">\n\nPo" +
+      "licyRule\022\014\n\004name\030\001 \001(\t\022\016\n\006effect\030\002 \001(\t\022\022" +
+      "\n\nexpression\030\003 \001(\tB\023\n\017dev.meshflow.v1P\001b" +
+      "\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -114,7 +115,7 @@ public final class PolicyOuterClass extends com.google.protobuf.GeneratedFile {
     internal_static_meshflow_v1_Policy_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_Policy_descriptor,
-        new java.lang.String[] { "Mode", "BudgetUsd", "BudgetTokens", "MaxSteps", "TimeoutS", "StepTimeoutS", "EnableGuardian", "EnableUncertainty", "EnableEnvironmental", "CarbonBudgetG", "EnableCrossRunLearning", "ImmutableAudit", "Compliance", "CircuitBreaker", "HumanInLoop", "AllowedTools", "DeniedTools", "Rules", "ScrubPii", "MaxOutputChars", "SessionBudgetUsd", });
+        new java.lang.String[] { "Mode", "BudgetUsd", "BudgetTokens", "MaxSteps", "TimeoutS", "StepTimeoutS", "EnableGuardian", "EnableUncertainty", "EnableEnvironmental", "CarbonBudgetG", "EnableCrossRunLearning", "ImmutableAudit", "Compliance", "CircuitBreaker", "HumanInLoop", "AllowedTools", "DeniedTools", "Rules", "ScrubPii", "MaxOutputChars", "SessionBudgetUsd", "DeniedData", });
     internal_static_meshflow_v1_CircuitBreaker_descriptor =
       getDescriptor().getMessageType(1);
     internal_static_meshflow_v1_CircuitBreaker_fieldAccessorTable = new
