@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
-from meshflow_grpc.governance.compliance import PURPOSE
+from meshflow_grpc.governance.compliance import DPIA, LEGAL_EFFECT, PURPOSE
 from meshflow_grpc.governance.record_keeping import retention_tag
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def started_draft(admitted: AdmittedRun, run: Run) -> EntryDraft:
     retention = retention_tag(admitted.policy.policy.compliance, run.create_time)
     if retention is not None:
         facts["retention"] = {**retention, "immutable": admitted.policy.policy.immutable_audit}
-    if PURPOSE in run.labels:
-        facts[PURPOSE] = run.labels[PURPOSE]
+    facts |= {name: run.labels[name] for name in (PURPOSE, LEGAL_EFFECT, DPIA) if name in run.labels}
     return EntryDraft(
         run_id=run.run_id,
         tenant_id=run.tenant_id,

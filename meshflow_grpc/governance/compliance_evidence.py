@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.policy import RiskTier
@@ -219,8 +219,10 @@ def _erasure(control: Control, evidence: RunEvidence) -> ControlResult:
     return ControlResult(control, Finding.NOT_EVIDENCED, "nothing of this run was erased")
 
 
-def _labels(evidence: RunEvidence) -> Mapping[str, str]:
-    return cast("Mapping[str, str]", evidence.start.facts["labels"]) if evidence.start else {}
+def _declared(evidence: RunEvidence) -> Mapping[str, str]:
+    """What the request declared, as the run's start holds it: only labels that controls read are there, in older runs all."""
+    facts = cast("Mapping[str, Any]", evidence.start.facts) if evidence.start else {}
+    return {**facts.get("labels", {}), **facts}
 
 
 def _retention(control: Control, evidence: RunEvidence) -> ControlResult:
@@ -235,7 +237,7 @@ def _retention(control: Control, evidence: RunEvidence) -> ControlResult:
 
 
 def _legal_effect(control: Control, evidence: RunEvidence) -> ControlResult:
-    declared = legal_effect(_labels(evidence))
+    declared = legal_effect(_declared(evidence))
     if not declared:
         absent = "the request does not say whether its outcome has legal effect (labels.legal_effect)"
         return ControlResult(control, Finding.NOT_EVIDENCED, absent)
@@ -248,10 +250,10 @@ def _legal_effect(control: Control, evidence: RunEvidence) -> ControlResult:
 
 
 def _dpia(control: Control, evidence: RunEvidence) -> ControlResult:
-    named = _labels(evidence).get(DPIA, "").strip()
+    named = _declared(evidence).get(DPIA, "").strip()
     if named:
         return ControlResult(control, Finding.PASS, f"impact assessment: {named}")
-    if legal_effect(_labels(evidence)) in {"", *NO_EFFECT}:
+    if legal_effect(_declared(evidence)) in {"", *NO_EFFECT}:
         return ControlResult(control, Finding.NOT_EVIDENCED, "no high risk is declared, and no assessment is named")
     return _judged(control, evidence.executed, "steps were executed without an assessment", "nothing was executed")
 

@@ -9,6 +9,7 @@ from meshflow_grpc.domain.run import RunRequest, RunStatus
 from meshflow_grpc.engine.fork import ForkPoint
 from meshflow_grpc.governance.compliance_evidence import Finding
 from meshflow_grpc.governance.record_keeping import retention_tag
+from meshflow_grpc.governance.retention import retention_of
 from meshflow_grpc.workflow.reachability import ends_with_a_person
 from meshflow_grpc.workflow.yaml_codec import load_workflow
 from tests.unit.engine.conftest import ALICE, World, make_world
@@ -128,3 +129,13 @@ async def test_a_legal_hold_forbids_erasure() -> None:
         await erase.execute(ALICE, held.run_id, basis="gdpr art. 17")
     assert (await world.entries(held.run_id))[0].input is not None
     assert (await erase.execute(ALICE, free.run_id, basis="gdpr art. 17")).payloads > 0
+
+
+async def test_the_sweep_leaves_what_is_held(world: World) -> None:
+    """However old it is."""
+    held = await world.run(labels={"legal_hold": "case 12/2031"})
+    free = await world.run()
+
+    verdicts = [retention_of(run, 183, "2999-01-01T00:00:00.000Z") for run in (held, free)]
+    assert [verdict.delete for verdict in verdicts] == [False, True]
+    assert "case 12/2031" in verdicts[0].why
