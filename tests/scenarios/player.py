@@ -187,8 +187,6 @@ def _entry_line(entry: LedgerEntry) -> str:
         words.append("exhausted")
     if entry.kind.value == "run_paused":
         words.append("for " + ", ".join(asked["node_id"] for asked in facts["approvals"]))
-    if entry.kind.value == "run_finished" and facts.get("reason"):
-        words.append(f"because: {facts['reason']}")
     return " ".join(word for word in words if word) + _shown(output_text(entry.output))
 
 
@@ -196,7 +194,7 @@ def _event_line(event: RunEvent) -> str:
     words = ["  >", event.event_type.value, event.node_id or "", event.status or "", event.blocked_by or ""]
     if event.loop_edge:
         words.append(f"{event.loop_edge} {event.loop_iteration} of {event.loop_max}")
-    if event.reason and event.event_type is not EventType.RUN_COMPLETED:
+    if event.reason:
         words.append(f"because: {event.reason}")
     return " ".join(word for word in words if word) + _shown(event.output)
 
