@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
+import re2
 from pydantic import Field, field_validator
 
 from meshflow_grpc.config.telemetry import TelemetrySettings
 
-_HOST = re.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|[0-9a-f:]+")
+_HOST = re2.compile(r"(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|[0-9a-f:]+")
 
 
 class HttpSettings(TelemetrySettings):
