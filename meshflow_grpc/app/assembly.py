@@ -35,6 +35,7 @@ from meshflow_grpc.commands.watch_run import WatchRunCommand
 from meshflow_grpc.config.signing import passing_keys
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.admission import Admission
+from meshflow_grpc.engine.elsewhere import Elsewhere
 from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
@@ -42,6 +43,7 @@ from meshflow_grpc.engine.gates import Gates
 from meshflow_grpc.engine.learning import Learning
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.node_checks import NodeChecks
+from meshflow_grpc.engine.ownership import Ownership
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
@@ -49,6 +51,7 @@ from meshflow_grpc.engine.resumption import Resumption
 from meshflow_grpc.engine.run_contexts import RunContexts
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
+from meshflow_grpc.engine.sole_server import SoleServer
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.detection.window.output_window import OutputWindows
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.anchor import HeadAnchor
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.http import HttpCaller
+    from meshflow_grpc.ports.leases import RunLeases
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
@@ -112,6 +116,7 @@ class Outside:
     http: HttpCaller | None = None
     observer: Observer = field(default_factory=LogObserver)
     tracer: Tracer = field(default_factory=NoTracer)
+    leases: RunLeases | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,7 @@ class Runtime:
     commands: Commands
     log: LogPublisher
     gates: Gates
+    ownership: Ownership
 
 
 def _windows(scanner: Scanner) -> Windows | None:
@@ -154,15 +160,16 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         safeguards=_safeguards(options),
         windows=_windows(outside.scanner),
     )
-    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer, outside.http)
+    world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
+    tools = RunTools(Kernel(ports), recorder, hub, *world)
     admission = _admission(outside, options)
     workflows = RegisteredWorkflows(storage)
     learning = Learning(storage, outside.clock)
     contexts = RunContexts(Sessions(storage), learning, outside.clock)
+    elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
     resumption = Resumption(storage, tools, admission, contexts)
-    parts = EngineParts(
-        storage, tools, admission, resumption, contexts, outside.ids, state, observer, outside.notifier, workflows
-    )
+    own = (storage, tools, admission, resumption, contexts, outside.ids, state, observer)
+    parts = EngineParts(*own, outside.notifier, workflows, elsewhere)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(storage, recorder, engine, outside.clock, state)
@@ -193,7 +200,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         list_workflows=ListWorkflowsCommand(storage),
         validate_workflow=ValidateWorkflowCommand(workflows, admission),
     )
-    return Runtime(storage, engine, hub, state, commands, log, gates)
+    return Runtime(storage, engine, hub, state, commands, log, gates, Ownership(elsewhere.leases, engine, hub))
 
 
 def _safeguards(options: RuntimeOptions) -> Safeguards:

@@ -29,7 +29,7 @@ from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.anchor_file import AnchorFile
-from meshflow_grpc.storage.factory import open_storage
+from meshflow_grpc.storage.factory import leases_of, open_storage
 from meshflow_grpc.system import stop_requested
 from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.telemetry.log_observer import LogObserver
@@ -85,6 +85,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
                     http=AllowedHttp(settings.called_hosts, trust_all=in_trials),
                     observer=telemetry.observer,
                     tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
+                    leases=leases_of(storage, settings.ledger_db, settings.lease_s),
                 )
                 return await _serve(settings, outside, telemetry)
         finally:
@@ -106,7 +107,7 @@ async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> 
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
     probes = ProbeServer(runtime.state, READINESS_NAMES)
-    envoy = sweep = readiness = None
+    envoy = sweep = readiness = duty = None
 
     async def publish(serving: bool) -> None:
         probes.set_serving(serving=serving)
@@ -114,8 +115,9 @@ async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> 
 
     try:
         envoy = await _start_envoy(settings, grpc_port, probes) if settings.use_envoy else None
-        resumed = await runtime.engine.recover()
+        resumed = await runtime.ownership.begin()
         sweep = asyncio.create_task(runtime.gates.keep_expiring())
+        duty = asyncio.create_task(runtime.ownership.keep(settings.lease_s)) if outside.leases else None
         runtime.state.started = True
         await publish(True)
         readiness = asyncio.create_task(keep_readiness(runtime.state, outside.storage, publish))
@@ -128,6 +130,8 @@ async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> 
             task.cancel()
         await publish(False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
+        if duty is not None:
+            duty.cancel()
         probes.stop()
         heart.cancel()
 
@@ -183,6 +187,7 @@ async def _shut_down(runtime: Runtime, server: GrpcServer, envoy: EnvoyProcess |
     stopped = await runtime.engine.drain(grace_s)
     if stopped:
         _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
+    await runtime.ownership.leave()
     await server.stop(min(LINGER_S, grace_s))
     await runtime.log.stop()
     if envoy is not None:

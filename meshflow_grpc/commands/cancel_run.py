@@ -36,14 +36,11 @@ class CancelRunCommand:
             active = self._engine.active(run_id)
             if active is not None:
                 active.cancel(CancelReason.REQUEST, reason)
-                run = await asyncio.shield(active.done)
-                if run.status.ended:
-                    return run
+                await asyncio.shield(active.done)
                 await asyncio.sleep(0)
             elif run.status is RunStatus.PAUSED:
                 text = CancelReason.REQUEST.value + (f": {reason}" if reason else "")
-                ended = await self._gates.cancel(run, principal, text)
-                if ended is not None and ended.status.ended:
-                    return ended
+                await self._gates.cancel(run, principal, text)
             else:
-                return run
+                if await self._engine.elsewhere.cancelled(run, reason) is None:
+                    return run

@@ -35,10 +35,14 @@ class WaitRunCommand:
             )
         run = await self._storage.get_run(principal.tenant_id, run_id)
         active = self._engine.active(run_id)
-        if run.status is not RunStatus.RUNNING or active is None:
+        if run.status is not RunStatus.RUNNING:
             return await self._gates.with_pending(run)
         try:
             async with asyncio.timeout(timeout_s or DEFAULT_TIMEOUT_S):
-                return await self._gates.with_pending(await asyncio.shield(active.done))
+                if active is None:
+                    ended = await self._engine.elsewhere.settled(run.tenant_id, run_id)
+                else:
+                    ended = await asyncio.shield(active.done)
+                return await self._gates.with_pending(ended)
         except TimeoutError:
             return await self._gates.with_pending(await self._storage.get_run(principal.tenant_id, run_id))

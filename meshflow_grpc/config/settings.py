@@ -89,6 +89,9 @@ class Settings(WebSettings):
         description="Format of the log on stderr: `json` or `console`.",
         json_schema_extra={"default": "`console`; `json` in production"},
     )
+    lease_s: float = Field(
+        default=10.0, ge=1, le=600, description="Seconds after which another server takes up the runs of a silent one."
+    )
     max_in_flight_runs: int = Field(default=1024, ge=1, le=1_000_000, description="Runs at once; more are refused.")
     step_rate_per_s: float = Field(
         default=5000.0,

@@ -190,6 +190,13 @@ class LogInconsistentError(LedgerUnavailableError):
     """What is stored cannot be the log that was signed: entries, subtrees or heads were removed, changed or rolled back."""
 
 
+class RunFencedError(LedgerUnavailableError):
+    """Another server has taken the run up; this one writes nothing more of it."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"run {run_id!r} goes on on another server", metadata={"run_id": run_id}, retry_after_s=1.0)
+
+
 class DeadlineExceededError(MeshflowError):
     """The caller's deadline passed before there was an answer."""
 

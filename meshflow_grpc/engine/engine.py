@@ -13,11 +13,12 @@ from meshflow_grpc.domain.errors import (
     DrainingError,
     LedgerUnavailableError,
     MeshflowError,
+    RunFencedError,
     RunNotFoundError,
 )
-from meshflow_grpc.domain.run import RECORDED_WORKFLOW
 from meshflow_grpc.engine.active_run import ActiveRun
 from meshflow_grpc.engine.executor import RunExecutor
+from meshflow_grpc.engine.interruption import may_have_arrived, stopped
 from meshflow_grpc.engine.run_progress import RunProgress
 from meshflow_grpc.engine.run_record import definition_of, new_run, started_draft
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Principal, Run, RunRequest
     from meshflow_grpc.engine.admission import Admission, AdmittedRun
+    from meshflow_grpc.engine.elsewhere import Elsewhere
     from meshflow_grpc.engine.executor import RunTools
     from meshflow_grpc.engine.fork import Fork
     from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
@@ -61,6 +63,7 @@ class EngineParts:
     observer: RunObserver
     notifier: ApprovalNotifier
     workflows: RegisteredWorkflows
+    elsewhere: Elsewhere
 
 
 class Engine:
@@ -68,6 +71,7 @@ class Engine:
 
     def __init__(self, parts: EngineParts, *, max_in_flight: int) -> None:
         self._parts = parts
+        self.elsewhere = parts.elsewhere
         self._max_in_flight = max_in_flight
         self._active: dict[str, ActiveRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -118,16 +122,16 @@ class Engine:
         try:
             created = await uninterrupted(self._parts.tools.recorder.create_run(fork.run, fork.draft, fork.fingerprint))
         except MeshflowError as error:
-            if _may_have_arrived(error):
+            if may_have_arrived(error):
                 self.go_on(active)
             else:
-                self._release(active)
+                self.release(active)
             raise
         except asyncio.CancelledError:
             self.go_on(active)
             raise
         if created.entry is None:
-            self._release(active)
+            self.release(active)
             return created.run
         self._parts.observer.run_started(created.run)
         self.go_on(active)
@@ -144,7 +148,7 @@ class Engine:
             )
 
     def claim(self, run_id: str, tenant_id: str) -> ActiveRun | None:
-        """Takes a run that nothing executes, so that nobody else decides about it; None when it is taken. Release it or go on."""
+        """Takes a run that nothing here executes, so that nobody here decides about it; None when it is taken. Release it or go on."""
         return None if run_id in self._active else self._register(run_id, tenant_id)
 
     def go_on(self, claimed: ActiveRun) -> None:
@@ -153,19 +157,24 @@ class Engine:
 
     def release(self, claimed: ActiveRun) -> None:
         """Gives a claimed run back."""
-        self._release(claimed)
+        if self._active.get(claimed.run_id) is claimed:
+            del self._active[claimed.run_id]
 
     def ended(self, run: Run) -> None:
         """Tells the observer of a run that ended without being executed further."""
         self._parts.observer.run_ended(run)
 
-    async def recover(self) -> int:
-        """Resumes every run that a stopped or killed process left running; returns how many. Called once, before serving.
+    @property
+    def active_runs(self) -> tuple[str, ...]:
+        """The runs this process executes now."""
+        return tuple(self._active)
 
-        Runs that a program records by hand are its own to end.
-        """
-        unfinished = await self._parts.storage.unfinished_runs()
-        orphans = [run for run in unfinished if run.workflow != RECORDED_WORKFLOW]
+    async def recover(self) -> int:
+        """Resumes running runs that no server executes, as far as there is room; returns how many."""
+        room = self._max_in_flight - len(self._active)
+        if self._parts.state.draining or room <= 0:
+            return 0
+        orphans = await self.elsewhere.leases.claim_orphans(room, self.active_runs)
         for run in orphans:
             self._spawn(self._resume(self._register(run.run_id, run.tenant_id), wait_s=0.0))
         return len(orphans)
@@ -192,15 +201,18 @@ class Engine:
             if executor is None:
                 return
             await self._settle(active, executor)
+        except RunFencedError:
+            interrupted = False
+            await self._follow(active, active.run_id)
         except MeshflowError as error:
             active.fail(error)
-            interrupted = _may_have_arrived(error) or (
+            interrupted = may_have_arrived(error) or (
                 active.created.done() and isinstance(error, LedgerUnavailableError)
             )
         else:
             interrupted = False
         finally:
-            self._release(active)
+            self.release(active)
         if interrupted:
             await self._resume(self._register(active.run_id, active.tenant_id), wait_s=RESUME_RETRY_S)
 
@@ -221,8 +233,7 @@ class Engine:
         if created.entry is None:
             self._parts.contexts.left(run)
             active.created.set_result(created.run)
-            other = self._active.get(created.run.run_id)
-            active.succeed(created.run if other is None else await asyncio.shield(other.done))
+            await self._follow(active, created.run.run_id)
             return None
         run = replace(run, entries=1, head_hash=created.entry.hash)
         self._parts.observer.run_started(run)
@@ -230,17 +241,28 @@ class Engine:
         progress = RunProgress(frontier.start(workflow.compiled.graph))
         return RunExecutor(tools, run, workflow.compiled, context, admitted.task, progress)
 
+    async def _follow(self, active: ActiveRun, run_id: str) -> None:
+        """Answers whoever waits, from a run that is executed here by another call, or by another server."""
+        self.release(active)
+        try:
+            other = self._active.get(run_id)
+            done = self.elsewhere.settled(active.tenant_id, run_id) if other is None else other.done
+            active.succeed(await asyncio.shield(done))
+        except asyncio.CancelledError:
+            active.fail(stopped())
+            raise
+
     async def _settle(self, active: ActiveRun, executor: RunExecutor) -> None:
         active.attach(executor)
         try:
             run = await executor.drive()
         except asyncio.CancelledError:
-            active.fail(DrainingError("the server stopped before the run ended; it goes on after the restart"))
+            active.fail(stopped())
             raise
         self._end(active, run)
 
     def _end(self, active: ActiveRun, run: Run) -> None:
-        self._release(active)
+        self.release(active)
         self._parts.contexts.left(run)
         if run.status.ended:
             self._parts.observer.run_ended(run)
@@ -252,16 +274,15 @@ class Engine:
         active = self._active[run_id] = ActiveRun(run_id, tenant_id)
         return active
 
-    def _release(self, active: ActiveRun) -> None:
-        if self._active.get(active.run_id) is active:
-            del self._active[active.run_id]
-
     async def _resume(self, active: ActiveRun, *, wait_s: float) -> None:
         try:
             while True:
                 await asyncio.sleep(wait_s)
                 try:
                     run = await self._parts.resumption.resume(active)
+                except RunFencedError:
+                    await self._follow(active, active.run_id)
+                    return
                 except LedgerUnavailableError:
                     wait_s = min(max(wait_s * 2, RESUME_RETRY_S), RESUME_RETRY_MAX_S)
                     _log.warning("resume_postponed", run_id=active.run_id, retry_in_s=wait_s)
@@ -269,18 +290,10 @@ class Engine:
                     self._end(active, run)
                     return
         except RunNotFoundError as error:
-            # Its start was refused after all: see _may_have_arrived.
+            # Its start was refused after all: see may_have_arrived.
             active.fail(error)
         except MeshflowError as error:
             active.fail(error)
             _log.exception("resume_failed", run_id=active.run_id)
         finally:
-            self._release(active)
-
-
-def _may_have_arrived(error: MeshflowError) -> bool:
-    """Whether a write that failed may be in the ledger all the same: the store was lost before it could answer.
-
-    A run that was started so goes on by itself, as it would after a restart; repeating the request attaches to it.
-    """
-    return isinstance(error, LedgerUnavailableError) and "cause" in error.metadata
+            self.release(active)

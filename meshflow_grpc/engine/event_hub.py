@@ -10,7 +10,7 @@ from meshflow_grpc.domain.event import RunEvent
 from meshflow_grpc.domain.run import EventView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
 
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
@@ -46,6 +46,11 @@ class Subscription:
         """Takes a live-only event, or drops it when the watcher is behind."""
         if len(self.items) < LIVE_LIMIT:
             self.offer(event)
+
+    def look(self) -> None:
+        """The ledger holds something that was not offered."""
+        self.lagged = True
+        self._wake.set()
 
     async def wait(self, timeout_s: float) -> None:
         """Returns when something may have come, or after the timeout."""
@@ -83,6 +88,12 @@ class EventHub:
         subscription = Subscription(self, run_id, view)
         self._by_run.setdefault(run_id, []).append(subscription)
         return subscription
+
+    def written_elsewhere(self, run_ids: Iterable[str]) -> None:
+        """Sends the watchers of these runs to the ledger."""
+        for run_id in run_ids:
+            for subscription in self._by_run.get(run_id, ()):
+                subscription.look()
 
     def drop(self, run_id: str, subscription: Subscription) -> None:
         """Ends a subscription."""

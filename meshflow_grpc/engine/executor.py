@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from meshflow_grpc.domain.errors import StepNotRecordedError
+from meshflow_grpc.domain.errors import RunFencedError, StepNotRecordedError
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import RunContext, StageDecision, Step, StepOutcome
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.ports.http import HttpCaller
+    from meshflow_grpc.ports.leases import RunLeases
     from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.ports.tracer import Tracer
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
@@ -57,6 +58,7 @@ class RunTools:
     catalog: ToolCatalog
     tracer: Tracer = field(default_factory=NoTracer)
     http: HttpCaller | None = None
+    leases: RunLeases | None = None
 
 
 class RunExecutor:
@@ -80,13 +82,19 @@ class RunExecutor:
             context, task, progress, tools.catalog, self._take_step, workflow.output_checks, tools.http
         )
         self._stop: RunOutcome | None = None
-        self._finishing = False
         self._driver: asyncio.Task[Run] | None = None
+        self._finishing = self._fenced = False
 
     def cancel(self, reason: CancelReason, detail: str = "") -> None:
         """Asks the run to end as cancelled. Too late when it is already ending."""
-        text = f"cancelled by {reason.value}" + (f": {detail}" if detail else "")
-        self._interrupt(RunOutcome(RunStatus.CANCELLED, reason=text))
+        text = f": {detail}" if detail else ""
+        self._interrupt(RunOutcome(RunStatus.CANCELLED, reason=f"cancelled by {reason.value}{text}"))
+
+    def abandon(self) -> None:
+        """Stops at once: another server executes the run."""
+        self._fenced = True
+        if self._driver is not None:
+            self._driver.cancel()
 
     def _interrupt(self, outcome: RunOutcome) -> None:
         if self._finishing or self._stop is not None:
@@ -120,16 +128,16 @@ class RunExecutor:
         except StepNotRecordedError as error:
             outcome = RunOutcome(RunStatus.FAILED, self._progress.last_output, None, error.message)
         except asyncio.CancelledError:
-            if self._stop is None:
+            if self._stop is None and not self._fenced:
                 raise
             self._driver.uncancel()
+            if self._fenced:
+                raise RunFencedError(self._run.run_id) from None
             outcome = self._stop
         finally:
             timer.cancel()
         self._finishing = True
-        if outcome is None:
-            return await uninterrupted(self._pause())
-        return await uninterrupted(self._finish(outcome))
+        return await uninterrupted(self._pause() if outcome is None else self._finish(outcome))
 
     async def _take_steps(self) -> None:
         ready = [a for a in frontier.ready(self._progress.graph) if a.run not in self._progress.waiting]
@@ -160,6 +168,8 @@ class RunExecutor:
         return await self._take_step(self._steps.make(self._workflow.graph.node(activation.node_id), activation))
 
     async def _take_step(self, step: Step) -> StepOutcome:
+        if (leases := self._tools.leases) is not None and not leases.current():
+            await leases.confirm(self._run.run_id)
         if self._tools.hub.wants_live(self._run.run_id):
             self._tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
             step = replace(step, live=partial(self._stage_decided, step), deltas=partial(self._delta, step))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -17,14 +18,17 @@ from meshflow_grpc.domain.errors import (
     ApprovalNotFoundError,
     ApprovalNotReadyError,
     DrainingError,
+    LedgerUnavailableError,
     MeshflowError,
     PermissionDeniedError,
+    RunFencedError,
     RunNotFoundError,
 )
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import PendingApproval, Principal, Run, RunOutcome, RunStatus
 from meshflow_grpc.engine.approvals import approvals_of, decided_draft
 from meshflow_grpc.engine.events import output_text
+from meshflow_grpc.engine.run_entries import entries_of
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.governance.approvers import why_not
 from meshflow_grpc.kernel.approval import run_id_of
@@ -45,9 +49,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger(__name__)
 
 PAGE = 200
-ENTRY_PAGE = 1000
-# How long a decision waits for the other branches of its run.
-BUSY_WAIT_S = 10.0
+SERVER = "meshflow"
+BUSY_WAIT_S = 10.0  # for the other branches of a run, or another server's decision
 SWEEP_EVERY_S = 2.0
 
 
@@ -75,7 +78,7 @@ class Gates:
 
     async def of_run(self, run: Run) -> tuple[Approval, ...]:
         """All approvals of a run."""
-        return approvals_of(run, await self._entries(run))
+        return approvals_of(run, await entries_of(self._storage, run))
 
     async def get(self, tenant_id: str, approval_id: str) -> Approval:
         """Returns an approval; raises ApprovalNotFoundError, also for another tenant's."""
@@ -100,36 +103,38 @@ class Gates:
         """
         if self._state.draining:
             raise DrainingError("the server is draining; retry on another replica", retry_after_s=1.0)
-        loop = asyncio.get_running_loop()
-        give_up = loop.time() + BUSY_WAIT_S
+        give_up = asyncio.get_running_loop().time() + BUSY_WAIT_S
         while True:
             run, approval, _ = await self._find(tenant_id, approval_id)
             self._check(run, approval, review)
             if approval.status is not ApprovalStatus.PENDING:
                 return approval
             active = self._engine.claim(run.run_id, tenant_id)
-            if active is not None:
-                return await uninterrupted(self._decide_claimed(active, approval_id, review))
-            await self._until_free(run.run_id, give_up - loop.time())
+            left_s = give_up - asyncio.get_running_loop().time()
+            try:
+                if active is not None:
+                    return await uninterrupted(self._decide_claimed(active, approval_id, review))
+                await self._until_free(run.run_id, left_s)
+            except ApprovalNotReadyError:
+                if left_s <= 0 or not await self._engine.elsewhere.moved(run.run_id):
+                    raise
 
     async def _until_free(self, run_id: str, left_s: float) -> None:
         active = self._engine.active(run_id)
-        if active is None:
-            return
-        done, _ = await asyncio.wait((active.done,), timeout=max(0.0, left_s))
-        if not done:
+        if active is not None and not (await asyncio.wait((active.done,), timeout=max(0.0, left_s)))[0]:
             raise ApprovalNotReadyError("other branches of the run are still at work; try again", retry_after_s=5.0)
         await asyncio.sleep(0)
 
     async def _decide_claimed(self, active: ActiveRun, approval_id: str, review: Review) -> Approval:
-        goes_on = False
+        goes_on = owned = False
         try:
+            owned = await self._engine.elsewhere.leases.claim(active.run_id)
             run, approval, entries = await self._find(active.tenant_id, approval_id)
             self._check(run, approval, review)
             if approval.status is not ApprovalStatus.PENDING:
                 active.succeed(run)
                 return approval
-            if run.status is not RunStatus.PAUSED:
+            if run.status is not RunStatus.PAUSED or not owned:
                 raise ApprovalNotReadyError("the run is still at work; try again", retry_after_s=1.0)
             now = self._clock.now()
             draft = decided_draft(approval, review.decision, review.reviewer, review.comment, now)
@@ -145,9 +150,15 @@ class Gates:
             raise
         finally:
             if not goes_on:
-                self._engine.release(active)
+                await self._give_back(active, owned=owned)
         decided = replace(approval, status=review.decision.status, reviewer=review.reviewer.id, decide_time=now)
         return replace(decided, comment=review.comment)
+
+    async def _give_back(self, active: ActiveRun, *, owned: bool) -> None:
+        self._engine.release(active)
+        if owned:
+            with suppress(LedgerUnavailableError):
+                await self._engine.elsewhere.leases.give_back(active.run_id)
 
     async def cancel(self, run: Run, principal: Principal, reason: str) -> Run | None:
         """Ends a paused run as cancelled; None when someone else is deciding about it just now."""
@@ -157,11 +168,16 @@ class Gates:
         return await uninterrupted(self._cancel_claimed(active, principal, reason))
 
     async def _cancel_claimed(self, active: ActiveRun, principal: Principal, reason: str) -> Run:
+        owned = False
         try:
+            owned = await self._engine.elsewhere.leases.claim(active.run_id)
             run = await self._storage.get_run(active.tenant_id, active.run_id)
-            if run.status is RunStatus.PAUSED:
+            if run.status is RunStatus.PAUSED and owned:
                 outcome = RunOutcome(
-                    RunStatus.CANCELLED, _last_output(await self._entries(run)), None, f"cancelled by {reason}"
+                    RunStatus.CANCELLED,
+                    _last_output(await entries_of(self._storage, run)),
+                    None,
+                    f"cancelled by {reason}",
                 )
                 run = await self._end(run, (), outcome, principal)
             active.succeed(run)
@@ -169,7 +185,7 @@ class Gates:
             active.fail(error)
             raise
         finally:
-            self._engine.release(active)
+            await self._give_back(active, owned=owned)
         return run
 
     async def _end(self, run: Run, before: tuple[EntryDraft, ...], outcome: RunOutcome, by: Principal) -> Run:
@@ -226,7 +242,7 @@ class Gates:
         review = Review(decision, server, "nobody decided in time")
         try:
             await self.decide(run.tenant_id, late[0].approval_id, review)
-        except ApprovalAlreadyDecidedError:
+        except (ApprovalAlreadyDecidedError, ApprovalNotReadyError, RunFencedError):
             return 0
         return 1
 
@@ -247,22 +263,11 @@ class Gates:
             run = await self._storage.get_run(tenant_id, run_id)
         except RunNotFoundError as error:
             raise ApprovalNotFoundError(approval_id) from error
-        entries = await self._entries(run)
+        entries = await entries_of(self._storage, run)
         for approval in approvals_of(run, entries):
             if approval.approval_id == approval_id:
                 return run, approval, entries
         raise ApprovalNotFoundError(approval_id)
-
-    async def _entries(self, run: Run) -> tuple[LedgerEntry, ...]:
-        entries: list[LedgerEntry] = []
-        while True:
-            page = await self._storage.entries(run.tenant_id, run.run_id, after_sequence=len(entries), limit=ENTRY_PAGE)
-            entries.extend(page)
-            if len(page) < ENTRY_PAGE:
-                return tuple(entries)
-
-
-SERVER = "meshflow"
 
 
 def _open(approval: Approval) -> bool:

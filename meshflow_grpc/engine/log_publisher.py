@@ -57,8 +57,10 @@ class LogPublisher:
 
         Raises LogInconsistentError (rollback, tampering, unknown key), OSError when the anchor cannot be read.
         """
-        state = await self._store.log_state()
+        # Heads first: other servers may add both meanwhile.
         newest = await self._store.newest_head()
+        notes = await self._anchor.newest_notes() if self._anchor is not None else ()
+        state = await self._store.log_state()
         if newest is not None:
             signed = self.keys.open(newest.note, STORED)
             if (signed.checkpoint.size, signed.checkpoint.root) != (newest.size, newest.root):
@@ -66,8 +68,7 @@ class LogPublisher:
             await self._check(signed.checkpoint, state, STORED)
             self._checkpoint = signed.checkpoint
             self._newest = newest if self.keys.signed_by_current(signed) else None
-        if self._anchor is not None:
-            await self._check_anchor(await self._anchor.newest_notes(), state)
+        await self._check_anchor(notes, state)
         return await self.publish()
 
     def start(self) -> None:
@@ -111,14 +112,22 @@ class LogPublisher:
         if newest is None or newest.size != state.size:
             if self._checkpoint is not None:
                 await self._check_growth(self._checkpoint, state)
-            note = self.keys.sign(state.size, state.root)
-            newest = StoredHead(state.size, state.root, note, self._clock.now())
-            await self._store.add_head(newest)
-            self._newest, self._checkpoint = newest, self.keys.open(note, STORED).checkpoint
+            newest = await self._head_of(state)
+            self._newest, self._checkpoint = newest, self.keys.open(newest.note, STORED).checkpoint
             if self._anchor is not None:
-                self._not_anchored.append(note)
+                self._not_anchored.append(newest.note)
         await self._anchor_all()
         return newest
+
+    async def _head_of(self, state: LogState) -> StoredHead:
+        """Another server's head of this very tree, or a new one."""
+        stored = await self._store.head_of_size(state.size)
+        same = stored is not None and stored.root == state.root
+        if stored is not None and same and self.keys.signed_by_current(self.keys.open(stored.note, STORED)):
+            return stored
+        head = StoredHead(state.size, state.root, self.keys.sign(state.size, state.root), self._clock.now())
+        await self._store.add_head(head)
+        return head
 
     async def _integrated(self) -> LogState:
         state = await self._store.integrate(BATCH_ENTRIES)

@@ -51,7 +51,6 @@ class LedgerKeeper:
     @asynccontextmanager
     async def opened(self, run_id: str, *, read_only: bool = False) -> AsyncIterator[Storage]:
         """See RunKeeper."""
-        del run_id
         settings = load_ledger_settings(ledger_db=self.url)
         url = settings.ledger_db
         # A file that is not there yet is an empty ledger; reading makes none.
@@ -61,6 +60,7 @@ class LedgerKeeper:
             read_only=read_only and not absent,
             pool_min=1,
             payload_keys=settings.payload_keys,
+            only_run=run_id,
         )
         try:
             yield storage

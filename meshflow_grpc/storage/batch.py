@@ -188,6 +188,11 @@ def request_of(row: RunRow) -> tuple[str, Run] | MeshflowError:
         return error
 
 
+def run_id_of(command: Command) -> str:
+    """The run a command is about."""
+    return command.run.run_id if isinstance(command, CreateRun) else command.run_id
+
+
 def run_exists(run_id: str) -> RunConflictError:
     """Builds the error for a run id that is taken."""
     return RunConflictError(f"a run with the id {run_id!r} exists", metadata={"run_id": run_id})

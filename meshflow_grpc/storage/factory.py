@@ -13,6 +13,7 @@ from meshflow_grpc.storage.sqlite.storage import SqliteStorage
 
 if TYPE_CHECKING:
     from meshflow_grpc.ledger.payload_cipher import PayloadKeys
+    from meshflow_grpc.ports.leases import RunLeases
     from meshflow_grpc.storage.sealed import KeyedStorage
 
 POOL_MIN = 2
@@ -28,24 +29,29 @@ async def open_storage(
     pool_max: int = POOL_MAX,
     statement_cache: int = STATEMENT_CACHE,
     payload_keys: PayloadKeys = NO_KEYS,
+    only_run: str | None = None,
 ) -> SealedStorage:
     """Opens a store: a file path, ``sqlite:///path`` (``sqlite:////abs/path``), ``postgresql://…`` or ``memory:``.
 
     ``read_only`` opens an existing ledger beside the server that writes it; the pool's sizes are those of PostgreSQL's readers.
-    ``payload_keys`` encrypt what is written, and open what was encrypted. Raises LedgerUnavailableError, saying what to change.
+    ``payload_keys`` encrypt what is written, and open what was encrypted. ``only_run`` is the one run a process that is no server is
+    about: on PostgreSQL another process may not open the same. Raises LedgerUnavailableError, saying what to change.
     """
     options = (pool_min, pool_max, statement_cache)
-    return SealedStorage(await _open(url, options, payload_keys, read_only=read_only), payload_keys)
+    store = await _open(url, options, payload_keys, read_only=read_only, only_run=only_run)
+    return SealedStorage(store, payload_keys)
 
 
-async def _open(url: str, pool: tuple[int, int, int], keys: PayloadKeys, *, read_only: bool) -> KeyedStorage:
+async def _open(
+    url: str, pool: tuple[int, int, int], keys: PayloadKeys, *, read_only: bool, only_run: str | None
+) -> KeyedStorage:
     if url == "memory:":
         return MemoryStorage(keys)
     if is_postgres(url):
         from meshflow_grpc.storage.postgres.connection import PoolOptions
         from meshflow_grpc.storage.postgres.storage import PostgresStorage
 
-        options = PoolOptions(*pool)
+        options = PoolOptions(*pool, only_run=only_run)
         return await (
             PostgresStorage.open_read_only(url, options) if read_only else PostgresStorage.open(url, options, keys)
         )
@@ -53,6 +59,15 @@ async def _open(url: str, pool: tuple[int, int, int], keys: PayloadKeys, *, read
     if read_only:
         return await SqliteStorage.open_read_only(path)
     return await SqliteStorage.open(path, keys=keys)
+
+
+def leases_of(storage: SealedStorage, url: str, lease_s: float) -> RunLeases | None:
+    """The leases of a server on an open ledger; None where only one server can write it."""
+    if not is_postgres(url):
+        return None
+    from meshflow_grpc.storage.postgres.storage import PostgresStorage
+
+    return storage.store.leases(lease_s) if isinstance(storage.store, PostgresStorage) else None
 
 
 def is_postgres(url: str) -> bool:

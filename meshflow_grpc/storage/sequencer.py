@@ -59,7 +59,7 @@ class Sequencer:
     """Assigns places, holds the heads of open runs, and plans batches. Not thread-safe: it has one owner."""
 
     def __init__(self, last_seq: int, next_salt: Callable[[], bytes], payload_keys: PayloadKeys = NO_KEYS) -> None:
-        self._last_seq = last_seq
+        self.last_seq = last_seq
         self._next_salt = next_salt
         self._payload_keys = payload_keys
         self._heads: OrderedDict[str, Head] = OrderedDict()
@@ -88,7 +88,7 @@ class Sequencer:
         for run_id, head in heads.items():
             self._hold(run_id, head, wrapped.get(run_id))
         self._touched = set()
-        self._seq_before = self._last_seq
+        self._seq_before = self.last_seq
         plan, known = Plan(), dict(requests)
         for command in commands:
             try:
@@ -118,7 +118,7 @@ class Sequencer:
         for run_id in self._touched:
             self._heads.pop(run_id, None)
         self._touched = set()
-        self._last_seq = self._seq_before
+        self.last_seq = self._seq_before
 
     def _hold(self, run_id: str, head: Head | MeshflowError, wrapped: WrappedKey | None) -> None:
         try:
@@ -155,7 +155,7 @@ class Sequencer:
         header, header_salt = committer.commit("header", header_text(row))
         record_change, salts = told_change(change, committer)
         record_change["header"] = header
-        entry = link(draft, Place(self._last_seq + 1, 1, GENESIS_HASH), self._next_salt, record_change)
+        entry = link(draft, Place(self.last_seq + 1, 1, GENESIS_HASH), self._next_salt, record_change)
         run = replace(run, entries=1, head_hash=entry.hash, update_time=draft.time)
         row = row._replace(
             entries=1,
@@ -201,7 +201,7 @@ class Sequencer:
             if index == last and change is not None:
                 committer = Committer(head.tenant_id, run_id, sequence, self._next_salt)
                 record_change, salts = told_change(change, committer)
-            place = Place(self._last_seq + index + 1, sequence, hash_)
+            place = Place(self.last_seq + index + 1, sequence, hash_)
             entry = link(draft, place, self._next_salt, record_change)
             hash_ = entry.hash
             entries.append(entry)
@@ -260,10 +260,10 @@ class Sequencer:
         return head
 
     def _after(self, head: Head, draft: EntryDraft, change: dict[str, Any] | None = None) -> LedgerEntry:
-        return link(draft, Place(self._last_seq + 1, head.sequence + 1, head.hash), self._next_salt, change)
+        return link(draft, Place(self.last_seq + 1, head.sequence + 1, head.hash), self._next_salt, change)
 
     def _move(self, run_id: str, head: Head, entries: int) -> None:
         self._touched.add(run_id)
         self._heads[run_id] = head
         self._heads.move_to_end(run_id)
-        self._last_seq += entries
+        self.last_seq += entries

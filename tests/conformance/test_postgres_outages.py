@@ -70,21 +70,6 @@ async def test_nothing_acknowledged_is_lost_when_the_server_crashes_under_load(c
     await storage.close()
 
 
-async def test_a_second_server_on_the_ledger_is_refused_and_may_take_over(cluster: PostgresCluster) -> None:
-    """The lock goes with the connection that writes."""
-    url = cluster.new_database()
-    first = await PostgresStorage.open(url)
-    with pytest.raises(LedgerUnavailableError, match="another server writes this ledger"):
-        await PostgresStorage.open(url)
-    reader = await PostgresStorage.open_read_only(url)
-    with pytest.raises(LedgerUnavailableError, match="reading only"):
-        await reader.append("run_1", (step("run_1", 1),))
-    await reader.close()
-    await first.close()
-
-    await (await PostgresStorage.open(url)).close()
-
-
 async def test_text_that_postgres_cannot_hold_is_kept(cluster: PostgresCluster) -> None:
     """U+0000 in the output of a run, which text columns refuse."""
     storage = await PostgresStorage.open(cluster.new_database())

@@ -1,4 +1,4 @@
-"""Connections: one that writes and holds the ledger's lock, and a pool that reads."""
+"""Connections: one that writes, one that keeps the leases, and a pool that reads."""
 
 from __future__ import annotations
 
@@ -14,36 +14,51 @@ from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, RETRY_AFTER_S, 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-WRITER_LOCK = 0x4D46_4C47_0001
+_RUN_LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
 COMMAND_TIMEOUT_S = 30.0
 POOL_WAIT_S = 5.0
 _WRITER = {"application_name": "meshflow-writer", "synchronous_commit": "on"}
+_LEASES = {"application_name": "meshflow-leases"}
 _READER = {"application_name": "meshflow-reader", "default_transaction_read_only": "on"}
 
 
 @dataclass(frozen=True, slots=True)
 class PoolOptions:
-    """Connections that read, and prepared statements a connection keeps: 0 for poolers that share connections."""
+    """Connections that read, and prepared statements a connection keeps: 0 for poolers that share connections.
+
+    ``only_run`` is the one run that a process that is no server is about.
+    """
 
     min_size: int = 2
     max_size: int = 10
     statement_cache_size: int = 100
+    only_run: str | None = None
 
 
 async def open_writer(url: str, options: PoolOptions) -> Any:
-    """Connects and takes the ledger's lock; raises LedgerUnavailableError when another server has it or syncs are off."""
+    """Connects, and locks ``only_run`` for as long as it lives.
+
+    Raises LedgerUnavailableError when syncs are off, or another process has the run.
+    """
     with translated():
         connection = await asyncpg.connect(url, **_arguments(options), server_settings=_WRITER)
     try:
         with translated():
             if await connection.fetchval("SHOW fsync") != "on":
                 raise LedgerUnavailableError("the database runs with fsync=off; an acknowledged entry could be lost")
-            if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", WRITER_LOCK):
-                raise LedgerUnavailableError("another server writes this ledger; stop it, or name another database")
+            only_run = options.only_run
+            if only_run is not None and not await connection.fetchval(_RUN_LOCK, f"meshflow run {only_run}"):
+                raise LedgerUnavailableError(f"another process continues run {only_run!r}")
     except BaseException:
         connection.terminate()
         raise
     return connection
+
+
+async def open_leases(url: str, options: PoolOptions) -> Any:
+    """Connects for leases and notifications; raises LedgerUnavailableError."""
+    with translated():
+        return await asyncpg.connect(url, **_arguments(options), server_settings=_LEASES)
 
 
 @asynccontextmanager

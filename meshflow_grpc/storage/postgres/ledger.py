@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.storage.postgres.fence import OvertakenError
 from meshflow_grpc.storage.rows import entry_row
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ COLUMNS = ", ".join(EntryRow._fields)
 _BIGINTS = frozenset({"seq", "sequence", "attempt"})
 _TYPES = ["bytea" if name == "record" else "bigint" if name in _BIGINTS else "text" for name in EntryRow._fields]
 _ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES, start=1))
-_INSERT = f"INSERT INTO ledger_entries ({COLUMNS}) SELECT * FROM unnest({_ARRAYS})"  # noqa: S608
+_BEFORE, _AFTER = len(_TYPES) + 1, len(_TYPES) + 2
+# The place is taken and the entries are inserted in one statement: nothing happens when another server took the place.
+_INSERT = (
+    f"WITH place AS (UPDATE ledger_state SET last_seq = ${_AFTER} WHERE last_seq = ${_BEFORE} RETURNING 1) "  # noqa: S608
+    f"INSERT INTO ledger_entries ({COLUMNS}) SELECT * FROM unnest({_ARRAYS}) WHERE EXISTS (SELECT 1 FROM place)"
+)
 
 _ERASE = (
     "UPDATE ledger_entries SET input = NULL, output = NULL, input_salt = NULL, output_salt = NULL "
@@ -41,10 +47,11 @@ SELECT_RAW = f"SELECT {COLUMNS} FROM ledger_entries WHERE run_id = $1 AND sequen
 
 
 async def insert_entries(connection: Any, entries: Sequence[LedgerEntry]) -> None:
-    """Inserts entries in one statement and remembers the highest seq."""
+    """Inserts entries in one statement, if they follow the highest seq given; raises OvertakenError when they do not."""
     columns = zip(*map(entry_row, entries), strict=True)
-    await connection.execute(_INSERT, *map(list, columns))
-    await connection.execute("UPDATE ledger_state SET last_seq = $1", entries[-1].seq)
+    done = await connection.execute(_INSERT, *map(list, columns), entries[0].seq - 1, entries[-1].seq)
+    if done != f"INSERT 0 {len(entries)}":
+        raise OvertakenError
 
 
 async def erase_payloads(connection: Any, run_ids: Sequence[str]) -> None:
@@ -70,6 +77,11 @@ async def first_record(connection: Any, run_id: str) -> object:
 async def last_seq(connection: Any) -> int:
     """Returns the highest seq ever given, also when its row is gone."""
     return int(await connection.fetchval("SELECT last_seq FROM ledger_state"))
+
+
+async def locked_seq(connection: Any) -> int:
+    """Returns the same, and keeps other servers from writing until the transaction ends."""
+    return int(await connection.fetchval("SELECT last_seq FROM ledger_state FOR UPDATE"))
 
 
 async def recorded(connection: Any, drafts: Sequence[EntryDraft]) -> EntryDraft | None:

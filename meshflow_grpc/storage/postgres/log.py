@@ -22,7 +22,12 @@ SELECT_RECORDS = "SELECT seq, record FROM ledger_entries WHERE seq > $1 ORDER BY
 SELECT_HEADS = "SELECT size, root, note, time FROM checkpoints ORDER BY number"
 SELECT_NEWEST_HEAD = "SELECT size, root, note, time FROM checkpoints ORDER BY number DESC LIMIT 1"
 SELECT_HEAD_OF_SIZE = "SELECT size, root, note, time FROM checkpoints WHERE size = $1 ORDER BY number DESC LIMIT 1"
-INSERT_HEAD = "INSERT INTO checkpoints (size, root, note, time) VALUES ($1, $2, $3, $4)"
+# A head that another server has overtaken meanwhile is not added: heads never shrink.
+INSERT_HEAD = (
+    "INSERT INTO checkpoints (size, root, note, time) SELECT $1::bigint, $2::bytea, $3, $4 "
+    "WHERE NOT EXISTS (SELECT 1 FROM checkpoints WHERE size > $1)"
+)
+LOCK_LOG = "SELECT pg_advisory_xact_lock(" + str(0x4D46_4C47_0003) + ")"
 SELECT_SEQ = "SELECT seq FROM ledger_entries WHERE run_id = $1 AND sequence = $2 AND tenant_id = $3"
 SELECT_OWNED = "SELECT 1 FROM ledger_entries WHERE seq = $1 AND tenant_id = $2"
 SELECT_SEQS = "SELECT seq FROM ledger_entries WHERE seq BETWEEN $1 AND $2"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.stored_row import RunRow
 from meshflow_grpc.storage.batch import RunUpdate, head_of, request_of
+from meshflow_grpc.storage.postgres.fence import FencedError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.errors import MeshflowError
     from meshflow_grpc.ports.storage import RunQuery
     from meshflow_grpc.storage.batch import EarlierRequest, Head, RequestKey
+    from meshflow_grpc.storage.postgres.fence import Fence
 
 COLUMNS = ", ".join(RunRow._fields)
 _BYTES = frozenset({"output", "reason"})
@@ -25,16 +27,24 @@ def _arrays(names: Sequence[str]) -> str:
     return ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(kinds, start=1))
 
 
-_INSERT = f"INSERT INTO runs ({COLUMNS}) SELECT * FROM unnest({_arrays(RunRow._fields)})"  # noqa: S608
+_INSERT = (
+    f"INSERT INTO runs ({COLUMNS}, owner, epoch) "  # noqa: S608
+    f"SELECT v.*, CASE WHEN v.status = 'running' THEN ${len(RunRow._fields) + 1} END, 1 "
+    f"FROM unnest({_arrays(RunRow._fields)}) AS v({COLUMNS})"
+)
 _ASSIGNMENTS = ", ".join(
     f"{name} = coalesce(v.{name}, runs.{name})" if name in _KEPT_WHEN_NULL else f"{name} = v.{name}"
     for name in RunUpdate._fields
     if name != "run_id"
 )
+# A run that waits or has ended is nobody's; one that changed hands is not written.
 _UPDATE = (
-    f"UPDATE runs SET {_ASSIGNMENTS} FROM unnest({_arrays(RunUpdate._fields)}) "  # noqa: S608
-    f"AS v({', '.join(RunUpdate._fields)}) WHERE runs.run_id = v.run_id"
+    f"UPDATE runs SET {_ASSIGNMENTS}, owner = CASE WHEN v.status = 'running' THEN runs.owner END "  # noqa: S608
+    f"FROM unnest({_arrays(RunUpdate._fields)}, ${len(RunUpdate._fields) + 1}::bigint[]) "
+    f"AS v({', '.join(RunUpdate._fields)}, held) WHERE runs.run_id = v.run_id "
+    "AND (runs.epoch = v.held OR (runs.owner IS NULL AND v.held IS NULL))"
 )
+_SELECT_EPOCHS = "SELECT run_id, owner, epoch FROM runs WHERE run_id = ANY($1::text[])"
 _ERASE = (
     "UPDATE runs SET output = ''::bytea, output_salt = NULL, reason = NULL, reason_salt = NULL, session_id = NULL, "
     "request_id = NULL, request_fingerprint = '', labels = '{}', header_salt = v.salt "
@@ -60,15 +70,32 @@ def row_of(found: Mapping[str, Any]) -> RunRow:
     return RunRow(**values)
 
 
-async def insert_runs(connection: Any, rows: Sequence[RunRow]) -> None:
-    """Inserts new runs in one statement."""
-    await connection.execute(_INSERT, *_columns(RunRow._fields, rows))
+async def insert_runs(connection: Any, rows: Sequence[RunRow], fence: Fence) -> None:
+    """Inserts new runs in one statement; they are the server's own."""
+    await connection.execute(_INSERT, *_columns(RunRow._fields, rows), fence.owner)
+    if fence.owner is not None:
+        fence.epochs.update((str(row.run_id), 1) for row in rows)
 
 
-async def update_runs(connection: Any, updates: Collection[RunUpdate]) -> None:
-    """Applies updates in one statement."""
+async def update_runs(connection: Any, updates: Collection[RunUpdate], fence: Fence) -> None:
+    """Applies updates in one statement; raises FencedError when one is of a run that somebody else holds."""
     if updates:
-        await connection.execute(_UPDATE, *_columns(RunUpdate._fields, list(updates)))
+        held = [fence.epochs.get(update.run_id) for update in updates]
+        done = await connection.execute(_UPDATE, *_columns(RunUpdate._fields, list(updates)), held)
+        if done != f"UPDATE {len(updates)}":
+            raise FencedError
+
+
+async def fenced_runs(connection: Any, run_ids: Sequence[str], fence: Fence) -> set[str]:
+    """Returns which runs somebody else took or holds; those, and those that are nobody's any more, are not held from here on."""
+    lost = set()
+    for run_id, owner, epoch in await connection.fetch(_SELECT_EPOCHS, list(run_ids)):
+        held = fence.epochs.get(run_id)
+        if held != epoch and not (held is None and owner is None):
+            lost.add(str(run_id))
+        if held != epoch or owner is None:
+            fence.epochs.pop(run_id, None)
+    return lost
 
 
 async def erase_texts(connection: Any, header_salts: Mapping[str, str]) -> None:

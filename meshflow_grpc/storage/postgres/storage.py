@@ -1,4 +1,4 @@
-"""The PostgreSQL store. One server writes a ledger at a time; an advisory lock keeps others off."""
+"""The PostgreSQL store. Several servers may write one ledger; whose a run is, its row says."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.postgres import ledger, payload_keys, runs, sessions
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers, reading
 from meshflow_grpc.storage.postgres.errors import translated
+from meshflow_grpc.storage.postgres.leases import PostgresLeases
 from meshflow_grpc.storage.postgres.migrate import check_version, migrations
 from meshflow_grpc.storage.postgres.workflows import PostgresWorkflows
 from meshflow_grpc.storage.postgres.writer import Writer
@@ -45,7 +46,7 @@ class PostgresStorage(PostgresWorkflows):
     ) -> PostgresStorage:
         """Opens a ledger for reading and writing, creating its tables when they are missing.
 
-        Raises LedgerUnavailableError when another server writes it, or the database cannot be used.
+        Raises LedgerUnavailableError when the database cannot be used, or another process is about ``options.only_run``.
         """
         async with AsyncExitStack() as opened:
             writer = Writer(url, options, keys)
@@ -66,6 +67,11 @@ class PostgresStorage(PostgresWorkflows):
                     "the database holds no ledger, or one with an older schema; start the server once"
                 )
         return cls(readers, None)
+
+    def leases(self, ttl_s: float) -> PostgresLeases:
+        """The leases of a server that writes this ledger; from the first renewal on its new runs are its own."""
+        writer = self._writing()
+        return PostgresLeases(writer.url, writer.options, writer.fence, ttl_s)
 
     async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
         """See Storage."""

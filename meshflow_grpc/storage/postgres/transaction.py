@@ -6,38 +6,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 
-from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError, MeshflowError
+from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError, RunFencedError
+from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS
-from meshflow_grpc.storage.batch import (
-    CreateRun,
-    DeleteRun,
-    already_recorded,
-    disagrees,
-    parts_of,
-    run_exists,
-)
+from meshflow_grpc.storage.batch import CreateRun, DeleteRun, Head, parts_of, run_id_of
 from meshflow_grpc.storage.integration import Backlog, checked_records, resumed, state_of
 from meshflow_grpc.storage.postgres import log
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_writer
 from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, unavailable
-from meshflow_grpc.storage.postgres.ledger import (
-    delete_entries,
-    erase_payloads,
-    insert_entries,
-    last_seq,
-    recorded,
-)
+from meshflow_grpc.storage.postgres.fence import Fence, FencedError, OvertakenError
+from meshflow_grpc.storage.postgres.ledger import last_seq, locked_seq
 from meshflow_grpc.storage.postgres.migrate import migrate
-from meshflow_grpc.storage.postgres.payload_keys import delete_keys, insert_keys, replace_keys, select_keys
-from meshflow_grpc.storage.postgres.runs import (
-    delete_runs,
-    erase_texts,
-    insert_runs,
-    select_heads,
-    select_requests,
-    update_runs,
-)
+from meshflow_grpc.storage.postgres.payload_keys import replace_keys, select_keys
+from meshflow_grpc.storage.postgres.plan_writing import refusal, write_plan
+from meshflow_grpc.storage.postgres.runs import fenced_runs, select_heads, select_requests
 from meshflow_grpc.storage.postgres.subject import subject_of
 from meshflow_grpc.storage.salts import SaltSource
 from meshflow_grpc.storage.sequencer import Sequencer
@@ -54,7 +37,7 @@ T = TypeVar("T")
 
 
 class BatchWriter:
-    """Owns the writing connection and with it the ledger's lock. Used by one task at a time."""
+    """Owns the writing connection. Used by one task at a time; other servers may write the same ledger."""
 
     def __init__(
         self,
@@ -71,11 +54,13 @@ class BatchWriter:
         self._sequencer = Sequencer(0, self._next_salt, payload_keys)
         self._backlog = Backlog()
         self._edge: CompactRange | None = None
+        self._shared = False
+        self.fence = Fence()
         self.newest_seq = 0
         self.integrated = 0
 
     async def open(self) -> None:
-        """Connects, takes the lock and migrates; raises LedgerUnavailableError."""
+        """Connects and migrates; raises LedgerUnavailableError."""
         try:
             await self._open()
         except DRIVER_ERRORS as error:
@@ -93,7 +78,7 @@ class BatchWriter:
         try:
             connection = await self._connected()
             if isinstance(commands[0], DeleteRun):
-                await self._integrate(connection, self.newest_seq)
+                await self._integrate_all(connection)
             try:
                 return await self._write_together(connection, commands)
             except asyncpg.UniqueViolationError:
@@ -110,7 +95,7 @@ class BatchWriter:
             return [failure for _ in commands]
 
     def drop(self) -> None:
-        """Drops the connection, the lock with it, and all that was remembered; the next batch connects anew."""
+        """Drops the connection and all that was remembered; the next batch connects anew."""
         connection, self._connection = self._connection, None
         self._edge = None
         if connection is not None:
@@ -134,6 +119,7 @@ class BatchWriter:
     async def _open(self) -> Any:
         connection = await open_writer(self._url, self._options)
         self._connection = connection
+        self.fence.pid = connection.get_server_pid()
         await migrate(connection)
         self.newest_seq = await last_seq(connection)
         self.integrated = int(await connection.fetchval(log.SELECT_SIZE))
@@ -153,9 +139,14 @@ class BatchWriter:
         return await self._on_log(lambda connection: self._integrate(connection, limit))
 
     async def add_head(self, head: StoredHead) -> None:
-        """Adds a signed head."""
-        row = (head.size, head.root, head.note, head.time)
-        await self._on_log(lambda connection: connection.execute(log.INSERT_HEAD, *row))
+        """Adds a signed head, unless a larger one was added meanwhile."""
+
+        async def add(connection: Any) -> None:
+            async with connection.transaction():
+                await connection.execute(log.LOCK_LOG)
+                await connection.execute(log.INSERT_HEAD, head.size, head.root, head.note, head.time)
+
+        await self._on_log(add)
 
     async def replace_keys(self, keys: Sequence[WrappedKey]) -> None:
         """Replaces wrapped keys."""
@@ -176,24 +167,33 @@ class BatchWriter:
             raise
 
     async def _integrate(self, connection: Any, limit: int) -> LogState:
-        edge = await self._resumed(connection)
-        records = self._backlog.from_leaf(edge.size, limit)
-        if not records and edge.size < self.newest_seq:
-            rows = await connection.fetch(log.SELECT_RECORDS, edge.size, limit)
-            records = checked_records(map(tuple, rows), edge.size, self.newest_seq, limit)
-        if records:
+        """One server at a time: what others integrated meanwhile is read first."""
+        async with connection.transaction():
+            await connection.execute(log.LOCK_LOG)
+            edge = await self._resumed(connection)
+            newest = await last_seq(connection)
+            records = self._backlog.from_leaf(edge.size, limit)
+            if not records and edge.size < newest:
+                rows = await connection.fetch(log.SELECT_RECORDS, edge.size, limit)
+                records = checked_records(map(tuple, rows), edge.size, newest, limit)
             self._edge = None
-            nodes = edge.append(records)
-            async with connection.transaction():
-                await log.insert_nodes(connection, nodes)
-            self._edge = edge
-            self.integrated = edge.size
-            self._backlog.forget_before(edge.size)
-        return state_of(edge, self.newest_seq)
+            if records:
+                await log.insert_nodes(connection, edge.append(records))
+        self._edge = edge
+        self.newest_seq = max(self.newest_seq, newest)
+        self.integrated = edge.size
+        self._backlog.forget_before(edge.size)
+        return state_of(edge, newest)
+
+    async def _integrate_all(self, connection: Any) -> None:
+        """What is deleted has to be in the tree before."""
+        newest = await last_seq(connection)
+        while (await self._integrate(connection, newest)).size < newest:
+            continue
 
     async def _resumed(self, connection: Any) -> CompactRange:
-        if self._edge is None:
-            size = int(await connection.fetchval(log.SELECT_SIZE))
+        size = int(await connection.fetchval(log.SELECT_SIZE))
+        if self._edge is None or self._edge.size != size:
             self._edge = resumed(size, await log.select_nodes(connection, frontier_nodes(size)))
         return self._edge
 
@@ -202,30 +202,57 @@ class BatchWriter:
         if plan.entries:
             self.newest_seq = plan.entries[-1].seq
             self._backlog.add(plan.entries)
+        for update in plan.updates.values():
+            if update.status != RunStatus.RUNNING.value:
+                self.fence.epochs.pop(update.run_id, None)
 
     async def _write_together(self, connection: Any, commands: Sequence[Command]) -> list[Outcome]:
-        plan = await self._plan(connection, commands)
-        if plan.entries:
-            await _write_plan(connection, plan)
-        self._durable(plan)
-        self._sequencer.settle()
-        return plan.outcomes
+        while True:
+            try:
+                plan = await self._transact(connection, commands)
+            except OvertakenError:
+                # Under the lock nobody overtakes.
+                self._sequencer.revert()
+                self._shared = True
+            except FencedError:
+                self._sequencer.revert()
+                return await self._write_unfenced(connection, commands)
+            else:
+                self._durable(plan)
+                self._sequencer.settle()
+                return plan.outcomes
+
+    async def _transact(self, connection: Any, commands: Sequence[Command]) -> Plan:
+        """Plans and writes in one transaction. While nobody else writes, what is remembered holds, and nothing is locked ahead."""
+        async with connection.transaction(isolation="read_committed"):
+            if self._shared:
+                self._catch_up(await locked_seq(connection))
+            plan = await self._plan(connection, commands)
+            if plan.entries:
+                await write_plan(connection, plan, self.fence)
+        return plan
+
+    def _catch_up(self, newest: int) -> None:
+        self._shared = newest != self._sequencer.last_seq
+        if self._shared:
+            self._sequencer = Sequencer(newest, self._next_salt, self._payload_keys)
+
+    async def _write_unfenced(self, connection: Any, commands: Sequence[Command]) -> list[Outcome]:
+        """Refuses the commands of runs that somebody else holds, and writes the others."""
+        lost = await fenced_runs(connection, [run_id for run_id in map(run_id_of, commands) if run_id], self.fence)
+        others = [command for command in commands if run_id_of(command) not in lost]
+        written = iter(await self._write_together(connection, others) if others else ())
+        return [RunFencedError(run_id_of(each)) if run_id_of(each) in lost else next(written) for each in commands]
 
     async def _write_apart(self, connection: Any, commands: Sequence[Command]) -> list[Outcome]:
         """Writes a batch that holds a repeated entry: command by command."""
         outcomes: list[Outcome] = []
         for command in commands:
-            plan = await self._plan(connection, (command,))
             try:
-                if plan.entries:
-                    await _write_plan(connection, plan)
+                outcomes.extend(await self._write_together(connection, (command,)))
             except asyncpg.UniqueViolationError as error:
                 self._sequencer.revert()
-                plan.outcomes[0] = await _refusal(connection, command, error)
-            else:
-                self._durable(plan)
-                self._sequencer.settle()
-            outcomes.extend(plan.outcomes)
+                outcomes.append(await refusal(connection, command, error))
         return outcomes
 
     async def _plan(self, connection: Any, commands: Sequence[Command]) -> Plan:
@@ -236,35 +263,10 @@ class BatchWriter:
             if isinstance(command, CreateRun) and command.run.request_id is not None
         ]
         heads = await select_heads(connection, unknown) if unknown else {}
+        if any(
+            isinstance(head, Head) and head.status.ended and id_ in self.fence.epochs for id_, head in heads.items()
+        ):
+            raise FencedError
         requests = await select_requests(connection, keys) if keys else {}
         wrapped = await select_keys(connection, unknown) if unknown else {}
         return self._sequencer.plan(commands, heads, requests, wrapped, await subject_of(connection, commands[0]))
-
-
-async def _write_plan(connection: Any, plan: Plan) -> None:
-    async with connection.transaction():
-        if plan.runs:
-            await insert_runs(connection, plan.runs)
-        if plan.keys:
-            await insert_keys(connection, plan.keys)
-        await insert_entries(connection, plan.entries)
-        await update_runs(connection, plan.updates.values())
-        if plan.erased_runs:
-            await erase_payloads(connection, plan.erased_runs)
-            await erase_texts(connection, plan.header_salts)
-            await delete_keys(connection, plan.erased_runs)
-        if plan.deleted_runs:
-            await delete_entries(connection, plan.deleted_runs)
-            await delete_runs(connection, plan.deleted_runs)
-            await delete_keys(connection, plan.deleted_runs)
-
-
-async def _refusal(connection: Any, command: Command, error: asyncpg.UniqueViolationError) -> MeshflowError:
-    if isinstance(command, CreateRun):
-        return run_exists(command.run.run_id)
-    repeated = await recorded(connection, command.drafts)
-    if repeated is not None:
-        return already_recorded(repeated)
-    failure = disagrees(command.run_id)
-    failure.__cause__ = error
-    return failure

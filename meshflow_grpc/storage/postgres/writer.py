@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.storage.batch import Command, Outcome
     from meshflow_grpc.storage.postgres.connection import PoolOptions
+    from meshflow_grpc.storage.postgres.fence import Fence
 
 MAX_WAITING_COMMANDS: Final = 8192
 MAX_BATCH_COMMANDS: Final = 512
@@ -31,11 +32,18 @@ class Writer:
 
     def __init__(self, url: str, options: PoolOptions, payload_keys: PayloadKeys = NO_KEYS) -> None:
         self._loop = asyncio.get_running_loop()
+        self.url = url
+        self.options = options
         self._batches = BatchWriter(url, options, os.urandom, payload_keys)
         self._waiting: list[tuple[Command, asyncio.Future[Outcome]]] = []
         self._working: asyncio.Task[None] | None = None
         self._closing = False
         self._turn = asyncio.Lock()
+
+    @property
+    def fence(self) -> Fence:
+        """Who writes, and which runs are its own."""
+        return self._batches.fence
 
     async def open(self) -> None:
         """Connects and brings the database to the current schema; raises LedgerUnavailableError."""
