@@ -43,12 +43,14 @@ class Automata:
 
     def coming(self, data: bytes) -> int:
         """The least place from where the end of the text may be part of a match, given some continuation; else its length."""
-        return min(begun.search(data).start() for begun in self.begun)
+        places: list[int] = [begun.search(data).start() for begun in self.begun]
+        return min(places)
 
     def first(self, data: bytes) -> int:
         """The least place where a match starts, complete or still coming; the length of the text when there is none."""
         found = (whole.search(data) for whole in self.whole)
-        return min(self.coming(data), *(match.start() for match in found if match is not None), len(data))
+        places: list[int] = [match.start() for match in found if match is not None]
+        return min([*places, self.coming(data)])
 
 
 Pair = tuple[Automata, Automata]
