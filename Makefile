@@ -64,7 +64,7 @@ test: $(DEV) ## Run every check, cheapest first; options for pytest in PYTEST_AR
 	@echo "== 5/5 tests"; $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: test-clients
-test-clients: $(DEV) ## Test every client, and the one contract through every face; needs Go, Node and Java.
+test-clients: $(DEV) ## Test every client, and the one contract through every face; needs Go, Node and Maven.
 	@$(BIN)/python -m pytest tests/contract tests/clients $(PYTEST_ARGS)
 
 .PHONY: gen
@@ -85,7 +85,7 @@ gen-check: $(DEV) ## Check that generated code is fresh and the protos are well-
 gen-all: gen gen-clients ## Generate everything, for every language.
 
 .PHONY: gen-check-all
-gen-check-all: gen-check ## Check that the generated code of every language is fresh; needs Go, Node and Java.
+gen-check-all: gen-check ## Check that the generated code of every language is fresh; needs Go, Node and Maven.
 	@$(BIN)/python tools/generate_clients.py --check
 
 .PHONY: lint

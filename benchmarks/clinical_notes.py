@@ -48,7 +48,7 @@ def _npi(chance: random.Random) -> str:
     return body[5:] + str(-total % 10)
 
 
-def clinical_notes(count: int, seed: int = 5) -> list[Sample]:
+def clinical_notes(count: int, seed: int = 5, templates: tuple[str, ...] = TEMPLATES) -> list[Sample]:
     """Notes with known spans; deterministic for a seed and a version of Faker."""
     from faker import Faker  # type: ignore[import-not-found, unused-ignore]
 
@@ -64,4 +64,4 @@ def clinical_notes(count: int, seed: int = 5) -> list[Sample]:
         "plate": lambda: fake.bothify("???-####").upper(), "vin": lambda: _vin(chance), "ip": fake.ipv4_public, "ipv6": fake.ipv6, "mac": fake.mac_address, "url": fake.uri,
         "iban": fake.iban, "card": fake.credit_card_number,
     }  # fmt: skip
-    return [_filled(chance.choice(TEMPLATES), fill) for _ in range(count)]
+    return [_filled(chance.choice(templates), fill) for _ in range(count)]

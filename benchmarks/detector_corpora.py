@@ -128,8 +128,11 @@ def _filled(template: str, fill: dict[str, Any], counted: frozenset[str] | None 
     return Sample(text, tuple(spans))
 
 
-def presidio_sentences(count: int, seed: int = 7) -> list[Sample]:
-    """Sentences of presidio-evaluator's templates with its fake identities; only directly identifying fields are counted."""
+def presidio_sentences(count: int, seed: int = 7, *, half: bool | None = None) -> list[Sample]:
+    """Sentences of presidio-evaluator's templates with its fake identities; only directly identifying fields are counted.
+
+    ``half`` takes the templates that are held out (True) or not (False).
+    """
     from faker import Faker  # type: ignore[import-not-found, unused-ignore]
 
     chance, fake = random.Random(seed), Faker()
@@ -137,6 +140,7 @@ def presidio_sentences(count: int, seed: int = 7) -> list[Sample]:
     raw = root("presidio_evaluator") / "data_generator" / "raw_data"
     people = list(csv.DictReader((raw / "FakeNameGenerator.com_3000.csv").read_text(encoding="utf-8-sig").splitlines()))
     templates = (raw / "templates.txt").read_text(encoding="utf-8").replace("\\n", "\n").splitlines()
+    templates = [template for template in templates if half is None or held_out(template) is half]
     samples: list[Sample] = []
     while len(samples) < count:
         person = chance.choice(people)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from benchmarks import detector_corpora as corpora
 from benchmarks.clinical_notes import clinical_notes
+from benchmarks.detector_peers import InputScanner
 from meshflow_grpc.governance.detection import TextScanner
 
 ATTACKS = ("injection", "jailbreak", "exfiltration", "prompt_leak")
@@ -36,7 +37,7 @@ def rate(scanner: TextScanner, texts: Iterable[str], categories: Sequence[str]) 
 
 
 def spans_found(
-    scanner: TextScanner, samples: Iterable[corpora.Sample], categories: Sequence[str]
+    scanner: InputScanner, samples: Iterable[corpora.Sample], categories: Sequence[str]
 ) -> tuple[dict[str, list[bool]], float]:
     """Per kind, whether each known span has at least 80 % of its characters covered; and the precision of reported spans."""
     found: dict[str, list[bool]] = defaultdict(list)

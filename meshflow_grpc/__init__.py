@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.graph.step_runtime import StepRuntime as StepRuntime
     from meshflow_grpc.ledger.run_diff import RunDiff as RunDiff
     from meshflow_grpc.replay.ledger import ReplayLedger as ReplayLedger
+    from meshflow_grpc.replay.step_record import StepRecord as StepRecord
     from meshflow_grpc.tools.registry import Registry as Registry
     from meshflow_grpc.tools.registry import tool as tool
 
@@ -56,6 +57,7 @@ _LAZY = {
     "RunDiff": "meshflow_grpc.ledger.run_diff",
     "RuntimeOutcome": "meshflow_grpc.graph.step_runtime",
     "START": "meshflow_grpc.domain.workflow",
+    "StepRecord": "meshflow_grpc.replay.step_record",
     "StateGraph": "meshflow_grpc.graph.state_graph",
     "StepRuntime": "meshflow_grpc.graph.step_runtime",
     "ToolContext": "meshflow_grpc.domain.tool",

@@ -58,4 +58,8 @@ const (
 	ReasonWorkflowVersionExists Reason = "WORKFLOW_VERSION_EXISTS"
 	// ReasonPayloadKeyUnavailable: Payloads are encrypted and their key is not there. FAILED_PRECONDITION.
 	ReasonPayloadKeyUnavailable Reason = "PAYLOAD_KEY_UNAVAILABLE"
+	// ReasonRunImmutable: The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION.
+	ReasonRunImmutable Reason = "RUN_IMMUTABLE"
+	// ReasonRunConflict: The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION.
+	ReasonRunConflict Reason = "RUN_CONFLICT"
 )

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.ports import Jitter, Scanner
     from meshflow_grpc.ports.anchor import HeadAnchor
     from meshflow_grpc.ports.clock import Clock, IdSource
+    from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
@@ -108,6 +109,7 @@ class Outside:
     anchor: HeadAnchor | None = None
     notifier: ApprovalNotifier = field(default_factory=LogNotifier)
     tools: ToolCatalog = field(default_factory=lambda: load_registry(None))
+    http: HttpCaller | None = None
     observer: Observer = field(default_factory=LogObserver)
     tracer: Tracer = field(default_factory=NoTracer)
 
@@ -152,7 +154,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         safeguards=_safeguards(options),
         windows=_windows(outside.scanner),
     )
-    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer)
+    tools = RunTools(Kernel(ports), recorder, hub, outside.clock, outside.tools, outside.tracer, outside.http)
     admission = _admission(outside, options)
     workflows = RegisteredWorkflows(storage)
     learning = Learning(storage, outside.clock)
@@ -202,7 +204,7 @@ def _admission(outside: Outside, options: RuntimeOptions) -> Admission:
     return Admission(
         options.default_policy,
         allow_inline=options.allow_inline_workflows,
-        checks=NodeChecks(outside.provider, outside.tools),
+        checks=NodeChecks(outside.provider, outside.tools, outside.http),
         allow_webhooks=options.allow_webhooks,
         floors=options.floors,
         safeguards=_safeguards(options),

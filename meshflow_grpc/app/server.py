@@ -13,6 +13,7 @@ from meshflow_grpc.app.assembly import Outside, Runtime, assemble
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.readiness import keep_readiness
+from meshflow_grpc.app.scanner import open_scanner
 from meshflow_grpc.app.telemetry import open_telemetry
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.signing import log_keys
@@ -21,6 +22,7 @@ from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress
 from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartError
 from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.providers.approval_webhook import approval_notifier
+from meshflow_grpc.providers.http_caller import AllowedHttp
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
@@ -79,6 +81,8 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
                     anchor=anchor,
                     notifier=notifier,
                     tools=tools,
+                    scanner=await asyncio.to_thread(open_scanner, settings),
+                    http=AllowedHttp(settings.called_hosts, trust_all=in_trials),
                     observer=telemetry.observer,
                     tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
                 )

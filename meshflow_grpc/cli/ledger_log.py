@@ -12,7 +12,14 @@ import typer
 from meshflow_grpc.cli.exit_codes import ExitCode
 from meshflow_grpc.cli.ledger import Db, Output, Tenant, reading
 from meshflow_grpc.cli.output import OutputFormat, stderr_console, write_records, write_table
-from meshflow_grpc.cli.verification_view import log_json, run_json, run_row, write_log, write_run_faults
+from meshflow_grpc.cli.verification_view import (
+    log_json,
+    run_json,
+    run_row,
+    write_log,
+    write_run_deletion,
+    write_run_faults,
+)
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.check import ChainVerification, LogVerification
@@ -58,6 +65,7 @@ def verify(
         write_table(("RUN", "VERDICT", "ENTRIES", "PAYLOADS", "ERASED", "HEAD"), map(run_row, results))
         for result in results:
             write_run_faults(result)
+            write_run_deletion(result)
         if log is not None:
             write_log(log)
     valid = all(result.valid for result in results) and (log is None or log.valid)

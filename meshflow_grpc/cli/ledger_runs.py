@@ -27,6 +27,13 @@ class ExportFormat(StrEnum):
     CSV = "csv"
 
 
+class Mode(StrEnum):
+    """What an erasure leaves."""
+
+    ANONYMIZE = "anonymize"
+    DELETE = "delete"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands to ``meshflow ledger``."""
     for command in (diff, fork, export, erase):
@@ -99,16 +106,32 @@ def export(
 def erase(
     run_id: Annotated[str, typer.Argument(help="The run; it must have ended.", show_default=False)],
     basis: Annotated[str, typer.Option(help="Legal ground; it is recorded, so it must hold no personal data.")],
+    mode: Annotated[
+        Mode, typer.Option(help="Keep the chain without what people wrote, or only a tombstone.")
+    ] = Mode.ANONYMIZE,
+    include_forks: Annotated[bool, typer.Option("--include-forks", help="Erase the run's forks too.")] = False,
     by: Annotated[str, typer.Option(help="Who erases; it is recorded.")] = "local",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     db: Db = None,
     tenant: Tenant = "default",
 ) -> None:
-    """Erases what people wrote from a run, for good; its chain stays valid. The server must not be running on a SQLite ledger."""
+    """Erases what people wrote from a run, or deletes the run, for good. The server must not be running on a SQLite ledger."""
     if not yes:
-        typer.confirm(f"Erase all inputs and outputs of {run_id} for good?", abort=True)
-    erased = asyncio.run(_ledger(db, tenant).anonymize_run(run_id, principal_id=by, basis=basis))
-    typer.echo(f"{run_id}: {erased} payloads erased" if erased else f"{run_id}: nothing left to erase that can be read")
+        what = f"all inputs and outputs of {run_id}" if mode is Mode.ANONYMIZE else f"{run_id} with all its entries"
+        typer.confirm(f"Erase {what}{' and of its forks' if include_forks else ''} for good?", abort=True)
+    ledger = _ledger(db, tenant)
+    erased = asyncio.run(
+        ledger.erase_run(run_id, mode.value, principal_id=by, basis=basis, include_forks=include_forks)
+    )
+    if erased.payloads or erased.entries:
+        counted = f"{erased.payloads} payloads erased" if erased.payloads else f"{erased.entries} entries deleted"
+        typer.echo(f"{run_id}: {counted}")
+    else:
+        typer.echo(f"{run_id}: nothing left to erase that can be read")
+    for fork_id in erased.erased_forks:
+        typer.echo(f"{fork_id}: a fork, erased too")
+    for fork_id in erased.remaining_forks:
+        stderr_console().print(f"{fork_id} is a fork and holds copies: erase it too", highlight=False)
 
 
 def _told(change: dict[str, str | None], side: str) -> str:

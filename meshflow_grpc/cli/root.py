@@ -17,6 +17,7 @@ from meshflow_grpc.cli import (
     doctor,
     key,
     ledger,
+    ledger_gc,
     ledger_keys,
     ledger_log,
     ledger_runs,
@@ -39,6 +40,7 @@ app.add_typer(run.app, name="run")
 app.add_typer(approval.app, name="approval")
 ledger_log.register(ledger.app)
 ledger_runs.register(ledger.app)
+ledger_gc.register(ledger.app)
 ledger_keys.register(ledger.app)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(audit.app, name="audit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from meshflow_grpc.cli.output import printable
 
 if TYPE_CHECKING:
-    from meshflow_grpc.domain.check import ChainVerification, LogVerification
+    from meshflow_grpc.domain.check import ChainVerification, LogVerification, RunDeletion
 
 _SHORT = 12
 
@@ -29,6 +30,7 @@ def run_json(result: ChainVerification) -> dict[str, Any]:
         "payloads_erased": result.payloads_erased,
         "entries_in_log": result.entries_in_log,
         "log_size": result.log_size,
+        "deletion": None if result.deletion is None else asdict(result.deletion),
     }
 
 
@@ -36,7 +38,7 @@ def run_row(result: ChainVerification) -> tuple[str, ...]:
     """A run's verification as a row of a table."""
     return (
         result.run_id,
-        "valid" if result.valid else "TAMPERED",
+        "TAMPERED" if not result.valid else "deleted" if result.deletion is not None else "valid",
         str(result.entries_checked),
         str(result.payloads_checked),
         str(result.payloads_erased),
@@ -49,6 +51,17 @@ def write_run_faults(result: ChainVerification) -> None:
     for fault in result.faults:
         place = f"entry {fault.sequence} (seq {fault.seq}{f', node {fault.node_id}' if fault.node_id else ''})"
         typer.echo(printable(f"{result.run_id}: {place}: {fault.description}"))
+
+
+def write_run_deletion(result: ChainVerification) -> None:
+    """Writes what the tombstone of a deleted run says."""
+    if result.deletion is not None:
+        typer.echo(f"{result.run_id}: {_deleted(result.deletion)}")
+
+
+def _deleted(deletion: RunDeletion) -> str:
+    who = f"deleted at {deletion.time} by {deletion.principal_id}, because: {deletion.basis}"
+    return printable(f"{deletion.entries} entries {who}")
 
 
 def log_json(log: LogVerification) -> dict[str, Any]:
@@ -65,6 +78,7 @@ def log_json(log: LogVerification) -> dict[str, Any]:
             {"seq": each.seq, "run_id": each.run_id, "sequence": each.sequence, "description": each.description}
             for each in log.faults
         ],
+        "deletions": [asdict(each) for each in log.deletions],
     }
 
 

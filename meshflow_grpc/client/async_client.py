@@ -174,13 +174,15 @@ class AsyncClient:
         request = run_service_pb2.DiffRunsRequest(run_a=run_a, run_b=run_b)
         return await _result(self._runs.DiffRuns(request, **self._call()))
 
-    async def fork_run(self, run_id: str, *, before_sequence: int = 0, before_node: str = "") -> RunResponse:
-        """Starts a run that goes on from before a place or a node of an earlier one; returns when its start is durable.
+    async def fork_run(
+        self, run_id: str, *, before_sequence: int = 0, before_node: str = "", request_id: str = ""
+    ) -> RunResponse:
+        """Starts a run that goes on from before a place or a node of an earlier one; a ``request_id`` makes it once.
 
-        Never retried: a second try could start a second run.
+        Never retried: without a ``request_id`` a second try could start a second run.
         """
         request = run_service_pb2.ForkRunRequest(
-            run_id=run_id, before_sequence=before_sequence, before_node=before_node
+            run_id=run_id, before_sequence=before_sequence, before_node=before_node, request_id=request_id
         )
         return await _result(self._runs.ForkRun(request, **self._call()))
 
@@ -193,9 +195,11 @@ class AsyncClient:
         except grpc.aio.AioRpcError as error:
             raise call_error(error) from error
 
-    async def erase_run(self, run_id: str, *, basis: str) -> EraseRunResponse:
-        """Removes what people wrote from a run that has ended, for good; ``basis`` is the legal ground."""
-        request = ledger_service_pb2.EraseRunRequest(run_id=run_id, basis=basis)
+    async def erase_run(
+        self, run_id: str, *, basis: str, mode: str = "anonymize", include_forks: bool = False
+    ) -> EraseRunResponse:
+        """Removes what people wrote from a run that has ended, or with ``mode="delete"`` the run; ``basis`` is the legal ground."""
+        request = ledger_service_pb2.EraseRunRequest(run_id=run_id, basis=basis, mode=mode, include_forks=include_forks)
         return await _result(self._ledger.EraseRun(request, **self._call()))
 
     async def list_approvals(

@@ -121,17 +121,25 @@ class Client:
         """Compares two runs node by node; deltas are B minus A."""
         return self._wait(self._client.diff_runs(run_a, run_b))
 
-    def fork_run(self, run_id: str, *, before_sequence: int = 0, before_node: str = "") -> RunResponse:
-        """Starts a run that goes on from before a place or a node of an earlier one."""
-        return self._wait(self._client.fork_run(run_id, before_sequence=before_sequence, before_node=before_node))
+    def fork_run(
+        self, run_id: str, *, before_sequence: int = 0, before_node: str = "", request_id: str = ""
+    ) -> RunResponse:
+        """Starts a run that goes on from before a place or a node of an earlier one; a ``request_id`` makes it once."""
+        return self._wait(
+            self._client.fork_run(
+                run_id, before_sequence=before_sequence, before_node=before_node, request_id=request_id
+            )
+        )
 
     def export_run(self, run_id: str, *, export_format: str = "json") -> bytes:
         """Returns a run as a file: ``json``, ``csv`` or ``evidence``."""
         return self._wait(self._client.export_run(run_id, export_format=export_format))
 
-    def erase_run(self, run_id: str, *, basis: str) -> EraseRunResponse:
-        """Removes what people wrote from a run that has ended, for good; ``basis`` is the legal ground."""
-        return self._wait(self._client.erase_run(run_id, basis=basis))
+    def erase_run(
+        self, run_id: str, *, basis: str, mode: str = "anonymize", include_forks: bool = False
+    ) -> EraseRunResponse:
+        """Removes what people wrote from a run that has ended, or with ``mode="delete"`` the run; ``basis`` is the legal ground."""
+        return self._wait(self._client.erase_run(run_id, basis=basis, mode=mode, include_forks=include_forks))
 
     def tree_head(self) -> TreeHead:
         """Returns the newest signed head of the log over all entries."""

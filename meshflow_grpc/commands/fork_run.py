@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.commands.run_entries import run_entries
-from meshflow_grpc.engine.fork import fork_of
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.engine.fork import NewFork, fork_of
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, Run
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.fork import ForkPoint
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.ports.storage import Storage
+
+
+MAX_ID_CHARS = 128
 
 
 class ForkRunCommand:
@@ -23,10 +27,15 @@ class ForkRunCommand:
         self._storage = storage
         self._clock = clock
 
-    async def execute(self, principal: Principal, run_id: str, point: ForkPoint) -> Run:
-        """Returns the new run as soon as its start is durable. Raises RunNotFoundError and what fork_of and start_fork raise."""
+    async def execute(self, principal: Principal, run_id: str, point: ForkPoint, *, request_id: str = "") -> Run:
+        """Returns the new run as soon as its start is durable; with a request id, the one that the same request made before.
+
+        Raises RunNotFoundError, RequestIdReusedError and what fork_of and start_fork raise.
+        """
+        if len(request_id) > MAX_ID_CHARS or not request_id.isprintable():
+            text = f"must have at most {MAX_ID_CHARS} printable characters"
+            raise InvalidRequestError.of(FieldViolation("request_id", text))
         parent = await self._storage.get_run(principal.tenant_id, run_id)
         entries = await run_entries(self._storage, principal.tenant_id, run_id)
-        new_id, now = self._engine.new_run_id(), self._clock.now()
-        fork = fork_of(parent, entries, point, run_id=new_id, now=now, principal=principal)
-        return await self._engine.start_fork(fork)
+        new = NewFork(self._engine.new_run_id(), self._clock.now(), request_id or None)
+        return await self._engine.start_fork(fork_of(parent, entries, point, new, principal))

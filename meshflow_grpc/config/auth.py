@@ -7,11 +7,11 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from meshflow_grpc.config.ledger import LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem
+from meshflow_grpc.config.scanner import ScannerSettings
 
 
-class AuthSettings(LedgerSettings):
+class AuthSettings(ScannerSettings):
     """How callers prove who they are."""
 
     auth: Literal["none", "api_key", "jwt"] = Field(

@@ -39,6 +39,13 @@ class LedgerSettings(BaseSettings):
         default=100, ge=0, description="Prepared statements a PostgreSQL connection keeps; `0` behind a pooler."
     )
 
+    retention_days: int | None = Field(
+        default=None,
+        ge=183,
+        le=36_525,
+        description="Days a run is kept after its end, for `meshflow ledger gc`; unset: for ever.",
+    )
+
     payload_key: SecretStr | None = Field(
         default=None,
         description="Keys that encrypt payloads at rest, 32 random bytes in base64 each: the first for new runs, all to read. Secret.",

@@ -6,13 +6,13 @@ import re
 
 from pydantic import Field, field_validator
 
+from meshflow_grpc.config.http import HttpSettings
 from meshflow_grpc.config.problem import ConfigProblem
-from meshflow_grpc.config.telemetry import TelemetrySettings
 
 _ORIGIN = re.compile(r"https?://[^/\s,*]+")
 
 
-class WebSettings(TelemetrySettings):
+class WebSettings(HttpSettings):
     """Cross-origin calls (https://fetch.spec.whatwg.org/#http-cors-protocol), which Envoy permits or not."""
 
     allowed_origins: str | None = Field(

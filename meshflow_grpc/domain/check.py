@@ -81,10 +81,22 @@ class PayloadErasure:
 
 
 @dataclass(frozen=True, slots=True)
+class RunDeletion:
+    """What a tombstone says: whose entries were deleted, how many, when, by whom and on what legal basis."""
+
+    run_id: str
+    entries: int
+    time: str
+    principal_id: str
+    basis: str
+
+
+@dataclass(frozen=True, slots=True)
 class ChainVerification:
     """Result of verifying one run's chain. Truthy when valid.
 
-    ``entries_in_log`` of its entries are under the newest signed head of the log, which has ``log_size`` entries.
+    ``entries_in_log`` of its entries are under the newest signed head of the log, which has ``log_size`` entries. With a ``deletion``,
+    the tombstone is all that is left of the run.
     """
 
     run_id: str
@@ -97,6 +109,7 @@ class ChainVerification:
     entries_in_log: int = 0
     log_size: int = 0
     erasures: tuple[PayloadErasure, ...] = ()
+    deletion: RunDeletion | None = None
 
     @property
     def valid(self) -> bool:
@@ -119,7 +132,10 @@ class LogFault:
 
 @dataclass(frozen=True, slots=True)
 class LogVerification:
-    """Result of verifying the whole log. Truthy when valid. ``size`` is that of the newest head, ``pending`` entries wait for one."""
+    """Result of verifying the whole log. Truthy when valid.
+
+    ``size`` is that of the newest head, ``pending`` entries wait for one, ``deletions`` account for the entries that are gone.
+    """
 
     entries_checked: int
     pending: int
@@ -128,6 +144,7 @@ class LogVerification:
     heads_checked: int
     signed: bool
     faults: tuple[LogFault, ...] = ()
+    deletions: tuple[RunDeletion, ...] = ()
 
     @property
     def valid(self) -> bool:

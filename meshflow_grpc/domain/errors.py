@@ -38,6 +38,8 @@ class ErrorReason(StrEnum):
     APPROVAL_NOT_READY = "APPROVAL_NOT_READY"
     WORKFLOW_VERSION_EXISTS = "WORKFLOW_VERSION_EXISTS"
     PAYLOAD_KEY_UNAVAILABLE = "PAYLOAD_KEY_UNAVAILABLE"
+    RUN_IMMUTABLE = "RUN_IMMUTABLE"
+    RUN_CONFLICT = "RUN_CONFLICT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,21 @@ class EntryAlreadyRecordedError(MeshflowError):
 
 
 class RunConflictError(MeshflowError):
-    """The run ended, or changed hands, before this append."""
+    """The run is not in the state that this needs: it goes on, has ended, or changed hands."""
+
+    reason = ErrorReason.RUN_CONFLICT
+
+
+class RunImmutableError(MeshflowError):
+    """The run is under policy.immutable_audit: it is never deleted, only anonymized."""
+
+    reason = ErrorReason.RUN_IMMUTABLE
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(
+            f"run {run_id!r} is under policy.immutable_audit and is not deleted; erase it with mode anonymize",
+            metadata={"run_id": run_id},
+        )
 
 
 class ApprovalNotFoundError(MeshflowError):

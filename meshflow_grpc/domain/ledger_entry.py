@@ -31,6 +31,7 @@ class EntryKind(StrEnum):
     GATE_DECIDED = "gate_decided"
     RUN_FINISHED = "run_finished"
     ERASURE = "erasure"
+    RUN_DELETED = "run_deleted"
 
 
 OUTCOME_KINDS = frozenset(

@@ -81,6 +81,10 @@ class RunRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+RECORDED_WORKFLOW = "(recorded)"
+"""Workflow of runs whose steps a program recorded by hand; no definition has this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """How a run ended, or why it waits."""

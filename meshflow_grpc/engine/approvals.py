@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.domain.approval import Approval, ApprovalStatus, Decision, GrantedApproval
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import PendingApproval
+from meshflow_grpc.engine.events import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -27,9 +28,7 @@ def _terms(entry: LedgerEntry) -> Mapping[str, str]:
 def pending_of(entry: LedgerEntry) -> PendingApproval:
     """The decision that a step_paused entry asks for."""
     terms = _terms(entry)
-    return PendingApproval(
-        terms["approval_id"], entry.node_id, cast("str", entry.facts["message"]), terms["expire_time"]
-    )
+    return PendingApproval(terms["approval_id"], entry.node_id, message_of(entry) or "", terms["expire_time"])
 
 
 def granted_of(entry: LedgerEntry) -> GrantedApproval | None:
@@ -48,12 +47,19 @@ def comment_of(entry: LedgerEntry) -> str:
 def paused_draft(run: Run, waiting: Sequence[PendingApproval], epoch: int, now: str) -> EntryDraft:
     """The run_paused entry: from here on only a human's decision moves the run."""
     asked: list[JsonValue] = [
-        {"approval_id": a.approval_id, "expire_time": a.expire_time, "node_id": a.node_id, "reason": a.reason}
-        for a in waiting
+        {"approval_id": a.approval_id, "expire_time": a.expire_time, "node_id": a.node_id} for a in waiting
     ]
     facts: dict[str, JsonValue] = {"approvals": asked, "policy_digest": run.policy_digest}
     return EntryDraft(
-        run.run_id, run.tenant_id, EntryKind.RUN_PAUSED, now, waiting[0].node_id, f"pause#{epoch}", epoch, facts
+        run.run_id,
+        run.tenant_id,
+        EntryKind.RUN_PAUSED,
+        now,
+        waiting[0].node_id,
+        f"pause#{epoch}",
+        epoch,
+        facts,
+        output=_json({"reasons": {a.approval_id: a.reason for a in waiting}}),
     )
 
 
@@ -116,7 +122,7 @@ def _asked(run: Run, entry: LedgerEntry) -> Approval:
         step_id=entry.step_id,
         attempt=entry.attempt,
         status=ApprovalStatus.PENDING,
-        reason=cast("str", facts["message"]),
+        reason=message_of(entry) or "",
         risk=cast("str", facts["risk"]),
         action_digest=terms["action_digest"],
         input=entry.input,

@@ -18,6 +18,12 @@ TASK = "task"
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}.]*)(?:\.([^{}]+))?\}")
 
 
+def scope(node_id: str) -> str:
+    """What stands before the names a node of a subgraph refers to; nothing for others."""
+    around, dot, _ = node_id.rpartition(".")
+    return around + dot
+
+
 class ArgumentError(ValueError):
     """A reference has no value; the text names it."""
 

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from meshflow_grpc.domain.errors import AdmissionLimitError, DrainingError, LedgerUnavailableError, MeshflowError
+from meshflow_grpc.domain.errors import (
+    AdmissionLimitError,
+    DrainingError,
+    LedgerUnavailableError,
+    MeshflowError,
+    RunNotFoundError,
+)
+from meshflow_grpc.domain.run import RECORDED_WORKFLOW
 from meshflow_grpc.engine.active_run import ActiveRun
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.run_progress import RunProgress
@@ -100,7 +107,7 @@ class Engine:
         return active
 
     async def start_fork(self, fork: Fork) -> Run:
-        """Starts a fork and returns when its start is durable.
+        """Starts a fork and returns when its start is durable; when its request id named an earlier run, that is returned.
 
         Raises DrainingError, AdmissionLimitError, and, when this server cannot execute its workflow or its floors are above its policy,
         InvalidWorkflowError or PolicyFloorViolatedError.
@@ -109,13 +116,19 @@ class Engine:
         self._parts.admission.check_recorded(definition_of(fork.draft), fork.run.policy)
         active = self._register(fork.run.run_id, fork.run.tenant_id)
         try:
-            created = await uninterrupted(self._parts.tools.recorder.create_run(fork.run, fork.draft, ""))
-        except MeshflowError:
-            self._release(active)
+            created = await uninterrupted(self._parts.tools.recorder.create_run(fork.run, fork.draft, fork.fingerprint))
+        except MeshflowError as error:
+            if _may_have_arrived(error):
+                self.go_on(active)
+            else:
+                self._release(active)
             raise
         except asyncio.CancelledError:
             self.go_on(active)
             raise
+        if created.entry is None:
+            self._release(active)
+            return created.run
         self._parts.observer.run_started(created.run)
         self.go_on(active)
         return created.run
@@ -147,8 +160,12 @@ class Engine:
         self._parts.observer.run_ended(run)
 
     async def recover(self) -> int:
-        """Resumes every run that a stopped or killed process left running; returns how many. Called once, before serving."""
-        orphans = await self._parts.storage.unfinished_runs()
+        """Resumes every run that a stopped or killed process left running; returns how many. Called once, before serving.
+
+        Runs that a program records by hand are its own to end.
+        """
+        unfinished = await self._parts.storage.unfinished_runs()
+        orphans = [run for run in unfinished if run.workflow != RECORDED_WORKFLOW]
         for run in orphans:
             self._spawn(self._resume(self._register(run.run_id, run.tenant_id), wait_s=0.0))
         return len(orphans)
@@ -177,7 +194,9 @@ class Engine:
             await self._settle(active, executor)
         except MeshflowError as error:
             active.fail(error)
-            interrupted = isinstance(error, LedgerUnavailableError) and active.executor is not None
+            interrupted = _may_have_arrived(error) or (
+                active.created.done() and isinstance(error, LedgerUnavailableError)
+            )
         else:
             interrupted = False
         finally:
@@ -249,8 +268,19 @@ class Engine:
                 else:
                     self._end(active, run)
                     return
+        except RunNotFoundError as error:
+            # Its start was refused after all: see _may_have_arrived.
+            active.fail(error)
         except MeshflowError as error:
             active.fail(error)
             _log.exception("resume_failed", run_id=active.run_id)
         finally:
             self._release(active)
+
+
+def _may_have_arrived(error: MeshflowError) -> bool:
+    """Whether a write that failed may be in the ledger all the same: the store was lost before it could answer.
+
+    A run that was started so goes on by itself, as it would after a restart; repeating the request attaches to it.
+    """
+    return isinstance(error, LedgerUnavailableError) and "cause" in error.metadata

@@ -38,6 +38,17 @@ def output_text(payload: str | None) -> str | None:
     return text if isinstance(text, str) else None
 
 
+def message_of(entry: LedgerEntry) -> str | None:
+    """Why a step did not commit, in words; None when it did, or when that was erased."""
+    return cast("str | None", _said(entry, "message") or entry.facts.get("message"))
+
+
+def _said(entry: LedgerEntry, key: str) -> object:
+    """What the output payload says of something; None when it was erased. Ledgers of schema 4 had messages and reasons in the facts."""
+    document = json.loads(entry.output) if entry.output is not None else None
+    return document.get(key) if isinstance(document, dict) else None
+
+
 def _run_started(entry: LedgerEntry) -> RunEvent:
     return RunEvent(EventType.RUN_STARTED, entry.run_id, entry.sequence, entry.time, step=0)
 
@@ -62,7 +73,7 @@ def _step_ended(entry: LedgerEntry) -> RunEvent:
         carbon_g=grams(carbon) if carbon else None,
         uncertainty=None if confidence is None else round(1 - confidence / 1_000_000, 6),
         output=output_text(entry.output),
-        reason=cast("str | None", facts.get("message")),
+        reason=message_of(entry),
         status=cast("str", facts["verdict"]),
         tool=cast("str | None", facts.get("tool")),
     )
@@ -80,7 +91,7 @@ def _step_denied(entry: LedgerEntry) -> RunEvent:
         role=cast("str", facts["role"]) or None,
         step=cast("int", facts["step"]),
         blocked_by=cast("str", facts["blocked_by"]),
-        reason=cast("str", facts["message"]),
+        reason=message_of(entry),
         tool=cast("str | None", facts.get("tool")),
     )
 
@@ -108,7 +119,7 @@ def _run_paused(entry: LedgerEntry) -> RunEvent:
         entry.sequence,
         entry.time,
         node_id=asked["node_id"],
-        reason=asked["reason"],
+        reason=cast("Mapping[str, str]", _said(entry, "reasons") or {}).get(asked["approval_id"], asked.get("reason")),
         approval_id=asked["approval_id"],
         approval_expire_time=asked["expire_time"],
     )
@@ -140,7 +151,7 @@ def _run_finished(entry: LedgerEntry) -> RunEvent:
         cost_usd=usd(cast("int", facts["cost_nano_usd"])),
         output=output_text(entry.output) or "",
         blocked_by=cast("str | None", facts.get("blocked_by")),
-        reason=cast("str | None", facts.get("reason")),
+        reason=cast("str | None", _said(entry, "reason") or facts.get("reason")),
         status=cast("str", facts["status"]),
     )
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.kernel import Kernel
     from meshflow_grpc.kernel.state import RunContext, StageDecision, Step, StepOutcome
     from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.ports.tracer import Tracer
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
@@ -54,6 +55,7 @@ class RunTools:
     clock: Clock
     catalog: ToolCatalog
     tracer: Tracer = field(default_factory=NoTracer)
+    http: HttpCaller | None = None
 
 
 class RunExecutor:
@@ -73,7 +75,9 @@ class RunExecutor:
         self._workflow = workflow
         self._context = context
         self._progress = progress
-        self._steps = StepMaker(context, task, progress, tools.catalog, self._take_step, workflow.output_checks)
+        self._steps = StepMaker(
+            context, task, progress, tools.catalog, self._take_step, workflow.output_checks, tools.http
+        )
         self._stop: RunOutcome | None = None
         self._finishing = False
         self._driver: asyncio.Task[Run] | None = None

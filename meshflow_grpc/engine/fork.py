@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, RunConflictError
@@ -47,11 +48,19 @@ class Fork:
 
     run: Run
     draft: EntryDraft
+    fingerprint: str = ""
 
 
-def fork_of(
-    parent: Run, entries: Sequence[LedgerEntry], point: ForkPoint, *, run_id: str, now: str, principal: Principal
-) -> Fork:
+@dataclass(frozen=True, slots=True)
+class NewFork:
+    """Id and start of a fork to make; with a request id, the same request makes it once."""
+
+    run_id: str
+    time: str
+    request_id: str | None = None
+
+
+def fork_of(parent: Run, entries: Sequence[LedgerEntry], point: ForkPoint, new: NewFork, principal: Principal) -> Fork:
     """Makes a fork under the parent's workflow, task and policy; the parent is not changed.
 
     Raises InvalidRequestError for a point that the run does not have, RunConflictError when what it needs was erased.
@@ -72,13 +81,14 @@ def fork_of(
         "hash": before.hash,
         "head": {"sequence": entries[-1].sequence, "hash": entries[-1].hash},
         "steps": len(inherited),
+        "ancestors": [*ancestors_of(start), parent.run_id],
     }
     run = replace(
         parent,
-        run_id=run_id,
+        run_id=new.run_id,
         status=RunStatus.RUNNING,
-        create_time=now,
-        update_time=now,
+        create_time=new.time,
+        update_time=new.time,
         principal_id=principal.id,
         output="",
         usage=ZERO_USAGE,
@@ -86,11 +96,24 @@ def fork_of(
         head_hash=GENESIS_HASH,
         blocked_by=None,
         reason=None,
-        request_id=None,
+        request_id=new.request_id,
         pending_approval=None,
     )
     payload["inherited"] = cast("JsonValue", inherited)
-    return Fork(run, forked_draft(run, start, principal, origin, payload))
+    fingerprint = "" if new.request_id is None else _fingerprint(parent.run_id, point)
+    return Fork(run, forked_draft(run, start, principal, origin, payload), fingerprint)
+
+
+def ancestors_of(start: LedgerEntry) -> list[JsonValue]:
+    """The runs whose outputs a run may have inherited, oldest first; none when it is not a fork."""
+    origin = cast("Mapping[str, JsonValue]", start.facts.get("forked_from", {}))
+    return list(cast("Sequence[JsonValue]", origin.get("ancestors", ())))
+
+
+def _fingerprint(parent_id: str, point: ForkPoint) -> str:
+    """What two requests with one request id must have in common."""
+    asked = json.dumps(["fork", parent_id, point.before_sequence, point.before_node])
+    return sha256(asked.encode()).hexdigest()
 
 
 def inherited_of(start: LedgerEntry) -> list[dict[str, JsonValue]]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import FieldViolation
 from meshflow_grpc.domain.workflow import NodeKind
-from meshflow_grpc.engine.arguments import TASK, ancestors, references
+from meshflow_grpc.engine.arguments import TASK, ancestors, references, scope
 from meshflow_grpc.ports.provider import ProviderError
 
 if TYPE_CHECKING:
@@ -16,16 +17,37 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.workflow import Node, Workflow
+    from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.tools import ToolCatalog
 
-EXECUTABLE_KINDS = frozenset({NodeKind.AGENT, NodeKind.HUMAN, NodeKind.PYTHON, NodeKind.SUBGRAPH, NodeKind.TOOL})
+EXECUTABLE_KINDS = frozenset(NodeKind) - {NodeKind.GRPC}
+# Set by the server itself, or secret: a definition is recorded in the ledger.
+OWN_HEADERS = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "cookie",
+        "host",
+        "idempotency-key",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    }
+)
+
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 
 
 class NodeChecks:
     """Checks nodes one by one: a model must have a price, so that its budget can be held; tools and functions must be there."""
 
-    def __init__(self, provider: ModelProvider, catalog: ToolCatalog) -> None:
+    def __init__(self, provider: ModelProvider, catalog: ToolCatalog, http: HttpCaller | None = None) -> None:
+        self._http = http
         self._provider = provider
         self._catalog = catalog
 
@@ -45,6 +67,8 @@ class NodeChecks:
             found.extend(self._agent(field, node))
         elif node.kind is NodeKind.TOOL:
             found.extend(self._tool(field, workflow, node))
+        elif node.kind is NodeKind.HTTP:
+            found.extend(self._http_request(field, workflow, node))
         elif (ref := cast("str", node.config["ref"])) not in self._catalog.function_names:
             found.append(FieldViolation(f"{field}.ref", _unknown("function", ref, self._catalog.function_names)))
         return found
@@ -69,15 +93,38 @@ class NodeChecks:
             yield FieldViolation(f"{field}.tool", _unknown("tool", name, self._catalog.tool_names))
         arguments = cast("Mapping[str, JsonValue]", node.config.get("arguments") or {})
         named = set(references(arguments))
-        earlier = ancestors(workflow, node.id) | {TASK} if named else frozenset((TASK,))
-        for reference in sorted(named - earlier):
-            rule = "task, or a node from which edges lead here"
-            yield FieldViolation(
-                f"{field}.arguments", f"${{{reference}}} must name {rule}; write $${{ for a literal ${{"
-            )
+        yield from _references(f"{field}.arguments", workflow, node, named)
         problem = tool.check(arguments) if tool is not None and not named else None
         if problem is not None:
             yield FieldViolation(f"{field}.arguments", problem)
+
+    def _http_request(self, field: str, workflow: Workflow, node: Node) -> Iterator[FieldViolation]:
+        url = cast("str", node.config["url"])
+        refused = "this server calls no HTTP hosts" if self._http is None else self._http.refusal(url)
+        if refused is not None:
+            yield FieldViolation(f"{field}.url", refused)
+        if "${" in url:
+            yield FieldViolation(
+                f"{field}.url", "refers to nothing: where a request goes is fixed; put values in the body"
+            )
+        for name, value in cast("Mapping[str, JsonValue]", node.config.get("headers") or {}).items():
+            place = f"{field}.headers.{name}"
+            if name.lower() in OWN_HEADERS:
+                yield FieldViolation(
+                    place, "is set by the server, or is a secret, which does not belong in a definition"
+                )
+            elif not isinstance(value, str) or not value.isprintable() or "${" in value or not _HEADER.fullmatch(name):
+                yield FieldViolation(place, "must be a header's name and text, without references")
+        yield from _references(f"{field}.body", workflow, node, set(references(node.config.get("body"))))
+
+
+def _references(field: str, workflow: Workflow, node: Node, named: set[str]) -> Iterator[FieldViolation]:
+    inside = scope(node.id)
+    before = ancestors(workflow, node.id) if named else frozenset[str]()
+    earlier = {each.removeprefix(inside) for each in before if each.startswith(inside)} | {TASK}
+    for reference in sorted(named - earlier):
+        rule = "task, or a node from which edges lead here"
+        yield FieldViolation(field, f"${{{reference}}} must name {rule}; write $${{ for a literal ${{")
 
 
 def _gate_problems(node: Node, field: str) -> list[FieldViolation]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
+from meshflow_grpc.governance.compliance import PURPOSE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,13 +58,12 @@ def started_draft(admitted: AdmittedRun, run: Run) -> EntryDraft:
     task = _json(admitted.task)
     facts: dict[str, JsonValue] = {
         "actor": {"principal": principal.id, "auth": principal.method},
-        "labels": dict(run.labels),
         "policy_digest": run.policy_digest,
-        "request_id": run.request_id,
-        "session_id": run.session_id,
         "workflow": run.workflow,
         "workflow_digest": workflow.compiled.digest,
     }
+    if PURPOSE in run.labels:
+        facts[PURPOSE] = run.labels[PURPOSE]
     return EntryDraft(
         run_id=run.run_id,
         tenant_id=run.tenant_id,
@@ -82,7 +82,6 @@ def forked_draft(
         **start.facts,
         "actor": {"principal": principal.id, "auth": principal.method},
         "forked_from": origin,
-        "request_id": None,
     }
     return EntryDraft(
         run.run_id, run.tenant_id, EntryKind.RUN_STARTED, run.create_time, facts=facts, input=_json(payload)
@@ -116,10 +115,9 @@ def finished_draft(run: Run, outcome: RunOutcome, usage: Usage, now: str, princi
         "carbon_ug": usage.carbon_ug,
         "cost_nano_usd": usage.cost_nano_usd,
         "policy_digest": run.policy_digest,
-        "reason": outcome.reason,
         "status": outcome.status.value,
         "steps": usage.steps,
         "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
     }
-    output = _json({"output": outcome.output})
+    output = _json({"output": outcome.output, "reason": outcome.reason})
     return EntryDraft(run.run_id, run.tenant_id, EntryKind.RUN_FINISHED, now, facts=facts, output=output)

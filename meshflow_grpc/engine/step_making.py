@@ -10,7 +10,7 @@ from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.tool import Action, Tool
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.agent_tools import AgentTools, offered_tools
-from meshflow_grpc.engine.arguments import TASK, ArgumentError, references, rendered
+from meshflow_grpc.engine.arguments import TASK, ArgumentError, references, rendered, scope
 from meshflow_grpc.engine.prompt import node_input_json, node_prompt
 from meshflow_grpc.kernel.state import Step
 
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.engine.run_progress import RunProgress
     from meshflow_grpc.kernel.state import RunContext, StepOutcome
+    from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.workflow.frontier import NodeActivation, NodeRun
     from meshflow_grpc.workflow.output_schema import OutputCheck
 
+HTTP = "http"
+HTTP_FIELDS = ("method", "url", "headers", "body")
+HTTP_TIMEOUT_S = 30.0
+# Requests that may be sent again without a second effect (RFC 9110, 9.2.2); DELETE is irreversible and never sent again by itself.
+_REPEATABLE = frozenset({"GET", "HEAD", "PUT"})
 _NO_LABELS: frozenset[str] = frozenset()
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -41,7 +47,9 @@ class StepMaker:
         catalog: ToolCatalog,
         govern: Callable[[Step], Awaitable[StepOutcome]],
         output_checks: Mapping[str, OutputCheck],
+        http: HttpCaller | None,
     ) -> None:
+        self._http = http
         self._output_checks = output_checks
         self._context = context
         self._task = task
@@ -73,6 +81,8 @@ class StepMaker:
             return self._tool_step(step, activation.inputs)
         if node.kind is NodeKind.PYTHON:
             return self._python_step(step, upstream)
+        if node.kind is NodeKind.HTTP:
+            return self._http_step(step, activation.inputs)
         if node.kind is NodeKind.SUBGRAPH:
             return replace(step, action=gathered(node, upstream))
         return step if not node.config.get("tools") else self._with_tools(step)
@@ -88,13 +98,27 @@ class StepMaker:
     def _tool_step(self, step: Step, inputs: Sequence[NodeRun]) -> Step:
         name = cast("str", step.node.config["tool"])
         template = cast("Mapping[str, JsonValue]", step.node.config.get("arguments") or {})
-        used = [run for ref in references(template) if (run := self._progress.latest(ref)) is not None]
+        return self._calling(step, inputs, template, name, self._catalog.tool(name))
+
+    def _http_step(self, step: Step, inputs: Sequence[NodeRun]) -> Step:
+        config = step.node.config
+        template = {"method": "GET", **{key: config[key] for key in HTTP_FIELDS if key in config}}
+        return self._calling(step, inputs, template, HTTP, http_tool(self._http, str(template["method"])))
+
+    def _calling(
+        self, step: Step, inputs: Sequence[NodeRun], template: Mapping[str, JsonValue], name: str, tool: Tool | None
+    ) -> Step:
+        """The step as a call whose arguments are the template's, what it refers to put in."""
+        inside = scope(step.node.id)
+        used = [run for ref in references(template) if (run := self._progress.latest(inside + ref)) is not None]
         problem, arguments = None, template
         try:
-            arguments = cast("Mapping[str, JsonValue]", rendered(dict(template), self._look_up))
+            arguments = cast(
+                "Mapping[str, JsonValue]", rendered(dict(template), lambda ref: self._look_up(inside, ref))
+            )
         except ArgumentError as error:
             problem = str(error)
-        action = Action(name, self._catalog.tool(name), arguments, problem=problem)
+        action = Action(name, tool, arguments, problem=problem)
         text = _json(arguments)
         return replace(
             step,
@@ -104,10 +128,10 @@ class StepMaker:
             action=action,
         )
 
-    def _look_up(self, name: str) -> str:
+    def _look_up(self, inside: str, name: str) -> str:
         if name == TASK:
             return self._task
-        run = self._progress.latest(name)
+        run = self._progress.latest(inside + name)
         if run is None:
             raise ArgumentError(f"${{{name}}}: node {name!r} gave no output in this run")
         return self._progress.outputs[run]
@@ -130,3 +154,13 @@ def gathered(node: Node, upstream: Sequence[tuple[str, str]]) -> Action:
     name = cast("str", node.config["workflow"])
     tool = Tool(name, "", {}, call, lambda _: None, RiskTier.READ_ONLY, frozenset(), idempotent=True)
     return Action(name, tool, {}, is_tool=False)
+
+
+def http_tool(http: HttpCaller | None, method: str) -> Tool | None:
+    """An http node's request as a tool of the name ``http``; its risk is that of method and target."""
+    if http is None:
+        return None
+    repeatable = method in _REPEATABLE
+    return Tool(
+        HTTP, "", {}, http.call, lambda _: None, RiskTier.EXTERNAL_IO, idempotent=repeatable, timeout_s=HTTP_TIMEOUT_S
+    )

@@ -198,9 +198,15 @@ def _encryption(control: Control, evidence: RunEvidence) -> ControlResult:
     return ControlResult(control, Finding.PASS, "the server encrypted payloads when each step was taken")
 
 
+def _named_purpose(start: LedgerEntry) -> str:
+    """The purpose a run's first entry names; ledgers of schema 4 had all labels there."""
+    labels = cast("Mapping[str, str]", start.facts.get("labels", {}))
+    return cast("str", start.facts.get(PURPOSE, labels.get(PURPOSE, "")))
+
+
 def _purpose(control: Control, evidence: RunEvidence) -> ControlResult:
     start = evidence.start
-    named = cast("Mapping[str, str]", start.facts["labels"]).get(PURPOSE, "").strip() if start else ""
+    named = _named_purpose(start).strip() if start else ""
     if named:
         return ControlResult(control, Finding.PASS, f"purpose: {named}")
     return ControlResult(control, Finding.FAIL, "the request named no purpose", (start.sequence,) if start else ())

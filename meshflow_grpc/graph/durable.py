@@ -15,7 +15,7 @@ from meshflow_grpc.domain.errors import RunConflictError, RunNotFoundError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import Principal, RunOutcome, RunRequest, RunStatus
 from meshflow_grpc.engine.approvals import approvals_of
-from meshflow_grpc.engine.fork import ForkPoint, fork_of
+from meshflow_grpc.engine.fork import ForkPoint, NewFork, fork_of
 from meshflow_grpc.engine.gates import Review
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
@@ -188,8 +188,8 @@ class DurableWorkflowExecutor:
             parent = await storage.get_run(LOCAL.tenant_id, parent_id)
             entries = await run_entries(storage, LOCAL.tenant_id, parent_id)
         point = ForkPoint(before_node=node)
-        now = SystemClock().now()
-        return await run.start_fork(fork_of(parent, entries, point, run_id=self._run_id, now=now, principal=LOCAL))
+        new = NewFork(self._run_id, SystemClock().now())
+        return await run.start_fork(fork_of(parent, entries, point, new, LOCAL))
 
     @asynccontextmanager
     async def _opened(self, workflow: Runnable | None) -> AsyncIterator[DurableRun]:

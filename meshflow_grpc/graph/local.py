@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.app import Outside, Runtime, assemble
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.options import runtime_options
+from meshflow_grpc.app.scanner import open_scanner
 from meshflow_grpc.config import Settings
 from meshflow_grpc.domain.run import Principal
-from meshflow_grpc.governance.detection.scanner import TextScanner
+from meshflow_grpc.providers.http_caller import AllowedHttp
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.tools.builtin import BUILT_IN
 from meshflow_grpc.tools.registry import Registry
@@ -51,12 +51,8 @@ async def runtime_on(storage: Storage, registry: Registry | None, settings: Sett
     try:
         tools = (registry or Registry()).with_tools(*BUILT_IN)
         options = replace(runtime_options(settings), allow_inline_workflows=True, allow_webhooks=False)
-        yield assemble(Outside(storage, provider, tools=tools, scanner=_scanner()), options)
+        http = AllowedHttp(settings.called_hosts, trust_all=settings.env == "development")
+        scanner = await asyncio.to_thread(open_scanner, settings)
+        yield assemble(Outside(storage, provider, tools=tools, scanner=scanner, http=http), options)
     finally:
         await provider.close()
-
-
-@cache
-def _scanner() -> TextScanner:
-    """Compiling its rules takes a fifth of a second; it holds nothing of what it scans."""
-    return TextScanner()

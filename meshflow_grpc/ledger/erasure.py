@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
 
-ERASED_NAMES: Final = ("input", "output", "run_output", "run_reason")
+ERASED_NAMES: Final = ("input", "output", "run_output", "run_reason", "run_header")
 
 
 class ErasedRange(NamedTuple):

@@ -1,6 +1,7 @@
 """Verification of the log from the rows as stored.
 
-(1) Seqs have no gap and no entry is missing at the end. (2) The leaf at each entry's place is the hash of its record. (3) Every stored
+(1) Seqs have no gap that no tombstone accounts for, and no entry is missing at the end.
+(2) The leaf at each entry's place is the hash of its record. (3) Every stored
 subtree is the hash of its children. (4) Every head is signed, and the tree had its root at its size; so had the heads that the caller
 kept elsewhere, and the log is not smaller than they are.
 
@@ -12,7 +13,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from meshflow_grpc.domain.check import LogFault, LogVerification
+from meshflow_grpc.domain.check import LogFault, LogVerification, RunDeletion
+from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
+from meshflow_grpc.ledger.deletion import Deletion, deletion_of, within, without
 from meshflow_grpc.ledger.merkle import leaf_hash
 from meshflow_grpc.ledger.merkle_nodes import CompactRange
 
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from meshflow_grpc.domain.stored_row import EntryRow
+    from meshflow_grpc.ledger.deletion import Span
     from meshflow_grpc.ledger.merkle_nodes import MerkleNode
 
 MAX_FAULTS: Final = 1000
@@ -49,6 +54,8 @@ class LogVerifier:
         self._good = 0
         self._bad: HeadClaim | None = None
         self._faults: list[LogFault] = []
+        self._gaps: list[Span] = []
+        self._deletions: list[Deletion] = []
         self._check_heads()
 
     def wanted_leaves(self, rows: Sequence[EntryRow]) -> list[tuple[int, int]]:
@@ -73,6 +80,8 @@ class LogVerifier:
             leaf = leaf_hash(row.record) if isinstance(row.record, bytes) else b""
             if seq <= self._size and leaf != leaves.get((0, seq - 1)):
                 self._fault(row, "the log: the record is not the one that was integrated here: it was changed or moved")
+            elif row.kind == EntryKind.RUN_DELETED:
+                self._note_deletion(row)
             nodes += self._grow(leaf)
         return [node for node in nodes if node.level > 0]
 
@@ -89,6 +98,7 @@ class LogVerifier:
     def finish_entries(self, leaves: Mapping[tuple[int, int], bytes]) -> None:
         """Verifies, after the last row, that no entry is missing at the end; ``leaves`` are the stored ones from ``size`` on."""
         self._fill(self._size, leaves)
+        self._report_gaps()
         beyond = [head for size, heads in self._heads.items() for head in heads if size > self._tree.size]
         for head in beyond[:1]:
             description = f"rollback: {head.name} covers {head.size} entries, the ledger has {self._tree.size}"
@@ -119,6 +129,10 @@ class LogVerifier:
             heads_checked=heads_checked,
             signed=signed,
             faults=tuple(self._faults),
+            deletions=tuple(
+                RunDeletion(each.run_id, each.entries, each.time, each.principal_id, each.basis)
+                for each in self._deletions
+            ),
         )
 
     def fault(self, description: str) -> None:
@@ -131,11 +145,29 @@ class LogVerifier:
         for missing in range(self._tree.size, min(index, self._size)):
             nodes += self._grow(leaves.get((0, missing), b""))
         if self._tree.size >= first:
-            gone = f"seq {first}" if first == self._tree.size else f"seq {first} to {self._tree.size}"
+            self._gaps.append((first, self._tree.size))
+        return nodes
+
+    def _note_deletion(self, row: EntryRow) -> None:
+        """Takes a tombstone into account; what it says was deleted must be gone."""
+        try:
+            record: Any = decode(row.record if isinstance(row.record, bytes) else b"")
+            deletion = deletion_of(record)
+        except (NotCanonicalError, ValueError, KeyError, TypeError) as error:
+            self._fault(row, f"deletion: {error}")
+            return
+        self._deletions.append(deletion)
+        for first, last in deletion.spans:
+            if not within((first, last), self._gaps):
+                self._fault(row, f"deletion: it says that seq {first} to {last} were deleted, and they are not gone")
+
+    def _report_gaps(self) -> None:
+        deleted = sorted(span for each in self._deletions for span in each.spans)
+        for first, last in [left for gap in self._gaps for left in without(gap, deleted)]:
+            gone = f"seq {first}" if first == last else f"seq {first} to {last}"
             self._found(
                 LogFault(first, "", 0, f"the log: {gone} was deleted: the log has its leaf, the ledger no entry")
             )
-        return nodes
 
     def _grow(self, leaf: bytes) -> list[MerkleNode]:
         nodes = self._tree.append_leaves((leaf,))

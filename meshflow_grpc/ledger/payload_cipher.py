@@ -186,14 +186,15 @@ def _key_of(place: int, text: str) -> bytes:
 
 
 def _to_base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+    return binascii.b2a_base64(data, newline=False).decode()
 
 
 def _from_base64(text: str) -> bytes:
     try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
+        data = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError as error:
         raise UnreadableError("not base64") from error
-    if _to_base64(data) != text:
+    # Spare bits are in the last four characters alone.
+    if _to_base64(data[(len(data) - 1) // 3 * 3 :]) != text[-4:]:
         raise UnreadableError("not base64 in its one form")
     return data

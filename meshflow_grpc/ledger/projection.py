@@ -1,6 +1,6 @@
 """What entries change in their run's projection, as the records say it, so that the run's row can be checked against the chain.
 
-``change`` in a record holds ``header`` (first entry only), ``status``, ``blocked_by`` and ``usage`` as they are, and ``output`` and
+``change`` in a record holds ``header`` (first entry, erasure), ``status``, ``blocked_by`` and ``usage`` as they are, and ``output`` and
 ``reason``, which may hold personal data, as salted commitments. The salts are in the run's row.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
-from meshflow_grpc.ledger.canonical import NotCanonicalError, encode
+from meshflow_grpc.ledger.canonical import NotCanonicalError, decode, encode
 from meshflow_grpc.ledger.chain import opens_commitment, payload_commitment
 from meshflow_grpc.ledger.erasure import ErasedRange, covering, erased_ranges
 
@@ -42,6 +42,32 @@ def header_text(row: RunRow) -> str:
         row.labels,
     )
     return encode(list(columns), "run").decode()
+
+
+def without_person(row: RunRow) -> RunRow:
+    """Returns a run's row as an erasure leaves it: what a caller may have named a person in is gone."""
+    return row._replace(
+        output="",
+        output_salt=None,
+        reason=None,
+        reason_salt=None,
+        session_id=None,
+        request_id=None,
+        request_fingerprint="",
+        labels="{}",
+    )
+
+
+def opens_header(record: object, row: RunRow) -> bool:
+    """Whether a run's row is the one that its first record committed to."""
+    try:
+        first: Any = decode(record) if isinstance(record, bytes) else {}
+        told = first["change"]["header"]
+    except (NotCanonicalError, KeyError, TypeError):
+        return False
+    name = _COMMITTED["header"]
+    text = _header_or_none(row)
+    return opens_commitment(told, str(row.tenant_id), str(row.run_id), 1, name, row.header_salt, text)
 
 
 def usage_change(usage: Usage) -> dict[str, JsonValue]:

@@ -60,7 +60,11 @@ def _last_steps(entries: Iterable[LedgerEntry]) -> dict[str, LedgerEntry]:
 
 
 def _told(entry: LedgerEntry) -> tuple[str, str | None]:
-    return verdict(entry), entry.output
+    return verdict(entry), _output(entry)
+
+
+def _output(entry: LedgerEntry) -> str | None:
+    return entry.output if entry.kind is EntryKind.STEP_COMMITTED else None
 
 
 def verdict(entry: LedgerEntry) -> str:
@@ -73,6 +77,6 @@ def _change(a: LedgerEntry, b: LedgerEntry) -> dict[str, Any]:
         "node_id": a.node_id,
         "verdict_a": verdict(a),
         "verdict_b": verdict(b),
-        "output_a": a.output,
-        "output_b": b.output,
+        "output_a": _output(a),
+        "output_b": _output(b),
     }

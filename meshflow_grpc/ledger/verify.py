@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure
-from meshflow_grpc.domain.ledger_entry import GENESIS_HASH
+from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure, RunDeletion
+from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
 from meshflow_grpc.ledger.chain import FORMAT_VERSION, entry_hash, opens_commitment
+from meshflow_grpc.ledger.deletion import Deletion, deletion_of
 from meshflow_grpc.ledger.erasure import covering
 from meshflow_grpc.ledger.projection import Projection
 
@@ -58,6 +59,7 @@ class ChainVerifier:
         self._last: _Link | None = None
         self._strays: list[_Link] = []
         self._projection = Projection(run_id)
+        self._tombstone: tuple[_Link, Deletion] | None = None
 
     def add(self, rows: Iterable[EntryRow]) -> None:
         """Verifies the next rows of the run."""
@@ -71,6 +73,13 @@ class ChainVerifier:
 
     def finish(self, run: RunRow | None) -> ChainVerification:
         """Verifies what only shows at the end, against the run's row (None when it is gone), and returns the result."""
+        if self._tombstone is not None and self._entries == 1:
+            return self._deleted(run, *self._tombstone)
+        if self._tombstone is not None:
+            link, _ = self._tombstone
+            self._fault(
+                link.sequence, link.seq, "", "deletion: an entry says that the run was deleted, and it is there"
+            )
         for link in sorted(self._strays, key=lambda stray: (stray.sequence, stray.seq)):
             self._join_stray(link)
         head_sequence, head_hash = (self._last.sequence, self._last.digest) if self._last else (0, GENESIS_HASH)
@@ -89,6 +98,15 @@ class ChainVerifier:
                 PayloadErasure(each.sequence, each.time, each.principal_id, each.basis, erased[each.sequence])
                 for each in self._projection.erased
             ),
+        )
+
+    def _deleted(self, run: RunRow | None, link: _Link, deletion: Deletion) -> ChainVerification:
+        """The result for a run of which the tombstone is all that is left."""
+        if run is not None:
+            self._fault(0, 0, "", "run: an entry says that the run was deleted, and its row is there")
+        told = RunDeletion(self._run_id, deletion.entries, deletion.time, deletion.principal_id, deletion.basis)
+        return ChainVerification(
+            self._run_id, 1, 0, 0, link.sequence, link.digest or GENESIS_HASH, tuple(self._faults), deletion=told
         )
 
     def _erased_by_entry(self) -> Counter[int]:
@@ -132,9 +150,18 @@ class ChainVerifier:
         for name in ("input", "output"):
             self._check_payload(row, record, name, sequence, node_id)
         self._projection.fold(record, digest)
-        return _Link(
+        link = _Link(
             sequence, _number(row.seq), str(node_id), record["prev_hash"], digest, row.hash, sound=before == self._found
         )
+        if record["kind"] == EntryKind.RUN_DELETED:
+            self._note_deletion(record, link)
+        return link
+
+    def _note_deletion(self, record: dict[str, Any], link: _Link) -> None:
+        try:
+            self._tombstone = link, deletion_of(record)
+        except ValueError as error:
+            self._fault(link.sequence, link.seq, "", f"deletion: {error}")
 
     def _compare_columns(self, row: EntryRow, record: dict[str, Any], sequence: int, node_id: object) -> None:
         columns = (

@@ -112,7 +112,7 @@ class LogStore(Protocol):
         ...
 
     async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
-        """Returns up to ``limit`` seqs from first to last that no entry has."""
+        """Returns up to ``limit`` seqs from first to last that no entry has and no tombstone accounts for."""
         ...
 
     def raw_log(self) -> AbstractAsyncContextManager[RawLog]:

@@ -104,6 +104,16 @@ class Storage(LogStore, WorkflowStore, Protocol):
         """
         ...
 
+    async def delete_run(self, draft: EntryDraft) -> LedgerEntry:
+        """Appends a tombstone (``ledger.deletion.new_deletion``) to an ended run and deletes all else of it; returns the tombstone.
+
+        MUST delete the run's row and all its earlier entries in the tombstone's own transaction, after their leaves are in the
+        tree: the log stays whole, and verification MUST account for the missing seqs by the tombstone. MUST refuse a run under
+        policy.immutable_audit: RunImmutableError. MUST refuse a run that has not ended: RunConflictError. MUST raise RunNotFoundError
+        for an unknown run, one deleted before, or another tenant's. MUST never record another run under the id again.
+        """
+        ...
+
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """Returns a run as it stands; raises RunNotFoundError, also for another tenant's run."""
         ...
@@ -123,6 +133,10 @@ class Storage(LogStore, WorkflowStore, Protocol):
 
         MUST read one moment: a run that goes on meanwhile never looks tampered with.
         """
+        ...
+
+    async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
+        """Returns the ids of the tenant's runs that left this one, directly or by a fork of it, oldest first."""
         ...
 
     async def unfinished_runs(self) -> tuple[Run, ...]:

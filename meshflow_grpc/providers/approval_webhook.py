@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import ipaddress
 import json
-import socket
 import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
 
 import httpx2
 import structlog
+
+from meshflow_grpc.providers.safe_target import UnsafeTargetError, pinned, resolved
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -30,19 +29,9 @@ TIMEOUT_S = 10.0
 MAX_WAITING = 1000
 
 
-class UnsafeTargetError(ValueError):
-    """The address is not one a server may be made to call."""
-
-
 def signature(secret: str, timestamp: str, body: bytes) -> str:
     """HMAC-SHA256 (hex) over ``<timestamp>.<body>``."""
     return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-
-
-async def resolved(host: str, port: int) -> list[str]:
-    """All addresses of a host; raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(cast("str", address[0]) for *_, address in found))
 
 
 class ApprovalWebhook:
@@ -110,41 +99,20 @@ class ApprovalWebhook:
         _log.error("approval_webhook_given_up", approval_id=approval_id, attempts=ATTEMPTS)
 
     async def _post(self, url: str, body: bytes, approval_id: str) -> int:
-        parts = urlsplit(url)
-        try:
-            host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-        except ValueError as error:
-            raise UnsafeTargetError(str(error)) from error
-        if parts.scheme != "https" and not (self._trust_all and parts.scheme == "http"):
-            raise UnsafeTargetError(f"the scheme {parts.scheme!r} is not https")
-        if not host or parts.username is not None:
-            raise UnsafeTargetError("the URL has no host, or holds credentials")
-        address = self._checked(await self._resolve(host, port))
+        target = await pinned(url, trust_all=self._trust_all, resolve=self._resolve)
         timestamp = str(int(time.time()))
         headers = {
             "content-type": "application/json",
-            "host": parts.netloc,
+            "host": target.host_header,
             "user-agent": "meshflow-grpc",
             "x-meshflow-delivery": approval_id,
             "x-meshflow-timestamp": timestamp,
             "x-meshflow-signature": f"sha256={signature(self._secret, timestamp, body)}",
         }
-        # The address that was checked is the one called: a second look-up could answer differently.
-        shown = f"[{address}]" if ":" in address else address
-        target = parts._replace(netloc=f"{shown}:{port}", fragment="").geturl()
         async with self._client.stream(
-            "POST", target, content=body, headers=headers, extensions={"sni_hostname": host}
+            "POST", target.url, content=body, headers=headers, extensions={"sni_hostname": target.server_name}
         ) as answer:
             return answer.status_code
-
-    def _checked(self, addresses: list[str]) -> str:
-        if not addresses:
-            raise UnsafeTargetError("the host has no address")
-        if not self._trust_all:
-            for address in addresses:
-                if not _is_public(address):
-                    raise UnsafeTargetError(f"the host's address {address} is not a public one")
-        return addresses[0]
 
 
 @asynccontextmanager
@@ -160,10 +128,3 @@ async def approval_notifier(
         yield webhook
     finally:
         await webhook.close()
-
-
-def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    ip = mapped or ip
-    return ip.is_global and not ip.is_multicast

@@ -45,6 +45,8 @@ CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.APPROVAL_NOT_READY: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorReason.WORKFLOW_VERSION_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
     ErrorReason.PAYLOAD_KEY_UNAVAILABLE: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.RUN_IMMUTABLE: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.RUN_CONFLICT: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 

@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, MeshflowError, RunConflictError
+from meshflow_grpc.domain.errors import (
+    EntryAlreadyRecordedError,
+    LedgerUnavailableError,
+    MeshflowError,
+    RunConflictError,
+)
 from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
 from meshflow_grpc.domain.run import Run, RunStatus
 from meshflow_grpc.domain.stored_row import EntryRow, RunRow
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.ledger.payload_cipher import DataKey, WrappedKey, is_sealed
+from meshflow_grpc.ledger.projection import without_person
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
 from meshflow_grpc.storage.rows import run_of
 
@@ -54,7 +60,24 @@ class ErasePayloads:
         return (self.draft,)
 
 
-Command = CreateRun | Append | ErasePayloads
+@dataclass(frozen=True, slots=True)
+class DeleteRun:
+    """Command: append a tombstone to a run that has ended, and delete all else of it. Written in a transaction of its own."""
+
+    draft: EntryDraft
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        return self.draft.run_id
+
+    @property
+    def drafts(self) -> tuple[EntryDraft, ...]:
+        """The tombstone, without the seqs that the store adds."""
+        return (self.draft,)
+
+
+Command = CreateRun | Append | ErasePayloads | DeleteRun
 Outcome = CreatedRun | tuple[LedgerEntry, ...] | MeshflowError
 
 
@@ -68,6 +91,7 @@ class Head(NamedTuple):
     usage: Usage
     key: DataKey | None = None
     sealed: bool = False
+    immutable: bool = False
 
 
 class RunUpdate(NamedTuple):
@@ -103,7 +127,38 @@ class Plan:
     runs: list[RunRow] = field(default_factory=list)
     updates: dict[str, RunUpdate] = field(default_factory=dict)
     erased_runs: list[str] = field(default_factory=list)
+    deleted_runs: list[str] = field(default_factory=list)
+    header_salts: dict[str, str] = field(default_factory=dict)
     keys: list[WrappedKey] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a store looks up for an erasure or a deletion: the run's row, its first record, and the seqs of its entries.
+
+    ``recorded`` when there is an entry like the one to append.
+    """
+
+    row: RunRow | None = None
+    first_record: object = None
+    seqs: Sequence[int] = ()
+    recorded: bool = False
+
+
+def parts_of(commands: Sequence[Command]) -> list[Sequence[Command]]:
+    """Splits a batch so that each erasure and each deletion is written alone, in its place."""
+    parts: list[Sequence[Command]] = []
+    start = 0
+    for place, command in enumerate(commands):
+        if isinstance(command, DeleteRun | ErasePayloads):
+            parts += [commands[start:place], (command,)]
+            start = place + 1
+    return [part for part in (*parts, commands[start:]) if part]
+
+
+def is_immutable(run: Run) -> bool:
+    """Whether the run is under policy.immutable_audit."""
+    return run.policy.get("immutable_audit") is True
 
 
 def head_of(row: RunRow) -> Head | MeshflowError:
@@ -121,6 +176,7 @@ def head_of(row: RunRow) -> Head | MeshflowError:
         run.status,
         run.usage,
         sealed=run_sealed,
+        immutable=is_immutable(run),
     )
 
 
@@ -135,6 +191,14 @@ def request_of(row: RunRow) -> tuple[str, Run] | MeshflowError:
 def run_exists(run_id: str) -> RunConflictError:
     """Builds the error for a run id that is taken."""
     return RunConflictError(f"a run with the id {run_id!r} exists", metadata={"run_id": run_id})
+
+
+def disagrees(run_id: str) -> LedgerUnavailableError:
+    """Builds the error for a run whose row was tampered with."""
+    return LedgerUnavailableError(
+        f"the row of run {run_id!r} does not agree with its entries; verify the run's chain",
+        metadata={"run_id": run_id},
+    )
 
 
 def already_recorded(draft: EntryDraft) -> EntryAlreadyRecordedError:
@@ -153,7 +217,7 @@ def planned_row(plan: Plan, run_id: str, held: RunRow | None) -> RunRow:
     if update is not None:
         row = row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
     if run_id in plan.erased_runs:
-        row = row._replace(output="", output_salt=None, reason=None, reason_salt=None)
+        row = without_person(row)._replace(header_salt=plan.header_salts[run_id])
     return row
 
 

@@ -27,6 +27,10 @@ class PassingOn(Generic[S]):
         """See Storage."""
         return await self.store.session_use(tenant_id, session_id)
 
+    async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
+        """See Storage."""
+        return await self.store.forks_of(tenant_id, run_id)
+
     async def ping(self) -> None:
         """See Storage."""
         await self.store.ping()

@@ -66,6 +66,14 @@ def entry_of(row: EntryRow) -> LedgerEntry:
         raise _damaged(f"entry {row.sequence!r} of run {row.run_id!r}", str(row.run_id)) from error
 
 
+def is_fork_of(record: bytes, run_id: str) -> bool:
+    """Whether a run's first record says that it left a run, directly or by a fork of it."""
+    try:
+        return run_id in orjson.loads(record)["facts"]["forked_from"]["ancestors"]
+    except (ValueError, TypeError, KeyError):
+        return False
+
+
 def json_text(field: str, value: Mapping[str, object]) -> str:
     """Returns a mapping as JSON text with sorted keys; raises NotCanonicalError naming the field."""
     try:

@@ -79,6 +79,12 @@ class SealedStorage(PassingOn[KeyedStorage]):
         self._held.pop(draft.run_id, None)
         return entry
 
+    async def delete_run(self, draft: EntryDraft) -> LedgerEntry:
+        """See Storage."""
+        entry = await self.store.delete_run(draft)
+        self._held.pop(draft.run_id, None)
+        return entry
+
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""
         return await self._opened_run(await self.store.get_run(tenant_id, run_id))

@@ -12,33 +12,47 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.errors import (
-    FieldViolation,
-    InvalidRequestError,
     MeshflowError,
-    RequestIdReusedError,
     RunConflictError,
+    RunImmutableError,
     RunNotFoundError,
 )
-from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
-from meshflow_grpc.domain.usage import ZERO_USAGE
-from meshflow_grpc.ledger.canonical import MAX_INTEGER, NotCanonicalError
+from meshflow_grpc.domain.ledger_entry import GENESIS_HASH
 from meshflow_grpc.ledger.chain import Place, link
+from meshflow_grpc.ledger.deletion import deletion_draft
 from meshflow_grpc.ledger.erasure import erasure_draft
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS, UnreadableError
-from meshflow_grpc.ledger.projection import Committer, header_text, usage_change
+from meshflow_grpc.ledger.projection import Committer, header_text, opens_header, without_person
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
-from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads, Head, Plan, RunUpdate, run_exists
+from meshflow_grpc.storage.batch import (
+    Append,
+    CreateRun,
+    DeleteRun,
+    ErasePayloads,
+    Head,
+    Plan,
+    Subject,
+    already_recorded,
+    disagrees,
+    is_immutable,
+    run_exists,
+)
+from meshflow_grpc.storage.draft_checks import check_drafts, check_end
 from meshflow_grpc.storage.rows import run_row
+from meshflow_grpc.storage.run_change import advanced, answer_again
+from meshflow_grpc.storage.run_change import record_change as told_change
+from meshflow_grpc.storage.run_change import update as row_update
 from meshflow_grpc.storage.sealing import Sealer, damaged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.ledger.payload_cipher import DataKey, PayloadKeys, WrappedKey
     from meshflow_grpc.storage.batch import Command, EarlierRequest, RequestKey
 
 MAX_HEADS = 20_000
+NO_SUBJECT = Subject()
 
 
 class Sequencer:
@@ -55,7 +69,7 @@ class Sequencer:
 
     def unknown_runs(self, commands: Iterable[Command]) -> list[str]:
         """Returns the ids of runs that a batch appends to and whose head is not held."""
-        ids = {command.run_id for command in commands if isinstance(command, Append | ErasePayloads)}
+        ids = {command.run_id for command in commands if not isinstance(command, CreateRun)}
         return [run_id for run_id in ids if run_id not in self._heads]
 
     def plan(
@@ -64,8 +78,12 @@ class Sequencer:
         heads: Mapping[str, Head | MeshflowError],
         requests: Mapping[RequestKey, EarlierRequest],
         wrapped: Mapping[str, WrappedKey] = MappingProxyType({}),
+        subject: Subject = NO_SUBJECT,
     ) -> Plan:
-        """Plans a batch. The store looked up for it: heads and wrapped keys of runs, fingerprint and run by request id."""
+        """Plans a batch. The store looked up for it: heads and wrapped keys of runs, fingerprint and run by request id.
+
+        ``subject`` is the run that an erasure or a deletion, which is planned alone, is about.
+        """
         self._unreadable = {}
         for run_id, head in heads.items():
             self._hold(run_id, head, wrapped.get(run_id))
@@ -77,7 +95,9 @@ class Sequencer:
                 if isinstance(command, CreateRun):
                     plan.outcomes.append(self._create(command, plan, known))
                 elif isinstance(command, ErasePayloads):
-                    plan.outcomes.append(self._erase(command, plan))
+                    plan.outcomes.append(self._erase(command, plan, subject))
+                elif isinstance(command, DeleteRun):
+                    plan.outcomes.append(self._delete(command, plan, subject))
                 else:
                     plan.outcomes.append(self._append(command, plan))
             except MeshflowError as error:
@@ -124,16 +144,16 @@ class Sequencer:
         run, draft = command.run, command.draft
         key = (run.tenant_id, run.request_id) if run.request_id is not None else None
         if key is not None and key in known:
-            return _answer_again(known[key], command.request_fingerprint)
+            return answer_again(known[key], command.request_fingerprint)
         if run.run_id in self._heads:
             raise run_exists(run.run_id)
-        _check_drafts((draft,), run.run_id, run.tenant_id)
+        check_drafts((draft,), run.run_id, run.tenant_id)
         change = RunChange(run.usage, run.status, run.output or None, run.blocked_by, run.reason)
-        _check_end((draft,), change)
+        check_end((draft,), change)
         row = run_row(run, command.request_fingerprint)
         committer = Committer(run.tenant_id, run.run_id, 1, self._next_salt)
         header, header_salt = committer.commit("header", header_text(row))
-        record_change, salts = _record_change(change, committer)
+        record_change, salts = told_change(change, committer)
         record_change["header"] = header
         entry = link(draft, Place(self._last_seq + 1, 1, GENESIS_HASH), self._next_salt, record_change)
         run = replace(run, entries=1, head_hash=entry.hash, update_time=draft.time)
@@ -149,7 +169,11 @@ class Sequencer:
         sealer = Sealer(run.tenant_id, run.run_id, data_key, self._next_salt)
         plan.runs.append(sealer.run(row))
         plan.entries.append(sealer.entry(entry))
-        self._move(run.run_id, Head(run.tenant_id, 1, entry.hash, run.status, run.usage, data_key), 1)
+        self._move(
+            run.run_id,
+            Head(run.tenant_id, 1, entry.hash, run.status, run.usage, data_key, immutable=is_immutable(run)),
+            1,
+        )
         if key is not None:
             known[key] = (command.request_fingerprint, run)
         return CreatedRun(run, entry, created=True)
@@ -159,7 +183,7 @@ class Sequencer:
         head = self._heads.get(run_id)
         if head is None:
             raise self._unreadable.get(run_id) or RunNotFoundError(run_id)
-        _check_drafts(drafts, run_id, head.tenant_id)
+        check_drafts(drafts, run_id, head.tenant_id)
         if head.status.ended:
             raise RunConflictError(
                 f"run {run_id!r} has ended ({head.status.value}); start a new run", metadata={"run_id": run_id}
@@ -167,7 +191,7 @@ class Sequencer:
         if head.sealed and head.key is None:
             raise damaged(run_id)
         if change is not None:
-            _check_end(drafts, change)
+            check_end(drafts, change)
         salts: dict[str, str] = {}
         record_change: dict[str, Any] | None = None
         entries: list[LedgerEntry] = []
@@ -176,121 +200,70 @@ class Sequencer:
             sequence += 1
             if index == last and change is not None:
                 committer = Committer(head.tenant_id, run_id, sequence, self._next_salt)
-                record_change, salts = _record_change(change, committer)
+                record_change, salts = told_change(change, committer)
             place = Place(self._last_seq + index + 1, sequence, hash_)
             entry = link(draft, place, self._next_salt, record_change)
             hash_ = entry.hash
             entries.append(entry)
-        head = _advanced(head, sequence, hash_, change)
+        head = advanced(head, sequence, hash_, change)
         if head.key is None:
             head = head._replace(key=self._new_key(run_id, plan))
         sealer = Sealer(head.tenant_id, run_id, head.key, self._next_salt)
         plan.entries.extend(map(sealer.entry, entries))
-        update = sealer.update(_update(run_id, drafts[-1].time, head, change, salts))
+        update = sealer.update(row_update(run_id, drafts[-1].time, head, change, salts))
         earlier = plan.updates.get(run_id)
         plan.updates[run_id] = update if earlier is None else update.over(earlier)
         self._move(run_id, head, len(entries))
         return tuple(entries)
 
-    def _erase(self, command: ErasePayloads, plan: Plan) -> tuple[LedgerEntry, ...]:
+    def _erase(self, command: ErasePayloads, plan: Plan, subject: Subject) -> tuple[LedgerEntry, ...]:
         run_id, draft = command.run_id, command.draft
-        head = self._heads.get(run_id)
-        if head is None:
-            raise self._unreadable.get(run_id) or RunNotFoundError(run_id)
-        _check_drafts((draft,), run_id, head.tenant_id)
-        if not head.status.ended:
-            raise RunConflictError(
-                f"run {run_id!r} is {head.status.value}; cancel it, then erase", metadata={"run_id": run_id}
-            )
-        entry = link(
-            erasure_draft(draft, head.sequence),
-            Place(self._last_seq + 1, head.sequence + 1, head.hash),
-            self._next_salt,
-        )
-        head = _advanced(head, entry.sequence, entry.hash, None)
+        head = self._ended(draft, "erase")
+        if subject.recorded:
+            raise already_recorded(draft)
+        row = subject.row
+        if row is None or not opens_header(subject.first_record, row):
+            raise disagrees(run_id)
+        committer = Committer(head.tenant_id, run_id, head.sequence + 1, self._next_salt)
+        header, plan.header_salts[run_id] = committer.commit("header", header_text(without_person(row)))
+        entry = self._after(head, erasure_draft(draft, head.sequence), {"header": header})
+        head = advanced(head, entry.sequence, entry.hash, None)
         plan.entries.append(entry)
         plan.erased_runs.append(run_id)
-        update = _update(run_id, draft.time, head, None, {})
+        update = row_update(run_id, draft.time, head, None, {})
         earlier = plan.updates.get(run_id)
         plan.updates[run_id] = update if earlier is None else update.over(earlier)
         self._move(run_id, head, 1)
         return (entry,)
+
+    def _delete(self, command: DeleteRun, plan: Plan, subject: Subject) -> tuple[LedgerEntry, ...]:
+        run_id, draft = command.run_id, command.draft
+        head = self._ended(draft, "delete")
+        if head.immutable:
+            raise RunImmutableError(run_id)
+        entry = self._after(head, deletion_draft(draft, head.sequence, subject.seqs))
+        plan.entries.append(entry)
+        plan.deleted_runs.append(run_id)
+        self._move(run_id, head, 1)
+        return (entry,)
+
+    def _ended(self, draft: EntryDraft, what: str) -> Head:
+        head = self._heads.get(draft.run_id)
+        if head is None:
+            raise self._unreadable.get(draft.run_id) or RunNotFoundError(draft.run_id)
+        check_drafts((draft,), draft.run_id, head.tenant_id)
+        if not head.status.ended:
+            raise RunConflictError(
+                f"run {draft.run_id!r} is {head.status.value}; cancel it, then {what}",
+                metadata={"run_id": draft.run_id},
+            )
+        return head
+
+    def _after(self, head: Head, draft: EntryDraft, change: dict[str, Any] | None = None) -> LedgerEntry:
+        return link(draft, Place(self._last_seq + 1, head.sequence + 1, head.hash), self._next_salt, change)
 
     def _move(self, run_id: str, head: Head, entries: int) -> None:
         self._touched.add(run_id)
         self._heads[run_id] = head
         self._heads.move_to_end(run_id)
         self._last_seq += entries
-
-
-def _answer_again(earlier: EarlierRequest, fingerprint: str) -> CreatedRun:
-    if isinstance(earlier, MeshflowError):
-        raise earlier
-    recorded, run = earlier
-    if fingerprint != recorded:
-        raise RequestIdReusedError(run.request_id or "", run.run_id)
-    return CreatedRun(run, None, created=False)
-
-
-def _advanced(head: Head, sequence: int, hash_: str, change: RunChange | None) -> Head:
-    if change is None:
-        return head._replace(sequence=sequence, hash=hash_)
-    usage = head.usage if change.usage is None else head.usage + change.usage
-    if max(usage.input_tokens, usage.output_tokens, usage.cost_nano_usd, usage.carbon_ug, usage.steps) > MAX_INTEGER:
-        raise NotCanonicalError.at("usage", "a total is greater than 2^53 - 1")
-    return head._replace(sequence=sequence, hash=hash_, status=change.status or head.status, usage=usage)
-
-
-def _update(run_id: str, time: str, head: Head, change: RunChange | None, salts: Mapping[str, str]) -> RunUpdate:
-    usage, told = head.usage, change or RunChange()
-    return RunUpdate(
-        run_id,
-        time,
-        head.status.value,
-        head.sequence,
-        head.hash,
-        usage.input_tokens,
-        usage.output_tokens,
-        usage.cost_nano_usd,
-        usage.carbon_ug,
-        usage.steps,
-        told.output,
-        salts.get("output"),
-        told.blocked_by,
-        told.reason,
-        salts.get("reason"),
-    )
-
-
-def _record_change(change: RunChange, committer: Committer) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns the change as the record holds it, and the salts of its commitments by column."""
-    told: dict[str, Any] = {}
-    salts: dict[str, str] = {}
-    if change.usage is not None and change.usage != ZERO_USAGE:
-        told["usage"] = usage_change(change.usage)
-    if change.status is not None:
-        told["status"] = change.status.value
-    if change.blocked_by is not None:
-        told["blocked_by"] = change.blocked_by
-    if change.output is not None:
-        told["output"], salts["output"] = committer.commit("output", change.output)
-    if change.reason is not None:
-        told["reason"], salts["reason"] = committer.commit("reason", change.reason)
-    return told, salts
-
-
-def _check_drafts(drafts: Sequence[EntryDraft], run_id: str, tenant_id: str) -> None:
-    if not drafts:
-        raise InvalidRequestError.of(FieldViolation("drafts", "an append needs at least one entry"))
-    for draft in drafts:
-        if draft.run_id != run_id:
-            raise InvalidRequestError.of(FieldViolation("drafts.run_id", f"must be {run_id!r}, the run appended to"))
-        if draft.tenant_id != tenant_id:
-            raise RunNotFoundError(run_id)
-
-
-def _check_end(drafts: Sequence[EntryDraft], change: RunChange) -> None:
-    if change.status is not None and change.status.ended and drafts[-1].kind is not EntryKind.RUN_FINISHED:
-        raise InvalidRequestError.of(
-            FieldViolation("change.status", f"a run that is {change.status.value} must end with a run_finished entry")
-        )

@@ -99,7 +99,9 @@ KIND_FIELDS: Mapping[NodeKind, Mapping[str, Schema]] = {
     },
     NodeKind.HTTP: {
         "url": {**_text(2_000, "Where the request goes."), "pattern": r"^https?://[^\s/]\S*$"},
-        "method": {"type": "string", "enum": _HTTP_METHODS, "description": "The request's method."},
+        "method": {"type": "string", "enum": _HTTP_METHODS, "description": "The request's method; GET unless given."},
+        "headers": {"type": "object", "description": "Headers of the request, as text."},
+        "body": {"description": "What is sent: text, or any other value as JSON."},
     },
     NodeKind.GRPC: {
         "node": _text(200, "The mesh peer's name, for example build.ai.", least=1),

@@ -12,6 +12,8 @@ from meshflow_grpc.domain.errors import EntryAlreadyRecordedError, LedgerUnavail
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.storage.factory import open_storage
+from meshflow_grpc.storage.postgres import connection as connection_module
+from meshflow_grpc.storage.postgres.connection import PoolOptions
 from meshflow_grpc.storage.postgres.storage import PostgresStorage
 from tests.conformance.drafts import TENANT, finished, new_run, started, step, verified
 from tests.postgres_cluster import PostgresCluster, postgres_cluster
@@ -132,3 +134,19 @@ async def test_an_unreachable_database_is_told_without_its_address() -> None:
 
     assert "hunter2" not in str(refused.value)
     assert "alice" not in str(refused.value)
+
+
+async def test_an_exhausted_pool_is_told_and_passes(cluster: PostgresCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every reading connection lent, a read is refused after a bound with the limit and a time to come back; appends go on."""
+    monkeypatch.setattr(connection_module, "POOL_WAIT_S", 0.1)
+    storage = await PostgresStorage.open(cluster.new_database(), PoolOptions(min_size=1, max_size=1))
+    await storage.create_run(new_run("run_1"), started("run_1"), "f")
+    async with storage.raw_chain(TENANT, "run_1"):
+        for read in (storage.get_run(TENANT, "run_1"), storage.newest_head(), storage.merkle_nodes([(0, 0)])):
+            with pytest.raises(LedgerUnavailableError, match="MESHFLOW_PG_POOL_MAX") as refused:
+                await read
+            assert refused.value.retry_after_s
+            assert refused.value.metadata == {"cause": "POOL_EXHAUSTED", "limit": "1"}
+        await storage.append("run_1", (step("run_1", 1),))
+    assert (await storage.get_run(TENANT, "run_1")).entries == 2
+    await storage.close()

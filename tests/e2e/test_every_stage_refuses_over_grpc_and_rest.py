@@ -122,25 +122,27 @@ def servers(start_server: StartServer) -> dict[str, MeshflowServer]:
     return made
 
 
-def refused_entry(server: MeshflowServer, run_id: str) -> dict[str, Any]:
-    """The facts of the refused step, as its record holds them."""
+def refused_entry(server: MeshflowServer, run_id: str) -> tuple[dict[str, Any], str]:
+    """The facts of the refused step, as its record holds them, and the message beside it."""
     kinds = ("step_denied", "step_paused", "step_failed")
-    records = server.rows("SELECT record FROM ledger_entries WHERE run_id = ? AND kind IN (?, ?, ?)", run_id, *kinds)
+    records = server.rows(
+        "SELECT record, output FROM ledger_entries WHERE run_id = ? AND kind IN (?, ?, ?)", run_id, *kinds
+    )
     assert len(records) == 1
     facts: dict[str, Any] = json.loads(records[0][0])["facts"]
-    return facts
+    return facts, json.loads(records[0][1])["message"]
 
 
 def check(server: MeshflowServer, case: Case, run: dict[str, Any]) -> None:
     """Response and ledger tell the same refusal."""
-    facts = refused_entry(server, run["run_id"])
+    facts, message = refused_entry(server, run["run_id"])
     decisions = {each["stage"]: each["decision"] for each in facts["stages"]}
     told = run["pending_approval"]["reason"] if case.status == "paused" else run[TOLD_IN[case.status]]
 
     assert run["status"] == case.status
     assert (facts["blocked_by"], facts["reason"]) == (case.stage, case.reason)
-    assert case.remedy in facts["message"]
-    assert told == facts["message"]
+    assert case.remedy in message
+    assert told == message
     assert list(decisions) == list(STAGE_NAMES)
     assert decisions[case.stage] == {"paused": "pause", "failed": "fail"}.get(case.status, "deny")
     if case.status == "blocked":

@@ -13,7 +13,12 @@ from google.protobuf.struct_pb2 import Struct
 from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as messages
 from meshflow_grpc._gen.meshflow.v1.rest_service_pb2 import RunBody
 from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest
-from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import DiffRunsRequest, GetRunRequest
+from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import (
+    DiffRunsRequest,
+    ForkRunRequest,
+    GetRunRequest,
+    WaitRunRequest,
+)
 from meshflow_grpc.audit import verify_bundle
 from meshflow_grpc.domain.run import Principal
 from tests.conformance.drafts import whole_run
@@ -155,3 +160,41 @@ async def test_another_tenants_run_is_not_found(make_service: MakeService) -> No
         service.runs.DiffRuns(DiffRunsRequest(run_a=run.run_id, run_b=theirs)),
     ):
         assert (await failing(call)).code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_an_admin_deletes_a_run_and_the_log_says_so(make_service: MakeService) -> None:
+    """Typed and as JSON: the run is not found any more, its tombstone verifies; a fork that holds copies is named or taken along."""
+    service: Service = await make_service(authenticator=Admin())
+    run = await run_of(service)
+    fork = await service.runs.ForkRun(ForkRunRequest(run_id=run.run_id, before_node="writer", request_id="f"))
+    again = await service.runs.ForkRun(ForkRunRequest(run_id=run.run_id, before_node="writer", request_id="f"))
+    assert again.run_id == fork.run_id
+    await service.runs.WaitRun(WaitRunRequest(run_id=fork.run_id, timeout_s=5))
+    deleted = await service.ledger.EraseRun(messages.EraseRunRequest(run_id=run.run_id, basis=BASIS, mode="delete"))
+    assert (deleted.entries_deleted, list(deleted.remaining_forks)) == (run.ledger_entries, [fork.run_id])
+    gone = await failing(service.runs.GetRun(GetRunRequest(run_id=run.run_id)))
+    assert gone.code is grpc.StatusCode.NOT_FOUND
+    verified = await service.ledger.VerifyRun(messages.VerifyRunRequest(run_id=run.run_id))
+    assert (verified.valid, verified.deletion.principal_id, verified.deletion.basis) == (True, "dpo", BASIS)
+    assert verified.deletion.entries == run.ledger_entries
+
+    body = Struct()
+    body.update({"basis": BASIS, "mode": "delete", "includeForks": True})
+    twin = await service.rest.EraseRunJson(RunBody(run_id=run.run_id, body=body))
+    assert (twin.entries_deleted, list(twin.erased_forks)) == (0, [fork.run_id])
+    assert (await failing(service.runs.GetRun(GetRunRequest(run_id=fork.run_id)))).code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_an_immutable_run_is_never_deleted(make_service: MakeService) -> None:
+    """It is refused with a reason of its own, and anonymized all the same; a run that goes on has another reason."""
+    service: Service = await make_service(authenticator=Admin())
+    run = await service.runs.Run(RunRequest(task=PERSON, policy={"immutable_audit": True}))
+    request = messages.EraseRunRequest(run_id=run.run_id, basis=BASIS, mode="delete")
+    refused = await failing(service.ledger.EraseRun(request))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "RUN_IMMUTABLE")
+    erased = await service.ledger.EraseRun(messages.EraseRunRequest(run_id=run.run_id, basis=BASIS))
+    assert erased.payloads_erased > 0
+    wrong = Struct()
+    wrong.update({"basis": BASIS, "mode": 3, "include_forks": "yes"})
+    told = await failing(service.rest.EraseRunJson(RunBody(run_id=run.run_id, body=wrong)))
+    assert sorted(told.fields) == ["include_forks", "mode"]

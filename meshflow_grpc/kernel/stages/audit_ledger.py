@@ -67,13 +67,20 @@ class AuditLedger:
             attempt=step.epoch,
             facts=_facts(end),
             input=input_payload(end.state),
-            output=None if end.verdict is not Verdict.COMMITTED else _json({"output": end.state.output}),
+            output=_output(end),
         )
         (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(usage=end.usage))
         return entry
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def _output(end: StepEnd) -> str | None:
+    """What the step said, or why there is nothing: a payload, because a person may be named in either."""
+    if end.verdict is Verdict.COMMITTED:
+        return _json({"output": end.state.output})
+    return None if end.message is None else _json({"message": end.message})
 
 
 def _execution_facts(execution: Execution, state: StepState) -> dict[str, JsonValue]:
@@ -123,7 +130,6 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
     if end.reason is not None:
         facts["blocked_by"] = end.blocked_by
         facts["reason"] = end.reason
-        facts["message"] = end.message
     if end.approval is not None:
         facts["approval"] = dict(end.approval)
     if step.granted is not None:

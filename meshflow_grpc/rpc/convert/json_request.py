@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.engine.fork import ForkPoint
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.run import RunRequest
 
-_FORK_FIELDS = ("before_sequence", "before_node")
+_FORK_FIELDS: dict[str, type] = {"before_sequence": int, "before_node": str, "request_id": str}
+_ERASE_FIELDS: dict[str, type] = {"basis": str, "mode": str, "include_forks": bool}
+_KIND_NAMES = {int: "an integer", str: "a string", bool: "true or false"}
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
@@ -63,15 +65,25 @@ def text_from_json(body: Struct, name: str) -> str:
     return str(text)
 
 
-def fork_point_from_json(body: Struct) -> ForkPoint:
-    """A body with ``before_sequence`` or ``before_node``; raises InvalidRequestError naming every problem."""
-    fields = _snake(struct_to_dict(body), _FORK_FIELDS)
-    problems = [FieldViolation(key, unknown_key(key, _FORK_FIELDS)) for key in fields if key not in _FORK_FIELDS]
-    sequence, node = fields.get("before_sequence", 0), fields.get("before_node", "")
-    if not isinstance(sequence, int) or isinstance(sequence, bool):
-        problems.append(FieldViolation("before_sequence", f"expected an integer, got {kind_of(sequence)}"))
-    if not isinstance(node, str):
-        problems.append(FieldViolation("before_node", f"expected a string, got {kind_of(node)}"))
+def fork_from_json(body: Struct) -> tuple[ForkPoint, str]:
+    """A body with ``before_sequence`` or ``before_node``, and ``request_id``; raises InvalidRequestError naming every problem."""
+    fields = _typed(body, _FORK_FIELDS)
+    return ForkPoint(fields.get("before_sequence", 0), fields.get("before_node", "")), fields.get("request_id", "")
+
+
+def erasure_from_json(body: Struct) -> dict[str, Any]:
+    """A body with ``basis``, ``mode`` and ``include_forks``; raises InvalidRequestError naming every problem."""
+    return {"basis": ""} | _typed(body, _ERASE_FIELDS)
+
+
+def _typed(body: Struct, known: Mapping[str, type]) -> dict[str, Any]:
+    fields = _snake(struct_to_dict(body), tuple(known))
+    problems = [FieldViolation(key, unknown_key(key, tuple(known))) for key in fields if key not in known]
+    problems += [
+        FieldViolation(name, f"expected {_KIND_NAMES[known[name]]}, got {kind_of(value)}")
+        for name, value in fields.items()
+        if name in known and type(value) is not known[name]
+    ]
     if problems:
         raise InvalidRequestError.of(*problems)
-    return ForkPoint(cast("int", sequence), cast("str", node))
+    return dict(fields)

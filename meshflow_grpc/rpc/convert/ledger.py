@@ -67,6 +67,20 @@ def verification_to_proto(verification: ChainVerification) -> ledger_service_pb2
             )
             for erasure in verification.erasures
         ],
+        deletion=_deletion_to_proto(verification),
+    )
+
+
+def _deletion_to_proto(verification: ChainVerification) -> ledger_service_pb2.RunDeletion | None:
+    deletion = verification.deletion
+    if deletion is None:
+        return None
+    return ledger_service_pb2.RunDeletion(
+        sequence=verification.head_sequence,
+        time=timestamp(deletion.time),
+        principal_id=deletion.principal_id,
+        basis=deletion.basis,
+        entries=deletion.entries,
     )
 
 
@@ -78,4 +92,7 @@ def erased_to_proto(erased: ErasedRun) -> ledger_service_pb2.EraseRunResponse:
         sequence=entry.sequence,
         payloads_erased=erased.payloads,
         ledger_head=run_pb2.LedgerHead(sequence=entry.sequence, hash=entry.hash),
+        entries_deleted=erased.entries,
+        erased_forks=erased.erased_forks,
+        remaining_forks=erased.remaining_forks,
     )

@@ -80,5 +80,11 @@ class LedgerServicer(ledger_service_pb2_grpc.LedgerServiceServicer):
         self, request: ledger_service_pb2.EraseRunRequest, context: Any
     ) -> ledger_service_pb2.EraseRunResponse:
         """See ledger_service.proto."""
-        erased = await self._commands.erase_run.execute(current_principal(), request.run_id, basis=request.basis)
+        erased = await self._commands.erase_run.execute(
+            current_principal(),
+            request.run_id,
+            basis=request.basis,
+            mode=request.mode,
+            include_forks=request.include_forks,
+        )
         return erased_to_proto(erased)

@@ -13,7 +13,12 @@ from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, Mes
 from meshflow_grpc.rpc.call import current_principal
 from meshflow_grpc.rpc.convert.approval import approval_to_proto, decision_from_json
 from meshflow_grpc.rpc.convert.event import HEARTBEAT, event_to_proto, sse_block
-from meshflow_grpc.rpc.convert.json_request import fork_point_from_json, request_from_json, text_from_json
+from meshflow_grpc.rpc.convert.json_request import (
+    erasure_from_json,
+    fork_from_json,
+    request_from_json,
+    text_from_json,
+)
 from meshflow_grpc.rpc.convert.ledger import erased_to_proto
 from meshflow_grpc.rpc.convert.request import event_view
 from meshflow_grpc.rpc.convert.run import check_to_proto
@@ -91,15 +96,17 @@ class RestServicer(rest_service_pb2_grpc.RestServiceServicer):
 
     async def ForkRunJson(self, request: rest_service_pb2.RunBody, context: Any) -> run_pb2.RunResponse:  # noqa: N802
         """See rest_service.proto."""
-        point = fork_point_from_json(request.body)
-        return self._messages.run(await self._commands.fork_run.execute(current_principal(), request.run_id, point))
+        point, request_id = fork_from_json(request.body)
+        return self._messages.run(
+            await self._commands.fork_run.execute(current_principal(), request.run_id, point, request_id=request_id)
+        )
 
     async def EraseRunJson(  # noqa: N802 - RPC name
         self, request: rest_service_pb2.RunBody, context: Any
     ) -> ledger_service_pb2.EraseRunResponse:
         """See rest_service.proto."""
-        basis = text_from_json(request.body, "basis")
-        return erased_to_proto(await self._commands.erase_run.execute(current_principal(), request.run_id, basis=basis))
+        asked = erasure_from_json(request.body)
+        return erased_to_proto(await self._commands.erase_run.execute(current_principal(), request.run_id, **asked))
 
     async def DecideApprovalJson(  # noqa: N802 - RPC name
         self, request: rest_service_pb2.ApprovalBody, context: Any

@@ -105,4 +105,8 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
     async def ForkRun(self, request: run_service_pb2.ForkRunRequest, context: Any) -> run_pb2.RunResponse:  # noqa: N802
         """See run_service.proto."""
         point = ForkPoint(request.before_sequence, request.before_node)
-        return self._messages.run(await self._commands.fork_run.execute(current_principal(), request.run_id, point))
+        return self._messages.run(
+            await self._commands.fork_run.execute(
+                current_principal(), request.run_id, point, request_id=request.request_id
+            )
+        )

@@ -75,6 +75,13 @@ class CheckpointedStorage(MemoryStorage):
             raise TypeError(type(outcome).__name__)
         return outcome[0]
 
+    async def delete_run(self, draft: EntryDraft) -> LedgerEntry:
+        """Raises RunConflictError: a checkpoint is cleared as a whole."""
+        raise RunConflictError(
+            f"the checkpoint of run {draft.run_id!r} is not deleted entry by entry; clear it",
+            metadata={"run_id": draft.run_id},
+        )
+
     async def _commit(self, command: Command, drafts: Sequence[EntryDraft]) -> CreatedRun | tuple[LedgerEntry, ...]:
         async with self._writing:
             if self._lost:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError
 from meshflow_grpc.ledger.merkle_nodes import CompactRange
 from meshflow_grpc.ports.log import RawLog
-from meshflow_grpc.storage.integration import state_of
+from meshflow_grpc.storage.integration import missing_of, state_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -25,7 +25,7 @@ class MemoryLogStore:
     def __init__(self) -> None:
         self._runs: dict[str, RunRow] = {}
         self._entries: dict[str, list[EntryRow]] = {}
-        self._in_order: list[EntryRow] = []
+        self._in_order: list[EntryRow | None] = []
         self._edge = CompactRange()
         self._nodes: dict[NodeKey, bytes] = {}
         self._heads: list[StoredHead] = []
@@ -44,7 +44,7 @@ class MemoryLogStore:
         """See LogStore."""
         self._check_open()
         rows = self._in_order[self._edge.size : self._edge.size + limit]
-        nodes = self._edge.append(cast("bytes", row.record) for row in rows)
+        nodes = self._edge.append(cast("bytes", row.record) for row in rows if row is not None)
         self._nodes.update({(node.level, node.idx): node.hash for node in nodes})
         return await self.log_state()
 
@@ -68,27 +68,34 @@ class MemoryLogStore:
 
     async def seq_of(self, tenant_id: str, run_id: str, sequence: int) -> int:
         """See LogStore."""
-        row = self._runs.get(run_id)
-        entries = self._entries.get(run_id, [])
-        if row is None or row.tenant_id != tenant_id or not 0 < sequence <= len(entries):
+        found = [row for row in self._entries.get(run_id, []) if (row.tenant_id, row.sequence) == (tenant_id, sequence)]
+        if not found:
             raise EntryNotFoundError(f"entry {sequence} of run {run_id!r} was not found", metadata={"run_id": run_id})
-        return cast("int", entries[sequence - 1].seq)
+        return cast("int", found[0].seq)
 
     async def has_entry(self, tenant_id: str, seq: int) -> bool:
         """See LogStore."""
-        return 0 < seq <= len(self._in_order) and self._in_order[seq - 1].tenant_id == tenant_id
+        row = self._in_order[seq - 1] if 0 < seq <= len(self._in_order) else None
+        return row is not None and row.tenant_id == tenant_id
 
     async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
         """See LogStore."""
-        return tuple(range(max(first, len(self._in_order) + 1), last + 1))[:limit]
+        rows = self._present()
+        found = {cast("int", row.seq) for row in rows}
+        return missing_of(first, last, found, [row.record for row in rows if row.kind == "run_deleted"])[:limit]
 
     @asynccontextmanager
     async def raw_log(self) -> AsyncIterator[RawLog]:
         """See LogStore."""
         self._check_open()
         runs = tuple((str(row.tenant_id), run_id) for run_id, row in sorted(self._runs.items(), reverse=True))
-        rows = pages(tuple(self._in_order))
-        yield RawLog(self._edge.size, runs, tuple(self._heads), rows, self.merkle_nodes)
+        runs += tuple(
+            (str(rows[0].tenant_id), run_id) for run_id, rows in self._entries.items() if run_id not in self._runs
+        )
+        yield RawLog(self._edge.size, runs, tuple(self._heads), pages(self._present()), self.merkle_nodes)
+
+    def _present(self) -> tuple[EntryRow, ...]:
+        return tuple(row for row in self._in_order if row is not None)
 
     def _check_open(self) -> None:
         if self._closed:

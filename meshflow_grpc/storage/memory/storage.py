@@ -14,7 +14,9 @@ from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
 from meshflow_grpc.storage.batch import (
     Append,
     CreateRun,
+    DeleteRun,
     ErasePayloads,
+    Subject,
     already_recorded,
     head_of,
     planned_row,
@@ -25,7 +27,7 @@ from meshflow_grpc.storage.batch import (
 from meshflow_grpc.storage.memory.log_store import MemoryLogStore, pages
 from meshflow_grpc.storage.memory.workflows import MemoryWorkflows
 from meshflow_grpc.storage.paging import checked_cursor, next_token
-from meshflow_grpc.storage.rows import entry_of, entry_row, run_of, usage_of
+from meshflow_grpc.storage.rows import entry_of, entry_row, is_fork_of, run_of, usage_of
 from meshflow_grpc.storage.sequencer import Sequencer
 from meshflow_grpc.storage.session_use import open_reservations
 
@@ -76,6 +78,14 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
             raise TypeError(type(outcome).__name__)
         return outcome[0]
 
+    async def delete_run(self, draft: EntryDraft) -> LedgerEntry:
+        """See Storage."""
+        await self.integrate(len(self._in_order))
+        outcome = self._write(DeleteRun(draft), (draft,))
+        if not isinstance(outcome, tuple):
+            raise TypeError(type(outcome).__name__)
+        return outcome[0]
+
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""
         return run_of(self._row(tenant_id, run_id))
@@ -99,15 +109,19 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
         self, tenant_id: str, run_id: str, *, after_sequence: int = 0, limit: int = 1000
     ) -> tuple[LedgerEntry, ...]:
         """See Storage."""
-        self._row(tenant_id, run_id)
-        start = max(after_sequence, 0)
-        return tuple(map(entry_of, self._entries[run_id][start : start + max(limit, 0)]))
+        found = [row for row in self._rows(tenant_id, run_id) if cast("int", row.sequence) > after_sequence]
+        return tuple(map(entry_of, found[: max(limit, 0)]))
 
     @asynccontextmanager
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
         """See Storage."""
-        row = self._row(tenant_id, run_id)
-        yield RawChain(row, pages(tuple(self._entries[run_id])))
+        rows = self._rows(tenant_id, run_id)
+        yield RawChain(self._runs.get(run_id), pages(tuple(rows)))
+
+    async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
+        """See Storage."""
+        starts = {fork: rows[0] for fork, rows in sorted(self._entries.items()) if rows[0].tenant_id == tenant_id}
+        return tuple(fork for fork, row in starts.items() if is_fork_of(cast("bytes", row.record), run_id))
 
     async def unfinished_runs(self) -> tuple[Run, ...]:
         """See Storage."""
@@ -148,6 +162,14 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
     async def close(self) -> None:
         """See Storage."""
         self._closed = True
+
+    def _rows(self, tenant_id: str, run_id: str) -> list[EntryRow]:
+        """The entries of a run; of a deleted one its tombstone."""
+        self._check_open()
+        rows = self._entries.get(run_id, [])
+        if not rows or rows[0].tenant_id != tenant_id:
+            raise RunNotFoundError(run_id)
+        return rows
 
     def _row(self, tenant_id: str, run_id: str) -> RunRow:
         self._check_open()
@@ -198,11 +220,19 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
             if key in self._requests:
                 requests[key] = request_of(self._runs[self._requests[key]])
         heads = {run_id: head_of(self._runs[run_id]) for run_id in unknown}
-        return self._sequencer.plan((command,), heads, requests, self._keys)
+        return self._sequencer.plan((command,), heads, requests, self._keys, self._subject(command))
+
+    def _subject(self, command: Command) -> Subject:
+        if isinstance(command, CreateRun) or not self._entries.get(command.run_id):
+            return Subject()
+        rows = self._entries[command.run_id]
+        seqs = [cast("int", row.seq) for row in rows]
+        repeated = any(_key(draft) in self._recorded for draft in command.drafts)
+        return Subject(self._runs.get(command.run_id), rows[0].record, seqs, recorded=repeated)
 
     def _check_new(self, plan: Plan, drafts: Iterable[EntryDraft]) -> None:
         for row in plan.runs:
-            if row.run_id in self._runs:
+            if row.run_id in self._entries:
                 raise run_exists(str(row.run_id))
         fresh: set[_Key] = set()
         for draft in drafts:
@@ -226,9 +256,26 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
             self._keys.pop(run_id, None)
             self._entries[run_id] = [without_payloads(row) for row in self._entries[run_id]]
         for run_id in plan.updates:
-            self._runs[run_id] = planned_row(plan, run_id, self._runs[run_id])
+            self._update(plan, run_id)
+        for run_id in plan.deleted_runs:
+            self._delete(run_id)
         if plan.entries:
             self._recorded.update(map(_key, drafts))
+
+    def _update(self, plan: Plan, run_id: str) -> None:
+        held = self._runs[run_id]
+        self._runs[run_id] = planned_row(plan, run_id, held)
+        if self._runs[run_id].request_id is None:
+            self._requests.pop((str(held.tenant_id), str(held.request_id)), None)
+
+    def _delete(self, run_id: str) -> None:
+        self._keys.pop(run_id, None)
+        gone = self._runs.pop(run_id)
+        self._requests.pop((str(gone.tenant_id), str(gone.request_id)), None)
+        *rows, tombstone = self._entries[run_id]
+        self._entries[run_id] = [tombstone]
+        for row in rows:
+            self._in_order[cast("int", row.seq) - 1] = None
 
 
 def _key(draft: EntryDraft) -> _Key:

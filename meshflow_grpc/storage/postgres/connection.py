@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
-from meshflow_grpc.storage.postgres.errors import translated
+from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, RETRY_AFTER_S, translated, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 WRITER_LOCK = 0x4D46_4C47_0001
 COMMAND_TIMEOUT_S = 30.0
+POOL_WAIT_S = 5.0
 _WRITER = {"application_name": "meshflow-writer", "synchronous_commit": "on"}
 _READER = {"application_name": "meshflow-reader", "default_transaction_read_only": "on"}
 
@@ -39,6 +44,26 @@ async def open_writer(url: str, options: PoolOptions) -> Any:
         connection.terminate()
         raise
     return connection
+
+
+@asynccontextmanager
+async def reading(readers: Any) -> AsyncIterator[Any]:
+    """Lends a connection that reads; raises LedgerUnavailableError when all are busy for longer than POOL_WAIT_S."""
+    try:
+        connection = await readers.acquire(timeout=POOL_WAIT_S)
+    except TimeoutError as error:
+        raise LedgerUnavailableError(
+            f"all {readers.get_max_size()} connections that read the ledger are busy; raise MESHFLOW_PG_POOL_MAX, or ask less at once",
+            metadata={"cause": "POOL_EXHAUSTED", "limit": str(readers.get_max_size())},
+            retry_after_s=RETRY_AFTER_S,
+        ) from error
+    except DRIVER_ERRORS as error:
+        raise unavailable(error) from error
+    try:
+        yield connection
+    finally:
+        with suppress(*DRIVER_ERRORS):
+            await readers.release(connection)
 
 
 async def open_readers(url: str, options: PoolOptions) -> Any:

@@ -24,6 +24,15 @@ _ERASE = (
     "WHERE run_id = ANY($1::text[])"
 )
 
+_DELETE = "DELETE FROM ledger_entries WHERE run_id = ANY($1::text[]) AND kind <> 'run_deleted'"
+_SELECT_SEQS_OF = "SELECT seq FROM ledger_entries WHERE run_id = $1"
+_SELECT_FIRST_RECORD = "SELECT record FROM ledger_entries WHERE run_id = $1 AND sequence = 1"
+
+SELECT_FORKS = (
+    "SELECT run_id, record FROM ledger_entries WHERE tenant_id = $1 AND sequence = 1 "
+    "AND position('\"forked_from\":{'::bytea IN record) > 0 ORDER BY run_id"
+)
+
 SELECT_PAGE = (
     f"SELECT {COLUMNS} FROM ledger_entries "  # noqa: S608
     "WHERE run_id = $1 AND tenant_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4"
@@ -41,6 +50,21 @@ async def insert_entries(connection: Any, entries: Sequence[LedgerEntry]) -> Non
 async def erase_payloads(connection: Any, run_ids: Sequence[str]) -> None:
     """Removes all payloads and salts of runs."""
     await connection.execute(_ERASE, list(run_ids))
+
+
+async def delete_entries(connection: Any, run_ids: Sequence[str]) -> None:
+    """Deletes the entries of runs, but for their tombstones."""
+    await connection.execute(_DELETE, list(run_ids))
+
+
+async def seqs_of(connection: Any, run_id: str) -> list[int]:
+    """Returns the seqs of a run's entries."""
+    return [int(seq) for (seq,) in await connection.fetch(_SELECT_SEQS_OF, run_id)]
+
+
+async def first_record(connection: Any, run_id: str) -> object:
+    """Returns the record of a run's first entry."""
+    return await connection.fetchval(_SELECT_FIRST_RECORD, run_id)
 
 
 async def last_seq(connection: Any) -> int:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
 from meshflow_grpc.ports.log import RawLog
-from meshflow_grpc.storage.integration import resumed, state_of
+from meshflow_grpc.storage.integration import missing_of, resumed, state_of
 from meshflow_grpc.storage.postgres import log
+from meshflow_grpc.storage.postgres.connection import reading
 from meshflow_grpc.storage.postgres.errors import translated
 
 if TYPE_CHECKING:
@@ -53,8 +53,9 @@ class PostgresLogStore:
     async def merkle_nodes(self, keys: Iterable[NodeKey]) -> Mapping[NodeKey, bytes]:
         """See LogStore."""
         self._check_open()
-        with translated():
-            return await log.select_nodes(self._readers, keys)
+        async with reading(self._readers) as connection:
+            with translated():
+                return await log.select_nodes(connection, keys)
 
     async def newest_head(self) -> StoredHead | None:
         """See LogStore."""
@@ -84,15 +85,14 @@ class PostgresLogStore:
     async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
         """See LogStore."""
         found = {row[0] for row in await self._fetch(log.SELECT_SEQS, first, last)}
-        return tuple(islice((seq for seq in range(first, last + 1) if seq not in found), limit))
+        tombstones = [record for (record,) in await self._fetch(log.SELECT_TOMBSTONES)]
+        return missing_of(first, last, found, tombstones)[:limit]
 
     @asynccontextmanager
     async def raw_log(self) -> AsyncIterator[RawLog]:
         """See LogStore."""
         self._check_open()
-        with translated():
-            connection = await self._readers.acquire()
-        try:
+        async with reading(self._readers) as connection:
             snapshot = connection.transaction(isolation="repeatable_read", readonly=True)
             with translated():
                 await snapshot.start()
@@ -106,8 +106,6 @@ class PostgresLogStore:
             finally:
                 with translated():
                     await snapshot.rollback()
-        finally:
-            await self._readers.release(connection)
 
     def _writing(self) -> Writer:
         if self._writer is None:
@@ -120,8 +118,9 @@ class PostgresLogStore:
 
     async def _fetch(self, sql: str, *parameters: object) -> list[asyncpg.Record]:
         self._check_open()
-        with translated():
-            return cast("list[asyncpg.Record]", await self._readers.fetch(sql, *parameters))
+        async with reading(self._readers) as connection:
+            with translated():
+                return cast("list[asyncpg.Record]", await connection.fetch(sql, *parameters))
 
 
 async def _pages(connection: Any) -> AsyncIterator[tuple[EntryRow, ...]]:

@@ -36,8 +36,9 @@ _UPDATE = (
     f"AS v({', '.join(RunUpdate._fields)}) WHERE runs.run_id = v.run_id"
 )
 _ERASE = (
-    "UPDATE runs SET output = ''::bytea, output_salt = NULL, reason = NULL, reason_salt = NULL "
-    "WHERE run_id = ANY($1::text[])"
+    "UPDATE runs SET output = ''::bytea, output_salt = NULL, reason = NULL, reason_salt = NULL, session_id = NULL, "
+    "request_id = NULL, request_fingerprint = '', labels = '{}', header_salt = v.salt "
+    "FROM unnest($1::text[], $2::text[]) AS v(run_id, salt) WHERE runs.run_id = v.run_id"
 )
 
 SELECT_ONE = f"SELECT {COLUMNS} FROM runs WHERE run_id = $1 AND tenant_id = $2"  # noqa: S608
@@ -70,9 +71,20 @@ async def update_runs(connection: Any, updates: Collection[RunUpdate]) -> None:
         await connection.execute(_UPDATE, *_columns(RunUpdate._fields, list(updates)))
 
 
-async def erase_texts(connection: Any, run_ids: Sequence[str]) -> None:
-    """Removes output and reason of runs, with their salts."""
-    await connection.execute(_ERASE, list(run_ids))
+async def erase_texts(connection: Any, header_salts: Mapping[str, str]) -> None:
+    """Removes what may name a person from runs, whose header has a new salt then."""
+    await connection.execute(_ERASE, list(header_salts), list(header_salts.values()))
+
+
+async def select_row(connection: Any, run_id: str) -> RunRow | None:
+    """Returns a run's row."""
+    found = await connection.fetch(_SELECT_HEADS, [run_id])
+    return row_of(found[0]) if found else None
+
+
+async def delete_runs(connection: Any, run_ids: Sequence[str]) -> None:
+    """Deletes the rows of runs."""
+    await connection.execute("DELETE FROM runs WHERE run_id = ANY($1::text[])", list(run_ids))
 
 
 def _columns(names: Sequence[str], rows: Sequence[Any]) -> list[list[Any]]:

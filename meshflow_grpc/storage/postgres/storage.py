@@ -9,15 +9,15 @@ from meshflow_grpc.domain.errors import LedgerUnavailableError, RunNotFoundError
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS, WrappedKey
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
-from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads
+from meshflow_grpc.storage.batch import Append, CreateRun, DeleteRun, ErasePayloads
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.postgres import ledger, payload_keys, runs, sessions
-from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers
+from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers, reading
 from meshflow_grpc.storage.postgres.errors import translated
 from meshflow_grpc.storage.postgres.migrate import check_version, migrations
 from meshflow_grpc.storage.postgres.workflows import PostgresWorkflows
 from meshflow_grpc.storage.postgres.writer import Writer
-from meshflow_grpc.storage.rows import entry_of, run_of
+from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
 from meshflow_grpc.storage.session_use import session_use
 
 if TYPE_CHECKING:
@@ -83,6 +83,11 @@ class PostgresStorage(PostgresWorkflows):
         outcome = await self._writing().submit(ErasePayloads(draft))
         return cast("tuple[LedgerEntry, ...]", outcome)[0]
 
+    async def delete_run(self, draft: EntryDraft) -> LedgerEntry:
+        """See Storage."""
+        outcome = await self._writing().submit(DeleteRun(draft))
+        return cast("tuple[LedgerEntry, ...]", outcome)[0]
+
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""
         found = await self._fetch(runs.SELECT_ONE, run_id, tenant_id)
@@ -103,17 +108,15 @@ class PostgresStorage(PostgresWorkflows):
     ) -> tuple[LedgerEntry, ...]:
         """See Storage."""
         found = await self._fetch(ledger.SELECT_PAGE, run_id, tenant_id, after_sequence, max(limit, 0))
-        if not found:
-            await self.get_run(tenant_id, run_id)
+        if not found and not await self._fetch(ledger.SELECT_PAGE, run_id, tenant_id, 0, 1):
+            raise RunNotFoundError(run_id)
         return tuple(entry_of(EntryRow(*row)) for row in found)
 
     @asynccontextmanager
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
         """See Storage."""
         self._check_open()
-        with translated():
-            connection = await self._readers.acquire()
-        try:
+        async with reading(self._readers) as connection:
             snapshot = connection.transaction(isolation="repeatable_read", readonly=True)
             with translated():
                 await snapshot.start()
@@ -126,8 +129,11 @@ class PostgresStorage(PostgresWorkflows):
             finally:
                 with translated():
                     await snapshot.rollback()
-        finally:
-            await self._readers.release(connection)
+
+    async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
+        """See Storage."""
+        found = await self._fetch(ledger.SELECT_FORKS, tenant_id)
+        return tuple(str(fork) for fork, record in found if is_fork_of(record, run_id))
 
     async def unfinished_runs(self) -> tuple[Run, ...]:
         """See Storage."""

@@ -9,15 +9,36 @@ import asyncpg
 from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError, MeshflowError
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS
-from meshflow_grpc.storage.batch import CreateRun, already_recorded, run_exists
+from meshflow_grpc.storage.batch import (
+    CreateRun,
+    DeleteRun,
+    already_recorded,
+    disagrees,
+    parts_of,
+    run_exists,
+)
 from meshflow_grpc.storage.integration import Backlog, checked_records, resumed, state_of
 from meshflow_grpc.storage.postgres import log
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_writer
 from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, unavailable
-from meshflow_grpc.storage.postgres.ledger import erase_payloads, insert_entries, last_seq, recorded
+from meshflow_grpc.storage.postgres.ledger import (
+    delete_entries,
+    erase_payloads,
+    insert_entries,
+    last_seq,
+    recorded,
+)
 from meshflow_grpc.storage.postgres.migrate import migrate
 from meshflow_grpc.storage.postgres.payload_keys import delete_keys, insert_keys, replace_keys, select_keys
-from meshflow_grpc.storage.postgres.runs import erase_texts, insert_runs, select_heads, select_requests, update_runs
+from meshflow_grpc.storage.postgres.runs import (
+    delete_runs,
+    erase_texts,
+    insert_runs,
+    select_heads,
+    select_requests,
+    update_runs,
+)
+from meshflow_grpc.storage.postgres.subject import subject_of
 from meshflow_grpc.storage.salts import SaltSource
 from meshflow_grpc.storage.sequencer import Sequencer
 
@@ -66,8 +87,13 @@ class BatchWriter:
 
     async def write(self, commands: Sequence[Command]) -> list[Outcome]:
         """Writes a batch and returns an outcome for each command, in order. What has no error in its place is durable."""
+        return [outcome for part in parts_of(commands) for outcome in await self._write_part(part)]
+
+    async def _write_part(self, commands: Sequence[Command]) -> list[Outcome]:
         try:
             connection = await self._connected()
+            if isinstance(commands[0], DeleteRun):
+                await self._integrate(connection, self.newest_seq)
             try:
                 return await self._write_together(connection, commands)
             except asyncpg.UniqueViolationError:
@@ -212,7 +238,7 @@ class BatchWriter:
         heads = await select_heads(connection, unknown) if unknown else {}
         requests = await select_requests(connection, keys) if keys else {}
         wrapped = await select_keys(connection, unknown) if unknown else {}
-        return self._sequencer.plan(commands, heads, requests, wrapped)
+        return self._sequencer.plan(commands, heads, requests, wrapped, await subject_of(connection, commands[0]))
 
 
 async def _write_plan(connection: Any, plan: Plan) -> None:
@@ -225,8 +251,12 @@ async def _write_plan(connection: Any, plan: Plan) -> None:
         await update_runs(connection, plan.updates.values())
         if plan.erased_runs:
             await erase_payloads(connection, plan.erased_runs)
-            await erase_texts(connection, plan.erased_runs)
+            await erase_texts(connection, plan.header_salts)
             await delete_keys(connection, plan.erased_runs)
+        if plan.deleted_runs:
+            await delete_entries(connection, plan.deleted_runs)
+            await delete_runs(connection, plan.deleted_runs)
+            await delete_keys(connection, plan.deleted_runs)
 
 
 async def _refusal(connection: Any, command: Command, error: asyncpg.UniqueViolationError) -> MeshflowError:
@@ -235,9 +265,6 @@ async def _refusal(connection: Any, command: Command, error: asyncpg.UniqueViola
     repeated = await recorded(connection, command.drafts)
     if repeated is not None:
         return already_recorded(repeated)
-    failure = LedgerUnavailableError(
-        f"the row of run {command.run_id!r} does not agree with its entries; verify the run's chain",
-        metadata={"run_id": command.run_id},
-    )
+    failure = disagrees(command.run_id)
     failure.__cause__ = error
     return failure

@@ -27,6 +27,15 @@ _ERASE = (
     "AND (input IS NOT NULL OR output IS NOT NULL OR input_salt IS NOT NULL OR output_salt IS NOT NULL)"
 )
 
+_DELETE = "DELETE FROM ledger_entries WHERE run_id = ? AND kind <> 'run_deleted'"
+SELECT_SEQS_OF = "SELECT seq FROM ledger_entries WHERE run_id = ?"
+SELECT_FIRST_RECORD = "SELECT record FROM ledger_entries WHERE run_id = ? AND sequence = 1"
+
+SELECT_FORKS = (
+    "SELECT run_id, record FROM ledger_entries WHERE tenant_id = ? AND sequence = 1 "
+    "AND instr(record, CAST('\"forked_from\":{' AS BLOB)) > 0 ORDER BY run_id"
+)
+
 SELECT_PAGE = (
     f"SELECT {COLUMNS} FROM ledger_entries "  # noqa: S608
     "WHERE run_id = ? AND tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
@@ -52,6 +61,22 @@ def insert_entries(connection: sqlite3.Connection, entries: Sequence[LedgerEntry
 def erase_payloads(connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
     """Removes all payloads and salts of runs."""
     connection.executemany(_ERASE, [(run_id,) for run_id in run_ids])
+
+
+def delete_entries(connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
+    """Deletes the entries of runs, but for their tombstones."""
+    connection.executemany(_DELETE, [(run_id,) for run_id in run_ids])
+
+
+def seqs_of(connection: sqlite3.Connection, run_id: str) -> list[int]:
+    """Returns the seqs of a run's entries."""
+    return [seq for (seq,) in connection.execute(SELECT_SEQS_OF, (run_id,))]
+
+
+def first_record(connection: sqlite3.Connection, run_id: str) -> object:
+    """Returns the record of a run's first entry."""
+    found = connection.execute(SELECT_FIRST_RECORD, (run_id,)).fetchone()
+    return None if found is None else found[0]
 
 
 def last_seq(connection: sqlite3.Connection) -> int:

@@ -31,6 +31,7 @@ INSERT_HEAD = "INSERT INTO checkpoints (size, root, note, time) VALUES (?, ?, ?,
 SELECT_SEQ = "SELECT seq FROM ledger_entries WHERE run_id = ? AND sequence = ? AND tenant_id = ?"
 SELECT_OWNED = "SELECT 1 FROM ledger_entries WHERE seq = ? AND tenant_id = ?"
 SELECT_SEQS = "SELECT seq FROM ledger_entries WHERE seq BETWEEN ? AND ? ORDER BY seq"
+SELECT_TOMBSTONES = "SELECT record FROM ledger_entries WHERE kind = 'run_deleted' ORDER BY seq"
 SELECT_ENTRIES_BY_SEQ = RawQuery.of(
     EntryRow._fields, "SELECT {columns} FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"
 )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
 from meshflow_grpc.ports.log import RawLog
-from meshflow_grpc.storage.integration import resumed, state_of
+from meshflow_grpc.storage.integration import missing_of, resumed, state_of
 from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite.errors import translated
 from meshflow_grpc.storage.sqlite.reading import fetch_raw, lenient, open_reader
@@ -88,7 +87,8 @@ class SqliteLogStore:
     async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
         """See LogStore."""
         found = {row[0] for row in await self._fetch(log.SELECT_SEQS, (first, last))}
-        return tuple(islice((seq for seq in range(first, last + 1) if seq not in found), limit))
+        tombstones = [record for (record,) in await self._fetch(log.SELECT_TOMBSTONES, ())]
+        return missing_of(first, last, found, tombstones)[:limit]
 
     @asynccontextmanager
     async def raw_log(self) -> AsyncIterator[RawLog]:

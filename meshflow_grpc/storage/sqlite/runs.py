@@ -11,7 +11,7 @@ from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from meshflow_grpc.domain.errors import MeshflowError
     from meshflow_grpc.ports.storage import RunQuery
@@ -36,7 +36,10 @@ _UPDATE = {
     "WHERE runs.run_id = v.column1"
     for size in _SIZES
 }
-_ERASE = "UPDATE runs SET output = '', output_salt = NULL, reason = NULL, reason_salt = NULL WHERE run_id = ?"
+_ERASE = (
+    "UPDATE runs SET output = '', output_salt = NULL, reason = NULL, reason_salt = NULL, session_id = NULL, "
+    "request_id = NULL, request_fingerprint = '', labels = '{}', header_salt = ? WHERE run_id = ?"
+)
 
 SELECT_ONE = RawQuery.of(RunRow._fields, "SELECT {columns} FROM runs WHERE run_id = ? AND tenant_id = ?")
 SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER BY run_id"  # noqa: S608
@@ -60,15 +63,26 @@ def update_runs(connection: sqlite3.Connection, updates: Collection[RunUpdate]) 
             start += size
 
 
-def erase_texts(connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
-    """Removes output and reason of runs, with their salts."""
-    connection.executemany(_ERASE, [(run_id,) for run_id in run_ids])
+def erase_texts(connection: sqlite3.Connection, header_salts: Mapping[str, str]) -> None:
+    """Removes what may name a person from runs, whose header has a new salt then."""
+    connection.executemany(_ERASE, [(salt, run_id) for run_id, salt in header_salts.items()])
+
+
+def delete_runs(connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
+    """Deletes the rows of runs."""
+    connection.executemany("DELETE FROM runs WHERE run_id = ?", [(run_id,) for run_id in run_ids])
 
 
 def select_heads(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, Head | MeshflowError]:
     """Returns the heads of the runs that exist."""
     rows = _select_by(connection, "run_id IN ({})", [(run_id,) for run_id in run_ids], "?")
     return {str(row.run_id): head_of(row) for row in rows}
+
+
+def select_row(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
+    """Returns a run's row."""
+    rows = _select_by(connection, "run_id IN ({})", [(run_id,)], "?")
+    return rows[0] if rows else None
 
 
 def select_requests(connection: sqlite3.Connection, keys: Sequence[RequestKey]) -> dict[RequestKey, EarlierRequest]:

@@ -10,9 +10,9 @@ from meshflow_grpc.domain.errors import RunNotFoundError
 from meshflow_grpc.domain.stored_row import EntryRow, RunRow
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS, WrappedKey
 from meshflow_grpc.ports.storage import CreatedRun, RawChain, RunPage
-from meshflow_grpc.storage.batch import Append, CreateRun, ErasePayloads
+from meshflow_grpc.storage.batch import Append, CreateRun, DeleteRun, ErasePayloads
 from meshflow_grpc.storage.paging import checked_cursor, next_token
-from meshflow_grpc.storage.rows import entry_of, run_of
+from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
 from meshflow_grpc.storage.session_use import session_use
 from meshflow_grpc.storage.sqlite import ledger, payload_keys, runs, sessions
 from meshflow_grpc.storage.sqlite.connection import FileLock, prepare_file
@@ -86,6 +86,11 @@ class SqliteStorage(SqliteWorkflows):
         outcome = await self._writing().submit(ErasePayloads(draft))
         return cast("tuple[LedgerEntry, ...]", outcome)[0]
 
+    async def delete_run(self, draft: EntryDraft) -> LedgerEntry:
+        """See Storage."""
+        outcome = await self._writing().submit(DeleteRun(draft))
+        return cast("tuple[LedgerEntry, ...]", outcome)[0]
+
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""
         found = await self._fetch(runs.SELECT_ONE.text, (run_id, tenant_id))
@@ -105,8 +110,8 @@ class SqliteStorage(SqliteWorkflows):
     ) -> tuple[LedgerEntry, ...]:
         """See Storage."""
         found = await self._fetch(ledger.SELECT_PAGE, (run_id, tenant_id, after_sequence, limit))
-        if not found:
-            await self.get_run(tenant_id, run_id)
+        if not found and not await self._fetch(ledger.SELECT_PAGE, (run_id, tenant_id, 0, 1)):
+            raise RunNotFoundError(run_id)
         return tuple(entry_of(EntryRow._make(row)) for row in found)
 
     @asynccontextmanager
@@ -125,6 +130,11 @@ class SqliteStorage(SqliteWorkflows):
             yield RawChain(found[0] if found else None, _pages(snapshot, run_id, first))
         finally:
             await snapshot.close()
+
+    async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
+        """See Storage."""
+        found = await self._fetch(ledger.SELECT_FORKS, (tenant_id,))
+        return tuple(str(fork) for fork, record in found if is_fork_of(record, run_id))
 
     async def unfinished_runs(self) -> tuple[Run, ...]:
         """See Storage."""

@@ -9,17 +9,38 @@ from typing import TYPE_CHECKING, TypeVar
 from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError, MeshflowError
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS
-from meshflow_grpc.storage.batch import CreateRun, already_recorded, run_exists
+from meshflow_grpc.storage.batch import (
+    CreateRun,
+    DeleteRun,
+    already_recorded,
+    disagrees,
+    parts_of,
+    run_exists,
+)
 from meshflow_grpc.storage.integration import Backlog, checked_records, resumed, state_of
 from meshflow_grpc.storage.salts import SaltSource
 from meshflow_grpc.storage.sequencer import Sequencer
 from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite.connection import open_writer
 from meshflow_grpc.storage.sqlite.errors import unavailable
-from meshflow_grpc.storage.sqlite.ledger import erase_payloads, insert_entries, last_seq, recorded
+from meshflow_grpc.storage.sqlite.ledger import (
+    delete_entries,
+    erase_payloads,
+    insert_entries,
+    last_seq,
+    recorded,
+)
 from meshflow_grpc.storage.sqlite.migrate import migrate
 from meshflow_grpc.storage.sqlite.payload_keys import delete_keys, insert_keys, replace_keys, select_keys
-from meshflow_grpc.storage.sqlite.runs import erase_texts, insert_runs, select_heads, select_requests, update_runs
+from meshflow_grpc.storage.sqlite.runs import (
+    delete_runs,
+    erase_texts,
+    insert_runs,
+    select_heads,
+    select_requests,
+    update_runs,
+)
+from meshflow_grpc.storage.sqlite.subject import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,8 +89,13 @@ class BatchWriter:
 
     def write(self, commands: Sequence[Command]) -> list[Outcome]:
         """Writes a batch and returns an outcome for each command, in order. What has no error in its place is durable."""
+        return [outcome for part in parts_of(commands) for outcome in self._write_part(part)]
+
+    def _write_part(self, commands: Sequence[Command]) -> list[Outcome]:
         try:
             connection = self._connection or self._open()
+            if isinstance(commands[0], DeleteRun):
+                self._integrate(connection, self.newest_seq)
             try:
                 return self._write_together(connection, commands)
             except sqlite3.IntegrityError:
@@ -82,6 +108,9 @@ class BatchWriter:
             failure = unavailable(error)
             failure.__cause__ = error
             return [failure for _ in commands]
+        except LogInconsistentError as error:
+            self.reopen_later()
+            return [error for _ in commands]
 
     def reopen_later(self) -> None:
         """Drops the connection and all that was remembered; the next batch opens the file anew."""
@@ -189,7 +218,7 @@ class BatchWriter:
             connection.execute("COMMIT")
             self._durable((plan,))
         self._sequencer.settle()
-        self._empty_log(connection, erased=bool(plan.erased_runs))
+        self._empty_log(connection, erased=bool(plan.erased_runs or plan.deleted_runs))
         return plan.outcomes
 
     def _empty_log(self, connection: sqlite3.Connection, *, erased: bool) -> None:
@@ -220,7 +249,7 @@ class BatchWriter:
             outcomes.extend(plan.outcomes)
         connection.execute("COMMIT")
         self._durable(written)
-        self._empty_log(connection, erased=any(plan.erased_runs for plan in written))
+        self._empty_log(connection, erased=any(plan.erased_runs or plan.deleted_runs for plan in written))
         return outcomes
 
     def _plan(self, connection: sqlite3.Connection, commands: Sequence[Command]) -> Plan:
@@ -233,7 +262,7 @@ class BatchWriter:
         heads = select_heads(connection, unknown) if unknown else {}
         requests = select_requests(connection, keys) if keys else {}
         wrapped = select_keys(connection, unknown) if unknown else {}
-        return self._sequencer.plan(commands, heads, requests, wrapped)
+        return self._sequencer.plan(commands, heads, requests, wrapped, subject_of(connection, commands[0]))
 
 
 def _newest_seq(connection: sqlite3.Connection) -> int:
@@ -249,8 +278,12 @@ def _write_plan(connection: sqlite3.Connection, plan: Plan) -> None:
     update_runs(connection, plan.updates.values())
     if plan.erased_runs:
         erase_payloads(connection, plan.erased_runs)
-        erase_texts(connection, plan.erased_runs)
+        erase_texts(connection, plan.header_salts)
         delete_keys(connection, plan.erased_runs)
+    if plan.deleted_runs:
+        delete_entries(connection, plan.deleted_runs)
+        delete_runs(connection, plan.deleted_runs)
+        delete_keys(connection, plan.deleted_runs)
 
 
 def _refusal(connection: sqlite3.Connection, command: Command, error: sqlite3.IntegrityError) -> MeshflowError:
@@ -259,9 +292,6 @@ def _refusal(connection: sqlite3.Connection, command: Command, error: sqlite3.In
     repeated = recorded(connection, command.drafts)
     if repeated is not None:
         return already_recorded(repeated)
-    failure = LedgerUnavailableError(
-        f"the row of run {command.run_id!r} does not agree with its entries; verify the run's chain",
-        metadata={"run_id": command.run_id},
-    )
+    failure = disagrees(command.run_id)
     failure.__cause__ = error
     return failure

@@ -76,3 +76,18 @@ def test_a_fork_needs_one_point_that_exists(ledger: str, meshflow: Meshflow) -> 
     assert (none.code, unknown.code) == (2, 2)
     assert "before_sequence" in none.err
     assert "nobody" in unknown.err
+
+
+def test_a_deleted_run_leaves_a_tombstone(ledger: str, meshflow: Meshflow) -> None:
+    """Other runs stay; the whole ledger verifies but for its missing heads, and says who deleted what."""
+    delete = ("ledger", "erase", "run_a", "--mode", "delete", "--basis", "gdpr art. 17", "--by", "dpo", "--db", ledger)
+    assert meshflow(*delete).code != 0
+    assert "3 entries deleted" in meshflow(*delete, "--yes").out
+    assert "nothing left" in meshflow(*delete, "--yes").out
+    told = meshflow("ledger", "verify", "run_a", "--db", ledger)
+    assert told.code == 0
+    assert "3 entries deleted at" in told.out
+    assert "by dpo" in told.out
+    assert meshflow("ledger", "verify", "run_b", "--db", ledger).code == 0
+    assert "run_deleted" in meshflow("ledger", "show", "run_a", "--db", ledger).out
+    assert meshflow("ledger", "export", "run_a", "--db", ledger).code == 6

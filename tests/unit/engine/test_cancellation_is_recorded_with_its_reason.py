@@ -42,7 +42,7 @@ async def test_a_caller_who_goes_away_cancels_its_run() -> None:
     assert await ended(world, run_id) is RunStatus.CANCELLED
     entries = await world.entries(run_id)
     assert [e.kind for e in entries][1:] == [EntryKind.STEP_CANCELLED, EntryKind.RUN_FINISHED]
-    assert entries[-1].facts["reason"] == "cancelled by disconnect"
+    assert (await world.storage.get_run("acme", entries[-1].run_id)).reason == "cancelled by disconnect"
 
 
 async def test_a_caller_out_of_time_is_told_apart_from_one_who_left() -> None:
@@ -55,7 +55,7 @@ async def test_a_caller_out_of_time_is_told_apart_from_one_who_left() -> None:
     run_id = await the_run(world)
     assert late.value.metadata == {"run_id": run_id}
     await ended(world, run_id)
-    assert (await world.entries(run_id))[-1].facts["reason"] == "cancelled by deadline"
+    assert (await world.storage.get_run("acme", run_id)).reason == "cancelled by deadline"
 
 
 async def test_with_continue_the_run_goes_on_without_its_caller() -> None:
@@ -81,7 +81,7 @@ async def test_closing_a_stream_cancels_its_run() -> None:
 
     run_id = seen[0].run_id
     assert await ended(world, run_id) is RunStatus.CANCELLED
-    assert (await world.entries(run_id))[-1].facts["reason"] == "cancelled by disconnect"
+    assert (await world.storage.get_run("acme", run_id)).reason == "cancelled by disconnect"
 
 
 async def test_leaving_a_watch_does_not_touch_the_run() -> None:

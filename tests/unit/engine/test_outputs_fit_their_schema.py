@@ -8,6 +8,7 @@ import pytest
 
 from meshflow_grpc.domain.errors import InvalidWorkflowError
 from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.engine.events import output_text
 from meshflow_grpc.ports.provider import ModelRequest, ProviderError, ProviderFault
 from tests.fakes.providers import FakeProvider
 from tests.unit.engine.conftest import make_world
@@ -57,7 +58,7 @@ async def test_an_output_that_does_not_fit_is_denied_with_its_place(output: str,
     assert (run.status, run.blocked_by) == ("blocked", "output_guardrails")
     assert problem in (run.reason or "")
     (denied,) = [e for e in await world.entries(run.run_id) if e.kind is EntryKind.STEP_DENIED]
-    assert (denied.facts["reason"], denied.output) == ("OUTPUT_SCHEMA_MISMATCH", None)
+    assert (denied.facts["reason"], output_text(denied.output)) == ("OUTPUT_SCHEMA_MISMATCH", None)
     assert not any(request.agent_id == "next" for request in world.provider.requests)
 
 

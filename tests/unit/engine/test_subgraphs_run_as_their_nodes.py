@@ -9,6 +9,7 @@ import pytest
 from meshflow_grpc.domain.errors import InvalidWorkflowError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from tests.fakes.providers import FakeProvider
+from tests.fakes.tools import Application
 from tests.unit.engine.conftest import ALICE, World, make_world
 from tests.unit.engine.gated import BOB, POLICY
 
@@ -195,3 +196,24 @@ async def test_a_workflow_cannot_contain_itself_by_way_of_another() -> None:
         await world.runtime.commands.put_workflow.execute(
             ALICE, "name: one\nversion: '2'\nentry: s\nnodes: {s: {kind: subgraph, workflow: two}}\n"
         )
+
+
+async def test_references_in_a_child_mean_its_own_nodes() -> None:
+    """A tool node of the child refers to the child's nodes; the outer one to the subgraph."""
+    child = """
+name: child
+entry: a
+nodes: {a: {}, b: {kind: tool, tool: echo, arguments: {text: 'child ${a} ${task}'}}}
+edges: [a -> b]
+"""
+    outer = """
+name: w
+entry: a
+nodes: {a: {}, sub: {kind: subgraph, workflow: child}, c: {kind: tool, tool: echo, arguments: {text: 'outer ${a} ${sub.said}'}}}
+edges: [a -> sub, sub -> c]
+"""
+    world = make_world(tools=Application().registry())
+    await world.runtime.commands.put_workflow.execute(ALICE, child)
+    run = await world.run(workflow_yaml=outer)
+
+    assert json.loads(run.output) == {"said": "outer a done child sub.a done tides"}

@@ -56,7 +56,8 @@ async def test_a_tool_node_can_refer_to_any_earlier_node() -> None:
         ('{kind: tool, tool: mail, arguments: {text: "${t}"}}', "arguments", "${t} must name"),
         ("{kind: tool, tool: pay, arguments: {amount: much}}", "arguments", "is not of type 'integer'"),
         ("{kind: tool, tool: pay}", "arguments", "'amount' is a required property"),
-        ("{kind: http, url: https://x.example}", "kind", "cannot be executed"),
+        ("{kind: http, url: https://x.example}", "url", "calls no HTTP hosts"),
+        ("{kind: grpc, node: build.ai}", "kind", "cannot be executed"),
     ],
 )
 async def test_what_could_not_run_is_refused_with_the_workflow(node: str, field: str, told: str) -> None:

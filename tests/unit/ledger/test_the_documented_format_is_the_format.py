@@ -15,8 +15,8 @@ PAGE = Path(__file__).parents[3] / "docs" / "ledger-format.md"
 
 
 def vectors() -> dict[str, Any]:
-    """Returns the test vectors of the page: its one JSON block."""
-    _, block = PAGE.read_text(encoding="utf-8").split("```json\n")
+    """Returns the test vectors of the page: its first JSON block; the second is a fork."""
+    _, block, _ = PAGE.read_text(encoding="utf-8").split("```json\n")
     vectors: dict[str, Any] = json.loads(block.split("\n```")[0])
     return vectors
 

@@ -12,7 +12,7 @@ from meshflow_grpc import ReplayLedger
 from meshflow_grpc.app import Outside, RuntimeOptions, assemble
 from meshflow_grpc.domain.errors import InvalidRequestError
 from meshflow_grpc.domain.run import Principal, RunRequest, RunStatus
-from meshflow_grpc.replay.ledger import SyncReplayLedger
+from meshflow_grpc.replay.sync_ledger import SyncReplayLedger
 from meshflow_grpc.storage.factory import open_storage
 from tests.fakes.providers import FakeProvider
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,12 @@ def test_every_accepted_key_is_in_the_schema() -> None:
         assert kinds[kind.value]["additionalProperties"] is False
     assert set(to_document(WORKFLOW)) <= set(schema["properties"])
     assert json.loads(json.dumps(schema)) == schema
+
+
+def test_the_packaged_schema_is_the_schema() -> None:
+    """Editors read the file that ships; ``meshflow workflow schema`` writes it."""
+    file = resources.files("meshflow_grpc").joinpath("workflows", "workflow.schema.json")
+    assert json.loads(file.read_text(encoding="utf-8")) == workflow_schema()
 
 
 def test_every_key_of_the_schema_is_accepted() -> None:

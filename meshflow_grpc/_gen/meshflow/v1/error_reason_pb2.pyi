@@ -78,6 +78,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The workflow's name and version are those of another definition. ALREADY_EXISTS."""
     ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE: _ErrorReason.ValueType  # 43
     """Payloads are encrypted and their key is not there. FAILED_PRECONDITION."""
+    ERROR_REASON_RUN_IMMUTABLE: _ErrorReason.ValueType  # 46
+    """The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION."""
+    ERROR_REASON_RUN_CONFLICT: _ErrorReason.ValueType  # 47
+    """The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """`reason` of the google.rpc.ErrorInfo that every error carries (domain "meshflow.dev")."""
@@ -138,4 +142,8 @@ ERROR_REASON_WORKFLOW_VERSION_EXISTS: ErrorReason.ValueType  # 40
 """The workflow's name and version are those of another definition. ALREADY_EXISTS."""
 ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE: ErrorReason.ValueType  # 43
 """Payloads are encrypted and their key is not there. FAILED_PRECONDITION."""
+ERROR_REASON_RUN_IMMUTABLE: ErrorReason.ValueType  # 46
+"""The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION."""
+ERROR_REASON_RUN_CONFLICT: ErrorReason.ValueType  # 47
+"""The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -30,7 +30,7 @@ from meshflow_grpc._gen.meshflow.v1 import log_pb2 as meshflow_dot_v1_dot_log__p
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as meshflow_dot_v1_dot_run__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n meshflow/v1/ledger_service.proto\x12\x0bmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18meshflow/v1/ledger.proto\x1a\x15meshflow/v1/log.proto\x1a\x15meshflow/v1/run.proto\"K\n\x12ListEntriesRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x13ListEntriesResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.meshflow.v1.LedgerEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10VerifyRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xae\x02\n\x11VerifyRunResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05valid\x18\x02 \x01(\x08\x12\x17\n\x0f\x65ntries_checked\x18\x03 \x01(\x05\x12\'\n\x06\x66\x61ults\x18\x04 \x03(\x0b\x32\x17.meshflow.v1.ChainFault\x12,\n\x0bledger_head\x18\x05 \x01(\x0b\x32\x17.meshflow.v1.LedgerHead\x12\x18\n\x10payloads_checked\x18\x06 \x01(\x05\x12\x17\n\x0fpayloads_erased\x18\x07 \x01(\x05\x12\x16\n\x0e\x65ntries_in_log\x18\x08 \x01(\x05\x12\x10\n\x08log_size\x18\t \x01(\x03\x12-\n\x08\x65rasures\x18\n \x03(\x0b\x32\x1b.meshflow.v1.PayloadErasure\"\x83\x01\n\x0ePayloadErasure\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cprincipal_id\x18\x03 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x04 \x01(\t\x12\x10\n\x08payloads\x18\x05 \x01(\x05\"\x14\n\x12GetTreeHeadRequest\":\n\x13GetTreeHeadResponse\x12#\n\x04head\x18\x01 \x01(\x0b\x32\x15.meshflow.v1.TreeHead\"I\n\x18GetInclusionProofRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0b\n\x03seq\x18\x03 \x01(\x03\"G\n\x19GetInclusionProofResponse\x12*\n\x05proof\x18\x01 \x01(\x0b\x32\x1b.meshflow.v1.InclusionProof\";\n\x1aGetConsistencyProofRequest\x12\r\n\x05\x66irst\x18\x01 \x01(\x03\x12\x0e\n\x06second\x18\x02 \x01(\x03\"K\n\x1bGetConsistencyProofResponse\x12,\n\x05proof\x18\x01 \x01(\x0b\x32\x1d.meshflow.v1.ConsistencyProof\"2\n\x10\x45xportRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\"0\n\x0f\x45raseRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x02 \x01(\t\"{\n\x10\x45raseRunResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x05\x12\x17\n\x0fpayloads_erased\x18\x03 \x01(\x05\x12,\n\x0bledger_head\x18\x04 \x01(\x0b\x32\x17.meshflow.v1.LedgerHead\"Q\n\nChainFault\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12\x0f\n\x07node_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t2\xa8\x06\n\rLedgerService\x12v\n\x0bListEntries\x12\x1f.meshflow.v1.ListEntriesRequest\x1a .meshflow.v1.ListEntriesResponse\"$\x90\x02\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/runs/{run_id}/entries\x12o\n\tVerifyRun\x12\x1d.meshflow.v1.VerifyRunRequest\x1a\x1e.meshflow.v1.VerifyRunResponse\"#\x90\x02\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}:verify\x12i\n\x0bGetTreeHead\x12\x1f.meshflow.v1.GetTreeHeadRequest\x1a .meshflow.v1.GetTreeHeadResponse\"\x17\x90\x02\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/log/head\x12\x80\x01\n\x11GetInclusionProof\x12%.meshflow.v1.GetInclusionProofRequest\x1a&.meshflow.v1.GetInclusionProofResponse\"\x1c\x90\x02\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/log/inclusion\x12\x88\x01\n\x13GetConsistencyProof\x12\'.meshflow.v1.GetConsistencyProofRequest\x1a(.meshflow.v1.GetConsistencyProofResponse\"\x1e\x90\x02\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/log/consistency\x12g\n\tExportRun\x12\x1d.meshflow.v1.ExportRunRequest\x1a\x14.google.api.HttpBody\"#\x90\x02\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}:export0\x01\x12L\n\x08\x45raseRun\x12\x1c.meshflow.v1.EraseRunRequest\x1a\x1d.meshflow.v1.EraseRunResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n meshflow/v1/ledger_service.proto\x12\x0bmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18meshflow/v1/ledger.proto\x1a\x15meshflow/v1/log.proto\x1a\x15meshflow/v1/run.proto\"K\n\x12ListEntriesRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x13ListEntriesResponse\x12)\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x18.meshflow.v1.LedgerEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x10VerifyRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"\xec\x02\n\x11VerifyRunResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05valid\x18\x02 \x01(\x08\x12\x17\n\x0f\x65ntries_checked\x18\x03 \x01(\x05\x12\'\n\x06\x66\x61ults\x18\x04 \x03(\x0b\x32\x17.meshflow.v1.ChainFault\x12,\n\x0bledger_head\x18\x05 \x01(\x0b\x32\x17.meshflow.v1.LedgerHead\x12\x18\n\x10payloads_checked\x18\x06 \x01(\x05\x12\x17\n\x0fpayloads_erased\x18\x07 \x01(\x05\x12\x16\n\x0e\x65ntries_in_log\x18\x08 \x01(\x05\x12\x10\n\x08log_size\x18\t \x01(\x03\x12-\n\x08\x65rasures\x18\n \x03(\x0b\x32\x1b.meshflow.v1.PayloadErasure\x12/\n\x08\x64\x65letion\x18\x14 \x01(\x0b\x32\x18.meshflow.v1.RunDeletionH\x00\x88\x01\x01\x42\x0b\n\t_deletion\"\x7f\n\x0bRunDeletion\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cprincipal_id\x18\x03 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x04 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x05\"\x83\x01\n\x0ePayloadErasure\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12(\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cprincipal_id\x18\x03 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x04 \x01(\t\x12\x10\n\x08payloads\x18\x05 \x01(\x05\"\x14\n\x12GetTreeHeadRequest\":\n\x13GetTreeHeadResponse\x12#\n\x04head\x18\x01 \x01(\x0b\x32\x15.meshflow.v1.TreeHead\"I\n\x18GetInclusionProofRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x03\x12\x0b\n\x03seq\x18\x03 \x01(\x03\"G\n\x19GetInclusionProofResponse\x12*\n\x05proof\x18\x01 \x01(\x0b\x32\x1b.meshflow.v1.InclusionProof\";\n\x1aGetConsistencyProofRequest\x12\r\n\x05\x66irst\x18\x01 \x01(\x03\x12\x0e\n\x06second\x18\x02 \x01(\x03\"K\n\x1bGetConsistencyProofResponse\x12,\n\x05proof\x18\x01 \x01(\x0b\x32\x1d.meshflow.v1.ConsistencyProof\"2\n\x10\x45xportRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\"U\n\x0f\x45raseRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x02 \x01(\t\x12\x0c\n\x04mode\x18\x03 \x01(\t\x12\x15\n\rinclude_forks\x18\x04 \x01(\x08\"\xc3\x01\n\x10\x45raseRunResponse\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x10\n\x08sequence\x18\x02 \x01(\x05\x12\x17\n\x0fpayloads_erased\x18\x03 \x01(\x05\x12,\n\x0bledger_head\x18\x04 \x01(\x0b\x32\x17.meshflow.v1.LedgerHead\x12\x17\n\x0f\x65ntries_deleted\x18\x05 \x01(\x05\x12\x14\n\x0c\x65rased_forks\x18\x06 \x03(\t\x12\x17\n\x0fremaining_forks\x18\x07 \x03(\t\"Q\n\nChainFault\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12\x0f\n\x07node_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t2\xa8\x06\n\rLedgerService\x12v\n\x0bListEntries\x12\x1f.meshflow.v1.ListEntriesRequest\x1a .meshflow.v1.ListEntriesResponse\"$\x90\x02\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/runs/{run_id}/entries\x12o\n\tVerifyRun\x12\x1d.meshflow.v1.VerifyRunRequest\x1a\x1e.meshflow.v1.VerifyRunResponse\"#\x90\x02\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}:verify\x12i\n\x0bGetTreeHead\x12\x1f.meshflow.v1.GetTreeHeadRequest\x1a .meshflow.v1.GetTreeHeadResponse\"\x17\x90\x02\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/log/head\x12\x80\x01\n\x11GetInclusionProof\x12%.meshflow.v1.GetInclusionProofRequest\x1a&.meshflow.v1.GetInclusionProofResponse\"\x1c\x90\x02\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/log/inclusion\x12\x88\x01\n\x13GetConsistencyProof\x12\'.meshflow.v1.GetConsistencyProofRequest\x1a(.meshflow.v1.GetConsistencyProofResponse\"\x1e\x90\x02\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/log/consistency\x12g\n\tExportRun\x12\x1d.meshflow.v1.ExportRunRequest\x1a\x14.google.api.HttpBody\"#\x90\x02\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}:export0\x01\x12L\n\x08\x45raseRun\x12\x1c.meshflow.v1.EraseRunRequest\x1a\x1d.meshflow.v1.EraseRunResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,29 +58,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERIFYRUNREQUEST']._serialized_start=379
   _globals['_VERIFYRUNREQUEST']._serialized_end=413
   _globals['_VERIFYRUNRESPONSE']._serialized_start=416
-  _globals['_VERIFYRUNRESPONSE']._serialized_end=718
-  _globals['_PAYLOADERASURE']._serialized_start=721
-  _globals['_PAYLOADERASURE']._serialized_end=852
-  _globals['_GETTREEHEADREQUEST']._serialized_start=854
-  _globals['_GETTREEHEADREQUEST']._serialized_end=874
-  _globals['_GETTREEHEADRESPONSE']._serialized_start=876
-  _globals['_GETTREEHEADRESPONSE']._serialized_end=934
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=936
-  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1009
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1011
-  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1082
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1084
-  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1143
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1145
-  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1220
-  _globals['_EXPORTRUNREQUEST']._serialized_start=1222
-  _globals['_EXPORTRUNREQUEST']._serialized_end=1272
-  _globals['_ERASERUNREQUEST']._serialized_start=1274
-  _globals['_ERASERUNREQUEST']._serialized_end=1322
-  _globals['_ERASERUNRESPONSE']._serialized_start=1324
-  _globals['_ERASERUNRESPONSE']._serialized_end=1447
-  _globals['_CHAINFAULT']._serialized_start=1449
-  _globals['_CHAINFAULT']._serialized_end=1530
-  _globals['_LEDGERSERVICE']._serialized_start=1533
-  _globals['_LEDGERSERVICE']._serialized_end=2341
+  _globals['_VERIFYRUNRESPONSE']._serialized_end=780
+  _globals['_RUNDELETION']._serialized_start=782
+  _globals['_RUNDELETION']._serialized_end=909
+  _globals['_PAYLOADERASURE']._serialized_start=912
+  _globals['_PAYLOADERASURE']._serialized_end=1043
+  _globals['_GETTREEHEADREQUEST']._serialized_start=1045
+  _globals['_GETTREEHEADREQUEST']._serialized_end=1065
+  _globals['_GETTREEHEADRESPONSE']._serialized_start=1067
+  _globals['_GETTREEHEADRESPONSE']._serialized_end=1125
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_start=1127
+  _globals['_GETINCLUSIONPROOFREQUEST']._serialized_end=1200
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_start=1202
+  _globals['_GETINCLUSIONPROOFRESPONSE']._serialized_end=1273
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_start=1275
+  _globals['_GETCONSISTENCYPROOFREQUEST']._serialized_end=1334
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_start=1336
+  _globals['_GETCONSISTENCYPROOFRESPONSE']._serialized_end=1411
+  _globals['_EXPORTRUNREQUEST']._serialized_start=1413
+  _globals['_EXPORTRUNREQUEST']._serialized_end=1463
+  _globals['_ERASERUNREQUEST']._serialized_start=1465
+  _globals['_ERASERUNREQUEST']._serialized_end=1550
+  _globals['_ERASERUNRESPONSE']._serialized_start=1553
+  _globals['_ERASERUNRESPONSE']._serialized_end=1748
+  _globals['_CHAINFAULT']._serialized_start=1750
+  _globals['_CHAINFAULT']._serialized_end=1831
+  _globals['_LEDGERSERVICE']._serialized_start=1834
+  _globals['_LEDGERSERVICE']._serialized_end=2642
 # @@protoc_insertion_point(module_scope)

@@ -118,6 +118,7 @@ class VerifyRunResponse(_message.Message):
     ENTRIES_IN_LOG_FIELD_NUMBER: _builtins.int
     LOG_SIZE_FIELD_NUMBER: _builtins.int
     ERASURES_FIELD_NUMBER: _builtins.int
+    DELETION_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     valid: _builtins.bool
@@ -144,6 +145,10 @@ class VerifyRunResponse(_message.Message):
     def erasures(self) -> _containers.RepeatedCompositeFieldContainer[Global___PayloadErasure]:
         """Who erased payloads of the run, when and why."""
 
+    @_builtins.property
+    def deletion(self) -> Global___RunDeletion:
+        """Set when the run was deleted; its tombstone is then all that is left to verify."""
+
     def __init__(
         self,
         *,
@@ -157,14 +162,57 @@ class VerifyRunResponse(_message.Message):
         entries_in_log: _builtins.int = ...,
         log_size: _builtins.int = ...,
         erasures: _abc.Iterable[Global___PayloadErasure] | None = ...,
+        deletion: Global___RunDeletion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_deletion", b"_deletion", "deletion", b"deletion", "ledger_head", b"ledger_head"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries_checked", b"entries_checked", "entries_in_log", b"entries_in_log", "erasures", b"erasures", "faults", b"faults", "ledger_head", b"ledger_head", "log_size", b"log_size", "payloads_checked", b"payloads_checked", "payloads_erased", b"payloads_erased", "run_id", b"run_id", "valid", b"valid"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deletion", b"_deletion", "deletion", b"deletion", "entries_checked", b"entries_checked", "entries_in_log", b"entries_in_log", "erasures", b"erasures", "faults", b"faults", "ledger_head", b"ledger_head", "log_size", b"log_size", "payloads_checked", b"payloads_checked", "payloads_erased", b"payloads_erased", "run_id", b"run_id", "valid", b"valid"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__deletion: _TypeAlias = _typing.Literal["deletion"]  # noqa: Y015
+    _WhichOneofArgType__deletion: _TypeAlias = _typing.Literal["_deletion", b"_deletion"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__deletion) -> _WhichOneofReturnType__deletion | None: ...
+
+Global___VerifyRunResponse: _TypeAlias = VerifyRunResponse  # noqa: Y015
+
+@_typing.final
+class RunDeletion(_message.Message):
+    """What the tombstone of a deleted run says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_ID_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    sequence: _builtins.int
+    """Place of the tombstone in the run's chain."""
+    principal_id: _builtins.str
+    """Who did it."""
+    basis: _builtins.str
+    """The legal ground."""
+    entries: _builtins.int
+    """Entries that were deleted."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When it was done."""
+
+    def __init__(
+        self,
+        *,
+        sequence: _builtins.int = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        principal_id: _builtins.str = ...,
+        basis: _builtins.str = ...,
+        entries: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "entries", b"entries", "principal_id", b"principal_id", "sequence", b"sequence", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___VerifyRunResponse: _TypeAlias = VerifyRunResponse  # noqa: Y015
+Global___RunDeletion: _TypeAlias = RunDeletion  # noqa: Y015
 
 @_typing.final
 class PayloadErasure(_message.Message):
@@ -385,19 +433,29 @@ class EraseRunRequest(_message.Message):
 
     RUN_ID_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    INCLUDE_FORKS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run; it must have ended."""
     basis: _builtins.str
     """The legal ground, for example `gdpr art. 17(1)(b)`. It is recorded, so it must hold no personal data."""
+    mode: _builtins.str
+    """`anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+    policy.immutable_audit.
+    """
+    include_forks: _builtins.bool
+    """Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named."""
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         basis: _builtins.str = ...,
+        mode: _builtins.str = ...,
+        include_forks: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "include_forks", b"include_forks", "mode", b"mode", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -413,15 +471,28 @@ class EraseRunResponse(_message.Message):
     SEQUENCE_FIELD_NUMBER: _builtins.int
     PAYLOADS_ERASED_FIELD_NUMBER: _builtins.int
     LEDGER_HEAD_FIELD_NUMBER: _builtins.int
+    ENTRIES_DELETED_FIELD_NUMBER: _builtins.int
+    ERASED_FORKS_FIELD_NUMBER: _builtins.int
+    REMAINING_FORKS_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run."""
     sequence: _builtins.int
     """Place of the erasure in the run's chain."""
     payloads_erased: _builtins.int
     """Inputs and outputs that were removed; 0 when it had been done before."""
+    entries_deleted: _builtins.int
+    """Entries that were deleted; 0 when the run was anonymized, or had been deleted before."""
     @_builtins.property
     def ledger_head(self) -> _run_pb2.LedgerHead:
         """The chain's new end."""
+
+    @_builtins.property
+    def erased_forks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Forks that were erased with the run."""
+
+    @_builtins.property
+    def remaining_forks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Forks that hold copies of the run's outputs and were left as they are."""
 
     def __init__(
         self,
@@ -430,10 +501,13 @@ class EraseRunResponse(_message.Message):
         sequence: _builtins.int = ...,
         payloads_erased: _builtins.int = ...,
         ledger_head: _run_pb2.LedgerHead | None = ...,
+        entries_deleted: _builtins.int = ...,
+        erased_forks: _abc.Iterable[_builtins.str] | None = ...,
+        remaining_forks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ledger_head", b"ledger_head", "payloads_erased", b"payloads_erased", "run_id", b"run_id", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entries_deleted", b"entries_deleted", "erased_forks", b"erased_forks", "ledger_head", b"ledger_head", "payloads_erased", b"payloads_erased", "remaining_forks", b"remaining_forks", "run_id", b"run_id", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -120,7 +120,8 @@ class LedgerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def EraseRun(self, request, context):
-        """Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+        """Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+        says who erased, when and why.
         REST: POST /v1/runs/{run_id}:erase.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

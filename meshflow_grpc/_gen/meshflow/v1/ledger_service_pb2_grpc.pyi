@@ -30,7 +30,8 @@ class LedgerServiceStub:
     ExportRun: _aio.UnaryStreamMultiCallable[_ledger_service_pb2.ExportRunRequest, _httpbody_pb2.HttpBody]
     """Exports a run as a file, in pieces: JSON, CSV, or an evidence bundle that `meshflow audit verify` checks offline."""
     EraseRun: _aio.UnaryUnaryMultiCallable[_ledger_service_pb2.EraseRunRequest, _ledger_service_pb2.EraseRunResponse]
-    """Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+    """Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+    says who erased, when and why.
     REST: POST /v1/runs/{run_id}:erase.
     """
 
@@ -91,7 +92,8 @@ class LedgerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ledger_service_pb2.EraseRunRequest,
         context: _aio.ServicerContext[_ledger_service_pb2.EraseRunRequest, _abc.Awaitable[_ledger_service_pb2.EraseRunResponse]],
     ) -> _abc.Awaitable[_ledger_service_pb2.EraseRunResponse]:
-        """Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+        """Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+        says who erased, when and why.
         REST: POST /v1/runs/{run_id}:erase.
         """
 

@@ -381,22 +381,28 @@ class ForkRunRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     BEFORE_SEQUENCE_FIELD_NUMBER: _builtins.int
     BEFORE_NODE_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     run_id: _builtins.str
     """The run; it may have ended or not."""
     before_sequence: _builtins.int
     """Keeps what was committed by entries before this place of the run's chain; from 2 to the last entry."""
     before_node: _builtins.str
     """Keeps what was committed before this node first began."""
+    request_id: _builtins.str
+    """Idempotency key: the same id with the same point returns the fork made before; with another request it is ALREADY_EXISTS.
+    Without it every call makes a fork.
+    """
     def __init__(
         self,
         *,
         run_id: _builtins.str = ...,
         before_sequence: _builtins.int = ...,
         before_node: _builtins.str = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_node", b"before_node", "before_sequence", b"before_sequence", "run_id", b"run_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_node", b"before_node", "before_sequence", b"before_sequence", "request_id", b"request_id", "run_id", b"run_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

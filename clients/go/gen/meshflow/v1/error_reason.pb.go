@@ -81,6 +81,10 @@ const (
 	ErrorReason_ERROR_REASON_WORKFLOW_VERSION_EXISTS ErrorReason = 40
 	// Payloads are encrypted and their key is not there. FAILED_PRECONDITION.
 	ErrorReason_ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE ErrorReason = 43
+	// The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_RUN_IMMUTABLE ErrorReason = 46
+	// The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_RUN_CONFLICT ErrorReason = 47
 )
 
 // Enum value maps for ErrorReason.
@@ -114,6 +118,8 @@ var (
 		25: "ERROR_REASON_APPROVAL_NOT_READY",
 		40: "ERROR_REASON_WORKFLOW_VERSION_EXISTS",
 		43: "ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE",
+		46: "ERROR_REASON_RUN_IMMUTABLE",
+		47: "ERROR_REASON_RUN_CONFLICT",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":               0,
@@ -144,6 +150,8 @@ var (
 		"ERROR_REASON_APPROVAL_NOT_READY":        25,
 		"ERROR_REASON_WORKFLOW_VERSION_EXISTS":   40,
 		"ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE":   43,
+		"ERROR_REASON_RUN_IMMUTABLE":             46,
+		"ERROR_REASON_RUN_CONFLICT":              47,
 	}
 )
 
@@ -178,7 +186,7 @@ var File_meshflow_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\xfa\a\n" +
+	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\xb9\b\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12*\n" +
@@ -208,7 +216,9 @@ const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"%ERROR_REASON_APPROVAL_DIGEST_MISMATCH\x10\x18\x12#\n" +
 	"\x1fERROR_REASON_APPROVAL_NOT_READY\x10\x19\x12(\n" +
 	"$ERROR_REASON_WORKFLOW_VERSION_EXISTS\x10(\x12(\n" +
-	"$ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE\x10+b\x06proto3"
+	"$ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE\x10+\x12\x1e\n" +
+	"\x1aERROR_REASON_RUN_IMMUTABLE\x10.\x12\x1d\n" +
+	"\x19ERROR_REASON_RUN_CONFLICT\x10/b\x06proto3"
 
 var (
 	file_meshflow_v1_error_reason_proto_rawDescOnce sync.Once

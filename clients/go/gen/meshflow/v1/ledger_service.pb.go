@@ -211,7 +211,9 @@ type VerifyRunResponse struct {
 	// Entries of the log under that head; 0 when none was signed yet.
 	LogSize int64 `protobuf:"varint,9,opt,name=log_size,json=logSize,proto3" json:"log_size,omitempty"`
 	// Who erased payloads of the run, when and why.
-	Erasures      []*PayloadErasure `protobuf:"bytes,10,rep,name=erasures,proto3" json:"erasures,omitempty"`
+	Erasures []*PayloadErasure `protobuf:"bytes,10,rep,name=erasures,proto3" json:"erasures,omitempty"`
+	// Set when the run was deleted; its tombstone is then all that is left to verify.
+	Deletion      *RunDeletion `protobuf:"bytes,20,opt,name=deletion,proto3,oneof" json:"deletion,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -316,6 +318,95 @@ func (x *VerifyRunResponse) GetErasures() []*PayloadErasure {
 	return nil
 }
 
+func (x *VerifyRunResponse) GetDeletion() *RunDeletion {
+	if x != nil {
+		return x.Deletion
+	}
+	return nil
+}
+
+// What the tombstone of a deleted run says.
+type RunDeletion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Place of the tombstone in the run's chain.
+	Sequence int32 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// When it was done.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// Who did it.
+	PrincipalId string `protobuf:"bytes,3,opt,name=principal_id,json=principalId,proto3" json:"principal_id,omitempty"`
+	// The legal ground.
+	Basis string `protobuf:"bytes,4,opt,name=basis,proto3" json:"basis,omitempty"`
+	// Entries that were deleted.
+	Entries       int32 `protobuf:"varint,5,opt,name=entries,proto3" json:"entries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunDeletion) Reset() {
+	*x = RunDeletion{}
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunDeletion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunDeletion) ProtoMessage() {}
+
+func (x *RunDeletion) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunDeletion.ProtoReflect.Descriptor instead.
+func (*RunDeletion) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *RunDeletion) GetSequence() int32 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *RunDeletion) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *RunDeletion) GetPrincipalId() string {
+	if x != nil {
+		return x.PrincipalId
+	}
+	return ""
+}
+
+func (x *RunDeletion) GetBasis() string {
+	if x != nil {
+		return x.Basis
+	}
+	return ""
+}
+
+func (x *RunDeletion) GetEntries() int32 {
+	if x != nil {
+		return x.Entries
+	}
+	return 0
+}
+
 // What an erasure entry says.
 type PayloadErasure struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -335,7 +426,7 @@ type PayloadErasure struct {
 
 func (x *PayloadErasure) Reset() {
 	*x = PayloadErasure{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -347,7 +438,7 @@ func (x *PayloadErasure) String() string {
 func (*PayloadErasure) ProtoMessage() {}
 
 func (x *PayloadErasure) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[4]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -360,7 +451,7 @@ func (x *PayloadErasure) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PayloadErasure.ProtoReflect.Descriptor instead.
 func (*PayloadErasure) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{4}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PayloadErasure) GetSequence() int32 {
@@ -407,7 +498,7 @@ type GetTreeHeadRequest struct {
 
 func (x *GetTreeHeadRequest) Reset() {
 	*x = GetTreeHeadRequest{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -419,7 +510,7 @@ func (x *GetTreeHeadRequest) String() string {
 func (*GetTreeHeadRequest) ProtoMessage() {}
 
 func (x *GetTreeHeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[5]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -432,7 +523,7 @@ func (x *GetTreeHeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTreeHeadRequest.ProtoReflect.Descriptor instead.
 func (*GetTreeHeadRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{5}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{6}
 }
 
 // The newest head.
@@ -446,7 +537,7 @@ type GetTreeHeadResponse struct {
 
 func (x *GetTreeHeadResponse) Reset() {
 	*x = GetTreeHeadResponse{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -458,7 +549,7 @@ func (x *GetTreeHeadResponse) String() string {
 func (*GetTreeHeadResponse) ProtoMessage() {}
 
 func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[6]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -471,7 +562,7 @@ func (x *GetTreeHeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTreeHeadResponse.ProtoReflect.Descriptor instead.
 func (*GetTreeHeadResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{6}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetTreeHeadResponse) GetHead() *TreeHead {
@@ -496,7 +587,7 @@ type GetInclusionProofRequest struct {
 
 func (x *GetInclusionProofRequest) Reset() {
 	*x = GetInclusionProofRequest{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -508,7 +599,7 @@ func (x *GetInclusionProofRequest) String() string {
 func (*GetInclusionProofRequest) ProtoMessage() {}
 
 func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[7]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -521,7 +612,7 @@ func (x *GetInclusionProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofRequest.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{7}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetInclusionProofRequest) GetRunId() string {
@@ -556,7 +647,7 @@ type GetInclusionProofResponse struct {
 
 func (x *GetInclusionProofResponse) Reset() {
 	*x = GetInclusionProofResponse{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +659,7 @@ func (x *GetInclusionProofResponse) String() string {
 func (*GetInclusionProofResponse) ProtoMessage() {}
 
 func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[8]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +672,7 @@ func (x *GetInclusionProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetInclusionProofResponse.ProtoReflect.Descriptor instead.
 func (*GetInclusionProofResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{8}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetInclusionProofResponse) GetProof() *InclusionProof {
@@ -604,7 +695,7 @@ type GetConsistencyProofRequest struct {
 
 func (x *GetConsistencyProofRequest) Reset() {
 	*x = GetConsistencyProofRequest{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -616,7 +707,7 @@ func (x *GetConsistencyProofRequest) String() string {
 func (*GetConsistencyProofRequest) ProtoMessage() {}
 
 func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[9]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -629,7 +720,7 @@ func (x *GetConsistencyProofRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofRequest.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{9}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetConsistencyProofRequest) GetFirst() int64 {
@@ -657,7 +748,7 @@ type GetConsistencyProofResponse struct {
 
 func (x *GetConsistencyProofResponse) Reset() {
 	*x = GetConsistencyProofResponse{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -669,7 +760,7 @@ func (x *GetConsistencyProofResponse) String() string {
 func (*GetConsistencyProofResponse) ProtoMessage() {}
 
 func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[10]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -682,7 +773,7 @@ func (x *GetConsistencyProofResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetConsistencyProofResponse.ProtoReflect.Descriptor instead.
 func (*GetConsistencyProofResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{10}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetConsistencyProofResponse) GetProof() *ConsistencyProof {
@@ -705,7 +796,7 @@ type ExportRunRequest struct {
 
 func (x *ExportRunRequest) Reset() {
 	*x = ExportRunRequest{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[11]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -717,7 +808,7 @@ func (x *ExportRunRequest) String() string {
 func (*ExportRunRequest) ProtoMessage() {}
 
 func (x *ExportRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[11]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -730,7 +821,7 @@ func (x *ExportRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRunRequest.ProtoReflect.Descriptor instead.
 func (*ExportRunRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{11}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ExportRunRequest) GetRunId() string {
@@ -753,14 +844,19 @@ type EraseRunRequest struct {
 	// The run; it must have ended.
 	RunId string `protobuf:"bytes,1,opt,name=run_id,json=runId,proto3" json:"run_id,omitempty"`
 	// The legal ground, for example `gdpr art. 17(1)(b)`. It is recorded, so it must hold no personal data.
-	Basis         string `protobuf:"bytes,2,opt,name=basis,proto3" json:"basis,omitempty"`
+	Basis string `protobuf:"bytes,2,opt,name=basis,proto3" json:"basis,omitempty"`
+	// `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+	// policy.immutable_audit.
+	Mode string `protobuf:"bytes,3,opt,name=mode,proto3" json:"mode,omitempty"`
+	// Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+	IncludeForks  bool `protobuf:"varint,4,opt,name=include_forks,json=includeForks,proto3" json:"include_forks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EraseRunRequest) Reset() {
 	*x = EraseRunRequest{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[12]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -772,7 +868,7 @@ func (x *EraseRunRequest) String() string {
 func (*EraseRunRequest) ProtoMessage() {}
 
 func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[12]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -785,7 +881,7 @@ func (x *EraseRunRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunRequest.ProtoReflect.Descriptor instead.
 func (*EraseRunRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{12}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *EraseRunRequest) GetRunId() string {
@@ -802,6 +898,20 @@ func (x *EraseRunRequest) GetBasis() string {
 	return ""
 }
 
+func (x *EraseRunRequest) GetMode() string {
+	if x != nil {
+		return x.Mode
+	}
+	return ""
+}
+
+func (x *EraseRunRequest) GetIncludeForks() bool {
+	if x != nil {
+		return x.IncludeForks
+	}
+	return false
+}
+
 // What was erased.
 type EraseRunResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -812,14 +922,20 @@ type EraseRunResponse struct {
 	// Inputs and outputs that were removed; 0 when it had been done before.
 	PayloadsErased int32 `protobuf:"varint,3,opt,name=payloads_erased,json=payloadsErased,proto3" json:"payloads_erased,omitempty"`
 	// The chain's new end.
-	LedgerHead    *LedgerHead `protobuf:"bytes,4,opt,name=ledger_head,json=ledgerHead,proto3" json:"ledger_head,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LedgerHead *LedgerHead `protobuf:"bytes,4,opt,name=ledger_head,json=ledgerHead,proto3" json:"ledger_head,omitempty"`
+	// Entries that were deleted; 0 when the run was anonymized, or had been deleted before.
+	EntriesDeleted int32 `protobuf:"varint,5,opt,name=entries_deleted,json=entriesDeleted,proto3" json:"entries_deleted,omitempty"`
+	// Forks that were erased with the run.
+	ErasedForks []string `protobuf:"bytes,6,rep,name=erased_forks,json=erasedForks,proto3" json:"erased_forks,omitempty"`
+	// Forks that hold copies of the run's outputs and were left as they are.
+	RemainingForks []string `protobuf:"bytes,7,rep,name=remaining_forks,json=remainingForks,proto3" json:"remaining_forks,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *EraseRunResponse) Reset() {
 	*x = EraseRunResponse{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[13]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -831,7 +947,7 @@ func (x *EraseRunResponse) String() string {
 func (*EraseRunResponse) ProtoMessage() {}
 
 func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[13]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -844,7 +960,7 @@ func (x *EraseRunResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EraseRunResponse.ProtoReflect.Descriptor instead.
 func (*EraseRunResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{13}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *EraseRunResponse) GetRunId() string {
@@ -875,6 +991,27 @@ func (x *EraseRunResponse) GetLedgerHead() *LedgerHead {
 	return nil
 }
 
+func (x *EraseRunResponse) GetEntriesDeleted() int32 {
+	if x != nil {
+		return x.EntriesDeleted
+	}
+	return 0
+}
+
+func (x *EraseRunResponse) GetErasedForks() []string {
+	if x != nil {
+		return x.ErasedForks
+	}
+	return nil
+}
+
+func (x *EraseRunResponse) GetRemainingForks() []string {
+	if x != nil {
+		return x.RemainingForks
+	}
+	return nil
+}
+
 // One thing wrong with a chain.
 type ChainFault struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -892,7 +1029,7 @@ type ChainFault struct {
 
 func (x *ChainFault) Reset() {
 	*x = ChainFault{}
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[14]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +1041,7 @@ func (x *ChainFault) String() string {
 func (*ChainFault) ProtoMessage() {}
 
 func (x *ChainFault) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[14]
+	mi := &file_meshflow_v1_ledger_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +1054,7 @@ func (x *ChainFault) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChainFault.ProtoReflect.Descriptor instead.
 func (*ChainFault) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{14}
+	return file_meshflow_v1_ledger_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ChainFault) GetSequence() int32 {
@@ -962,7 +1099,7 @@ const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\aentries\x18\x01 \x03(\v2\x18.meshflow.v1.LedgerEntryR\aentries\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\")\n" +
 	"\x10VerifyRunRequest\x12\x15\n" +
-	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\xa2\x03\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\xea\x03\n" +
 	"\x11VerifyRunResponse\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x14\n" +
 	"\x05valid\x18\x02 \x01(\bR\x05valid\x12'\n" +
@@ -975,7 +1112,15 @@ const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\x0eentries_in_log\x18\b \x01(\x05R\fentriesInLog\x12\x19\n" +
 	"\blog_size\x18\t \x01(\x03R\alogSize\x127\n" +
 	"\berasures\x18\n" +
-	" \x03(\v2\x1b.meshflow.v1.PayloadErasureR\berasures\"\xb1\x01\n" +
+	" \x03(\v2\x1b.meshflow.v1.PayloadErasureR\berasures\x129\n" +
+	"\bdeletion\x18\x14 \x01(\v2\x18.meshflow.v1.RunDeletionH\x00R\bdeletion\x88\x01\x01B\v\n" +
+	"\t_deletion\"\xac\x01\n" +
+	"\vRunDeletion\x12\x1a\n" +
+	"\bsequence\x18\x01 \x01(\x05R\bsequence\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12!\n" +
+	"\fprincipal_id\x18\x03 \x01(\tR\vprincipalId\x12\x14\n" +
+	"\x05basis\x18\x04 \x01(\tR\x05basis\x12\x18\n" +
+	"\aentries\x18\x05 \x01(\x05R\aentries\"\xb1\x01\n" +
 	"\x0ePayloadErasure\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x05R\bsequence\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12!\n" +
@@ -998,16 +1143,21 @@ const file_meshflow_v1_ledger_service_proto_rawDesc = "" +
 	"\x05proof\x18\x01 \x01(\v2\x1d.meshflow.v1.ConsistencyProofR\x05proof\"A\n" +
 	"\x10ExportRunRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x16\n" +
-	"\x06format\x18\x02 \x01(\tR\x06format\">\n" +
+	"\x06format\x18\x02 \x01(\tR\x06format\"w\n" +
 	"\x0fEraseRunRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x14\n" +
-	"\x05basis\x18\x02 \x01(\tR\x05basis\"\xa8\x01\n" +
+	"\x05basis\x18\x02 \x01(\tR\x05basis\x12\x12\n" +
+	"\x04mode\x18\x03 \x01(\tR\x04mode\x12#\n" +
+	"\rinclude_forks\x18\x04 \x01(\bR\fincludeForks\"\x9d\x02\n" +
 	"\x10EraseRunResponse\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x05R\bsequence\x12'\n" +
 	"\x0fpayloads_erased\x18\x03 \x01(\x05R\x0epayloadsErased\x128\n" +
 	"\vledger_head\x18\x04 \x01(\v2\x17.meshflow.v1.LedgerHeadR\n" +
-	"ledgerHead\"u\n" +
+	"ledgerHead\x12'\n" +
+	"\x0fentries_deleted\x18\x05 \x01(\x05R\x0eentriesDeleted\x12!\n" +
+	"\ferased_forks\x18\x06 \x03(\tR\verasedForks\x12'\n" +
+	"\x0fremaining_forks\x18\a \x03(\tR\x0eremainingForks\"u\n" +
 	"\n" +
 	"ChainFault\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x05R\bsequence\x12\x10\n" +
@@ -1035,60 +1185,63 @@ func file_meshflow_v1_ledger_service_proto_rawDescGZIP() []byte {
 	return file_meshflow_v1_ledger_service_proto_rawDescData
 }
 
-var file_meshflow_v1_ledger_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_meshflow_v1_ledger_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_meshflow_v1_ledger_service_proto_goTypes = []any{
 	(*ListEntriesRequest)(nil),          // 0: meshflow.v1.ListEntriesRequest
 	(*ListEntriesResponse)(nil),         // 1: meshflow.v1.ListEntriesResponse
 	(*VerifyRunRequest)(nil),            // 2: meshflow.v1.VerifyRunRequest
 	(*VerifyRunResponse)(nil),           // 3: meshflow.v1.VerifyRunResponse
-	(*PayloadErasure)(nil),              // 4: meshflow.v1.PayloadErasure
-	(*GetTreeHeadRequest)(nil),          // 5: meshflow.v1.GetTreeHeadRequest
-	(*GetTreeHeadResponse)(nil),         // 6: meshflow.v1.GetTreeHeadResponse
-	(*GetInclusionProofRequest)(nil),    // 7: meshflow.v1.GetInclusionProofRequest
-	(*GetInclusionProofResponse)(nil),   // 8: meshflow.v1.GetInclusionProofResponse
-	(*GetConsistencyProofRequest)(nil),  // 9: meshflow.v1.GetConsistencyProofRequest
-	(*GetConsistencyProofResponse)(nil), // 10: meshflow.v1.GetConsistencyProofResponse
-	(*ExportRunRequest)(nil),            // 11: meshflow.v1.ExportRunRequest
-	(*EraseRunRequest)(nil),             // 12: meshflow.v1.EraseRunRequest
-	(*EraseRunResponse)(nil),            // 13: meshflow.v1.EraseRunResponse
-	(*ChainFault)(nil),                  // 14: meshflow.v1.ChainFault
-	(*LedgerEntry)(nil),                 // 15: meshflow.v1.LedgerEntry
-	(*LedgerHead)(nil),                  // 16: meshflow.v1.LedgerHead
-	(*timestamppb.Timestamp)(nil),       // 17: google.protobuf.Timestamp
-	(*TreeHead)(nil),                    // 18: meshflow.v1.TreeHead
-	(*InclusionProof)(nil),              // 19: meshflow.v1.InclusionProof
-	(*ConsistencyProof)(nil),            // 20: meshflow.v1.ConsistencyProof
-	(*httpbody.HttpBody)(nil),           // 21: google.api.HttpBody
+	(*RunDeletion)(nil),                 // 4: meshflow.v1.RunDeletion
+	(*PayloadErasure)(nil),              // 5: meshflow.v1.PayloadErasure
+	(*GetTreeHeadRequest)(nil),          // 6: meshflow.v1.GetTreeHeadRequest
+	(*GetTreeHeadResponse)(nil),         // 7: meshflow.v1.GetTreeHeadResponse
+	(*GetInclusionProofRequest)(nil),    // 8: meshflow.v1.GetInclusionProofRequest
+	(*GetInclusionProofResponse)(nil),   // 9: meshflow.v1.GetInclusionProofResponse
+	(*GetConsistencyProofRequest)(nil),  // 10: meshflow.v1.GetConsistencyProofRequest
+	(*GetConsistencyProofResponse)(nil), // 11: meshflow.v1.GetConsistencyProofResponse
+	(*ExportRunRequest)(nil),            // 12: meshflow.v1.ExportRunRequest
+	(*EraseRunRequest)(nil),             // 13: meshflow.v1.EraseRunRequest
+	(*EraseRunResponse)(nil),            // 14: meshflow.v1.EraseRunResponse
+	(*ChainFault)(nil),                  // 15: meshflow.v1.ChainFault
+	(*LedgerEntry)(nil),                 // 16: meshflow.v1.LedgerEntry
+	(*LedgerHead)(nil),                  // 17: meshflow.v1.LedgerHead
+	(*timestamppb.Timestamp)(nil),       // 18: google.protobuf.Timestamp
+	(*TreeHead)(nil),                    // 19: meshflow.v1.TreeHead
+	(*InclusionProof)(nil),              // 20: meshflow.v1.InclusionProof
+	(*ConsistencyProof)(nil),            // 21: meshflow.v1.ConsistencyProof
+	(*httpbody.HttpBody)(nil),           // 22: google.api.HttpBody
 }
 var file_meshflow_v1_ledger_service_proto_depIdxs = []int32{
-	15, // 0: meshflow.v1.ListEntriesResponse.entries:type_name -> meshflow.v1.LedgerEntry
-	14, // 1: meshflow.v1.VerifyRunResponse.faults:type_name -> meshflow.v1.ChainFault
-	16, // 2: meshflow.v1.VerifyRunResponse.ledger_head:type_name -> meshflow.v1.LedgerHead
-	4,  // 3: meshflow.v1.VerifyRunResponse.erasures:type_name -> meshflow.v1.PayloadErasure
-	17, // 4: meshflow.v1.PayloadErasure.time:type_name -> google.protobuf.Timestamp
-	18, // 5: meshflow.v1.GetTreeHeadResponse.head:type_name -> meshflow.v1.TreeHead
-	19, // 6: meshflow.v1.GetInclusionProofResponse.proof:type_name -> meshflow.v1.InclusionProof
-	20, // 7: meshflow.v1.GetConsistencyProofResponse.proof:type_name -> meshflow.v1.ConsistencyProof
-	16, // 8: meshflow.v1.EraseRunResponse.ledger_head:type_name -> meshflow.v1.LedgerHead
-	0,  // 9: meshflow.v1.LedgerService.ListEntries:input_type -> meshflow.v1.ListEntriesRequest
-	2,  // 10: meshflow.v1.LedgerService.VerifyRun:input_type -> meshflow.v1.VerifyRunRequest
-	5,  // 11: meshflow.v1.LedgerService.GetTreeHead:input_type -> meshflow.v1.GetTreeHeadRequest
-	7,  // 12: meshflow.v1.LedgerService.GetInclusionProof:input_type -> meshflow.v1.GetInclusionProofRequest
-	9,  // 13: meshflow.v1.LedgerService.GetConsistencyProof:input_type -> meshflow.v1.GetConsistencyProofRequest
-	11, // 14: meshflow.v1.LedgerService.ExportRun:input_type -> meshflow.v1.ExportRunRequest
-	12, // 15: meshflow.v1.LedgerService.EraseRun:input_type -> meshflow.v1.EraseRunRequest
-	1,  // 16: meshflow.v1.LedgerService.ListEntries:output_type -> meshflow.v1.ListEntriesResponse
-	3,  // 17: meshflow.v1.LedgerService.VerifyRun:output_type -> meshflow.v1.VerifyRunResponse
-	6,  // 18: meshflow.v1.LedgerService.GetTreeHead:output_type -> meshflow.v1.GetTreeHeadResponse
-	8,  // 19: meshflow.v1.LedgerService.GetInclusionProof:output_type -> meshflow.v1.GetInclusionProofResponse
-	10, // 20: meshflow.v1.LedgerService.GetConsistencyProof:output_type -> meshflow.v1.GetConsistencyProofResponse
-	21, // 21: meshflow.v1.LedgerService.ExportRun:output_type -> google.api.HttpBody
-	13, // 22: meshflow.v1.LedgerService.EraseRun:output_type -> meshflow.v1.EraseRunResponse
-	16, // [16:23] is the sub-list for method output_type
-	9,  // [9:16] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	16, // 0: meshflow.v1.ListEntriesResponse.entries:type_name -> meshflow.v1.LedgerEntry
+	15, // 1: meshflow.v1.VerifyRunResponse.faults:type_name -> meshflow.v1.ChainFault
+	17, // 2: meshflow.v1.VerifyRunResponse.ledger_head:type_name -> meshflow.v1.LedgerHead
+	5,  // 3: meshflow.v1.VerifyRunResponse.erasures:type_name -> meshflow.v1.PayloadErasure
+	4,  // 4: meshflow.v1.VerifyRunResponse.deletion:type_name -> meshflow.v1.RunDeletion
+	18, // 5: meshflow.v1.RunDeletion.time:type_name -> google.protobuf.Timestamp
+	18, // 6: meshflow.v1.PayloadErasure.time:type_name -> google.protobuf.Timestamp
+	19, // 7: meshflow.v1.GetTreeHeadResponse.head:type_name -> meshflow.v1.TreeHead
+	20, // 8: meshflow.v1.GetInclusionProofResponse.proof:type_name -> meshflow.v1.InclusionProof
+	21, // 9: meshflow.v1.GetConsistencyProofResponse.proof:type_name -> meshflow.v1.ConsistencyProof
+	17, // 10: meshflow.v1.EraseRunResponse.ledger_head:type_name -> meshflow.v1.LedgerHead
+	0,  // 11: meshflow.v1.LedgerService.ListEntries:input_type -> meshflow.v1.ListEntriesRequest
+	2,  // 12: meshflow.v1.LedgerService.VerifyRun:input_type -> meshflow.v1.VerifyRunRequest
+	6,  // 13: meshflow.v1.LedgerService.GetTreeHead:input_type -> meshflow.v1.GetTreeHeadRequest
+	8,  // 14: meshflow.v1.LedgerService.GetInclusionProof:input_type -> meshflow.v1.GetInclusionProofRequest
+	10, // 15: meshflow.v1.LedgerService.GetConsistencyProof:input_type -> meshflow.v1.GetConsistencyProofRequest
+	12, // 16: meshflow.v1.LedgerService.ExportRun:input_type -> meshflow.v1.ExportRunRequest
+	13, // 17: meshflow.v1.LedgerService.EraseRun:input_type -> meshflow.v1.EraseRunRequest
+	1,  // 18: meshflow.v1.LedgerService.ListEntries:output_type -> meshflow.v1.ListEntriesResponse
+	3,  // 19: meshflow.v1.LedgerService.VerifyRun:output_type -> meshflow.v1.VerifyRunResponse
+	7,  // 20: meshflow.v1.LedgerService.GetTreeHead:output_type -> meshflow.v1.GetTreeHeadResponse
+	9,  // 21: meshflow.v1.LedgerService.GetInclusionProof:output_type -> meshflow.v1.GetInclusionProofResponse
+	11, // 22: meshflow.v1.LedgerService.GetConsistencyProof:output_type -> meshflow.v1.GetConsistencyProofResponse
+	22, // 23: meshflow.v1.LedgerService.ExportRun:output_type -> google.api.HttpBody
+	14, // 24: meshflow.v1.LedgerService.EraseRun:output_type -> meshflow.v1.EraseRunResponse
+	18, // [18:25] is the sub-list for method output_type
+	11, // [11:18] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_meshflow_v1_ledger_service_proto_init() }
@@ -1099,13 +1252,14 @@ func file_meshflow_v1_ledger_service_proto_init() {
 	file_meshflow_v1_ledger_proto_init()
 	file_meshflow_v1_log_proto_init()
 	file_meshflow_v1_run_proto_init()
+	file_meshflow_v1_ledger_service_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meshflow_v1_ledger_service_proto_rawDesc), len(file_meshflow_v1_ledger_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

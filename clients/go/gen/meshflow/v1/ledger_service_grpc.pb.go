@@ -47,7 +47,8 @@ type LedgerServiceClient interface {
 	GetConsistencyProof(ctx context.Context, in *GetConsistencyProofRequest, opts ...grpc.CallOption) (*GetConsistencyProofResponse, error)
 	// Exports a run as a file, in pieces: JSON, CSV, or an evidence bundle that `meshflow audit verify` checks offline.
 	ExportRun(ctx context.Context, in *ExportRunRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
-	// Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+	// Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+	// says who erased, when and why.
 	// REST: POST /v1/runs/{run_id}:erase.
 	EraseRun(ctx context.Context, in *EraseRunRequest, opts ...grpc.CallOption) (*EraseRunResponse, error)
 }
@@ -157,7 +158,8 @@ type LedgerServiceServer interface {
 	GetConsistencyProof(context.Context, *GetConsistencyProofRequest) (*GetConsistencyProofResponse, error)
 	// Exports a run as a file, in pieces: JSON, CSV, or an evidence bundle that `meshflow audit verify` checks offline.
 	ExportRun(*ExportRunRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
-	// Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+	// Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+	// says who erased, when and why.
 	// REST: POST /v1/runs/{run_id}:erase.
 	EraseRun(context.Context, *EraseRunRequest) (*EraseRunResponse, error)
 	mustEmbedUnimplementedLedgerServiceServer()

@@ -760,7 +760,10 @@ type ForkRunRequest struct {
 	// Keeps what was committed by entries before this place of the run's chain; from 2 to the last entry.
 	BeforeSequence int32 `protobuf:"varint,2,opt,name=before_sequence,json=beforeSequence,proto3" json:"before_sequence,omitempty"`
 	// Keeps what was committed before this node first began.
-	BeforeNode    string `protobuf:"bytes,3,opt,name=before_node,json=beforeNode,proto3" json:"before_node,omitempty"`
+	BeforeNode string `protobuf:"bytes,3,opt,name=before_node,json=beforeNode,proto3" json:"before_node,omitempty"`
+	// Idempotency key: the same id with the same point returns the fork made before; with another request it is ALREADY_EXISTS.
+	// Without it every call makes a fork.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -812,6 +815,13 @@ func (x *ForkRunRequest) GetBeforeSequence() int32 {
 func (x *ForkRunRequest) GetBeforeNode() string {
 	if x != nil {
 		return x.BeforeNode
+	}
+	return ""
+}
+
+func (x *ForkRunRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
 	}
 	return ""
 }
@@ -1104,12 +1114,14 @@ const file_meshflow_v1_run_service_proto_rawDesc = "" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x14\n" +
 	"\x05stage\x18\x02 \x01(\tR\x05stage\x12 \n" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription\x12\x16\n" +
-	"\x06remedy\x18\x04 \x01(\tR\x06remedy\"q\n" +
+	"\x06remedy\x18\x04 \x01(\tR\x06remedy\"\x90\x01\n" +
 	"\x0eForkRunRequest\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12'\n" +
 	"\x0fbefore_sequence\x18\x02 \x01(\x05R\x0ebeforeSequence\x12\x1f\n" +
 	"\vbefore_node\x18\x03 \x01(\tR\n" +
-	"beforeNode\";\n" +
+	"beforeNode\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tR\trequestId\";\n" +
 	"\x0fDiffRunsRequest\x12\x13\n" +
 	"\x05run_a\x18\x01 \x01(\tR\x04runA\x12\x13\n" +
 	"\x05run_b\x18\x02 \x01(\tR\x04runB\"\xdc\x01\n" +

@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/ledger_service.proto.
  */
 export const file_meshflow_v1_ledger_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBtZXNoZmxvdy92MS9sZWRnZXJfc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiSwoSTGlzdEVudHJpZXNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJZChNMaXN0RW50cmllc1Jlc3BvbnNlEikKB2VudHJpZXMYASADKAsyGC5tZXNoZmxvdy52MS5MZWRnZXJFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoQVmVyaWZ5UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkirgIKEVZlcmlmeVJ1blJlc3BvbnNlEg4KBnJ1bl9pZBgBIAEoCRINCgV2YWxpZBgCIAEoCBIXCg9lbnRyaWVzX2NoZWNrZWQYAyABKAUSJwoGZmF1bHRzGAQgAygLMhcubWVzaGZsb3cudjEuQ2hhaW5GYXVsdBIsCgtsZWRnZXJfaGVhZBgFIAEoCzIXLm1lc2hmbG93LnYxLkxlZGdlckhlYWQSGAoQcGF5bG9hZHNfY2hlY2tlZBgGIAEoBRIXCg9wYXlsb2Fkc19lcmFzZWQYByABKAUSFgoOZW50cmllc19pbl9sb2cYCCABKAUSEAoIbG9nX3NpemUYCSABKAMSLQoIZXJhc3VyZXMYCiADKAsyGy5tZXNoZmxvdy52MS5QYXlsb2FkRXJhc3VyZSKDAQoOUGF5bG9hZEVyYXN1cmUSEAoIc2VxdWVuY2UYASABKAUSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMcHJpbmNpcGFsX2lkGAMgASgJEg0KBWJhc2lzGAQgASgJEhAKCHBheWxvYWRzGAUgASgFIhQKEkdldFRyZWVIZWFkUmVxdWVzdCI6ChNHZXRUcmVlSGVhZFJlc3BvbnNlEiMKBGhlYWQYASABKAsyFS5tZXNoZmxvdy52MS5UcmVlSGVhZCJJChhHZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QSDgoGcnVuX2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgDEgsKA3NlcRgDIAEoAyJHChlHZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlEioKBXByb29mGAEgASgLMhsubWVzaGZsb3cudjEuSW5jbHVzaW9uUHJvb2YiOwoaR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QSDQoFZmlyc3QYASABKAMSDgoGc2Vjb25kGAIgASgDIksKG0dldENvbnNpc3RlbmN5UHJvb2ZSZXNwb25zZRIsCgVwcm9vZhgBIAEoCzIdLm1lc2hmbG93LnYxLkNvbnNpc3RlbmN5UHJvb2YiMgoQRXhwb3J0UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDgoGZm9ybWF0GAIgASgJIjAKD0VyYXNlUnVuUmVxdWVzdBIOCgZydW5faWQYASABKAkSDQoFYmFzaXMYAiABKAkiewoQRXJhc2VSdW5SZXNwb25zZRIOCgZydW5faWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAUSFwoPcGF5bG9hZHNfZXJhc2VkGAMgASgFEiwKC2xlZGdlcl9oZWFkGAQgASgLMhcubWVzaGZsb3cudjEuTGVkZ2VySGVhZCJRCgpDaGFpbkZhdWx0EhAKCHNlcXVlbmNlGAEgASgFEgsKA3NlcRgCIAEoAxIPCgdub2RlX2lkGAMgASgJEhMKC2Rlc2NyaXB0aW9uGAQgASgJMqgGCg1MZWRnZXJTZXJ2aWNlEnYKC0xpc3RFbnRyaWVzEh8ubWVzaGZsb3cudjEuTGlzdEVudHJpZXNSZXF1ZXN0GiAubWVzaGZsb3cudjEuTGlzdEVudHJpZXNSZXNwb25zZSIkkAIBgtPkkwIbEhkvdjEvcnVucy97cnVuX2lkfS9lbnRyaWVzEm8KCVZlcmlmeVJ1bhIdLm1lc2hmbG93LnYxLlZlcmlmeVJ1blJlcXVlc3QaHi5tZXNoZmxvdy52MS5WZXJpZnlSdW5SZXNwb25zZSIjkAIBgtPkkwIaEhgvdjEvcnVucy97cnVuX2lkfTp2ZXJpZnkSaQoLR2V0VHJlZUhlYWQSHy5tZXNoZmxvdy52MS5HZXRUcmVlSGVhZFJlcXVlc3QaIC5tZXNoZmxvdy52MS5HZXRUcmVlSGVhZFJlc3BvbnNlIheQAgGC0+STAg4SDC92MS9sb2cvaGVhZBKAAQoRR2V0SW5jbHVzaW9uUHJvb2YSJS5tZXNoZmxvdy52MS5HZXRJbmNsdXNpb25Qcm9vZlJlcXVlc3QaJi5tZXNoZmxvdy52MS5HZXRJbmNsdXNpb25Qcm9vZlJlc3BvbnNlIhyQAgGC0+STAhMSES92MS9sb2cvaW5jbHVzaW9uEogBChNHZXRDb25zaXN0ZW5jeVByb29mEicubWVzaGZsb3cudjEuR2V0Q29uc2lzdGVuY3lQcm9vZlJlcXVlc3QaKC5tZXNoZmxvdy52MS5HZXRDb25zaXN0ZW5jeVByb29mUmVzcG9uc2UiHpACAYLT5JMCFRITL3YxL2xvZy9jb25zaXN0ZW5jeRJnCglFeHBvcnRSdW4SHS5tZXNoZmxvdy52MS5FeHBvcnRSdW5SZXF1ZXN0GhQuZ29vZ2xlLmFwaS5IdHRwQm9keSIjkAIBgtPkkwIaEhgvdjEvcnVucy97cnVuX2lkfTpleHBvcnQwARJMCghFcmFzZVJ1bhIcLm1lc2hmbG93LnYxLkVyYXNlUnVuUmVxdWVzdBodLm1lc2hmbG93LnYxLkVyYXNlUnVuUmVzcG9uc2UiA5ACAmIGcHJvdG8z", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_timestamp, file_meshflow_v1_ledger, file_meshflow_v1_log, file_meshflow_v1_run]);
+  fileDesc("CiBtZXNoZmxvdy92MS9sZWRnZXJfc2VydmljZS5wcm90bxILbWVzaGZsb3cudjEiSwoSTGlzdEVudHJpZXNSZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIRCglwYWdlX3NpemUYAiABKAUSEgoKcGFnZV90b2tlbhgDIAEoCSJZChNMaXN0RW50cmllc1Jlc3BvbnNlEikKB2VudHJpZXMYASADKAsyGC5tZXNoZmxvdy52MS5MZWRnZXJFbnRyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiIgoQVmVyaWZ5UnVuUmVxdWVzdBIOCgZydW5faWQYASABKAki7AIKEVZlcmlmeVJ1blJlc3BvbnNlEg4KBnJ1bl9pZBgBIAEoCRINCgV2YWxpZBgCIAEoCBIXCg9lbnRyaWVzX2NoZWNrZWQYAyABKAUSJwoGZmF1bHRzGAQgAygLMhcubWVzaGZsb3cudjEuQ2hhaW5GYXVsdBIsCgtsZWRnZXJfaGVhZBgFIAEoCzIXLm1lc2hmbG93LnYxLkxlZGdlckhlYWQSGAoQcGF5bG9hZHNfY2hlY2tlZBgGIAEoBRIXCg9wYXlsb2Fkc19lcmFzZWQYByABKAUSFgoOZW50cmllc19pbl9sb2cYCCABKAUSEAoIbG9nX3NpemUYCSABKAMSLQoIZXJhc3VyZXMYCiADKAsyGy5tZXNoZmxvdy52MS5QYXlsb2FkRXJhc3VyZRIvCghkZWxldGlvbhgUIAEoCzIYLm1lc2hmbG93LnYxLlJ1bkRlbGV0aW9uSACIAQFCCwoJX2RlbGV0aW9uIn8KC1J1bkRlbGV0aW9uEhAKCHNlcXVlbmNlGAEgASgFEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHByaW5jaXBhbF9pZBgDIAEoCRINCgViYXNpcxgEIAEoCRIPCgdlbnRyaWVzGAUgASgFIoMBCg5QYXlsb2FkRXJhc3VyZRIQCghzZXF1ZW5jZRgBIAEoBRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxwcmluY2lwYWxfaWQYAyABKAkSDQoFYmFzaXMYBCABKAkSEAoIcGF5bG9hZHMYBSABKAUiFAoSR2V0VHJlZUhlYWRSZXF1ZXN0IjoKE0dldFRyZWVIZWFkUmVzcG9uc2USIwoEaGVhZBgBIAEoCzIVLm1lc2hmbG93LnYxLlRyZWVIZWFkIkkKGEdldEluY2x1c2lvblByb29mUmVxdWVzdBIOCgZydW5faWQYASABKAkSEAoIc2VxdWVuY2UYAiABKAMSCwoDc2VxGAMgASgDIkcKGUdldEluY2x1c2lvblByb29mUmVzcG9uc2USKgoFcHJvb2YYASABKAsyGy5tZXNoZmxvdy52MS5JbmNsdXNpb25Qcm9vZiI7ChpHZXRDb25zaXN0ZW5jeVByb29mUmVxdWVzdBINCgVmaXJzdBgBIAEoAxIOCgZzZWNvbmQYAiABKAMiSwobR2V0Q29uc2lzdGVuY3lQcm9vZlJlc3BvbnNlEiwKBXByb29mGAEgASgLMh0ubWVzaGZsb3cudjEuQ29uc2lzdGVuY3lQcm9vZiIyChBFeHBvcnRSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRIOCgZmb3JtYXQYAiABKAkiVQoPRXJhc2VSdW5SZXF1ZXN0Eg4KBnJ1bl9pZBgBIAEoCRINCgViYXNpcxgCIAEoCRIMCgRtb2RlGAMgASgJEhUKDWluY2x1ZGVfZm9ya3MYBCABKAgiwwEKEEVyYXNlUnVuUmVzcG9uc2USDgoGcnVuX2lkGAEgASgJEhAKCHNlcXVlbmNlGAIgASgFEhcKD3BheWxvYWRzX2VyYXNlZBgDIAEoBRIsCgtsZWRnZXJfaGVhZBgEIAEoCzIXLm1lc2hmbG93LnYxLkxlZGdlckhlYWQSFwoPZW50cmllc19kZWxldGVkGAUgASgFEhQKDGVyYXNlZF9mb3JrcxgGIAMoCRIXCg9yZW1haW5pbmdfZm9ya3MYByADKAkiUQoKQ2hhaW5GYXVsdBIQCghzZXF1ZW5jZRgBIAEoBRILCgNzZXEYAiABKAMSDwoHbm9kZV9pZBgDIAEoCRITCgtkZXNjcmlwdGlvbhgEIAEoCTKoBgoNTGVkZ2VyU2VydmljZRJ2CgtMaXN0RW50cmllcxIfLm1lc2hmbG93LnYxLkxpc3RFbnRyaWVzUmVxdWVzdBogLm1lc2hmbG93LnYxLkxpc3RFbnRyaWVzUmVzcG9uc2UiJJACAYLT5JMCGxIZL3YxL3J1bnMve3J1bl9pZH0vZW50cmllcxJvCglWZXJpZnlSdW4SHS5tZXNoZmxvdy52MS5WZXJpZnlSdW5SZXF1ZXN0Gh4ubWVzaGZsb3cudjEuVmVyaWZ5UnVuUmVzcG9uc2UiI5ACAYLT5JMCGhIYL3YxL3J1bnMve3J1bl9pZH06dmVyaWZ5EmkKC0dldFRyZWVIZWFkEh8ubWVzaGZsb3cudjEuR2V0VHJlZUhlYWRSZXF1ZXN0GiAubWVzaGZsb3cudjEuR2V0VHJlZUhlYWRSZXNwb25zZSIXkAIBgtPkkwIOEgwvdjEvbG9nL2hlYWQSgAEKEUdldEluY2x1c2lvblByb29mEiUubWVzaGZsb3cudjEuR2V0SW5jbHVzaW9uUHJvb2ZSZXF1ZXN0GiYubWVzaGZsb3cudjEuR2V0SW5jbHVzaW9uUHJvb2ZSZXNwb25zZSIckAIBgtPkkwITEhEvdjEvbG9nL2luY2x1c2lvbhKIAQoTR2V0Q29uc2lzdGVuY3lQcm9vZhInLm1lc2hmbG93LnYxLkdldENvbnNpc3RlbmN5UHJvb2ZSZXF1ZXN0GigubWVzaGZsb3cudjEuR2V0Q29uc2lzdGVuY3lQcm9vZlJlc3BvbnNlIh6QAgGC0+STAhUSEy92MS9sb2cvY29uc2lzdGVuY3kSZwoJRXhwb3J0UnVuEh0ubWVzaGZsb3cudjEuRXhwb3J0UnVuUmVxdWVzdBoULmdvb2dsZS5hcGkuSHR0cEJvZHkiI5ACAYLT5JMCGhIYL3YxL3J1bnMve3J1bl9pZH06ZXhwb3J0MAESTAoIRXJhc2VSdW4SHC5tZXNoZmxvdy52MS5FcmFzZVJ1blJlcXVlc3QaHS5tZXNoZmxvdy52MS5FcmFzZVJ1blJlc3BvbnNlIgOQAgJiBnByb3RvMw", [file_google_api_annotations, file_google_api_httpbody, file_google_protobuf_timestamp, file_meshflow_v1_ledger, file_meshflow_v1_log, file_meshflow_v1_run]);
 
 /**
  * Selects entries of a run.
@@ -182,6 +182,13 @@ export type VerifyRunResponse = Message<"meshflow.v1.VerifyRunResponse"> & {
    * @generated from field: repeated meshflow.v1.PayloadErasure erasures = 10;
    */
   erasures: PayloadErasure[];
+
+  /**
+   * Set when the run was deleted; its tombstone is then all that is left to verify.
+   *
+   * @generated from field: optional meshflow.v1.RunDeletion deletion = 20;
+   */
+  deletion?: RunDeletion | undefined;
 };
 
 /**
@@ -190,6 +197,55 @@ export type VerifyRunResponse = Message<"meshflow.v1.VerifyRunResponse"> & {
  */
 export const VerifyRunResponseSchema: GenMessage<VerifyRunResponse> = /*@__PURE__*/
   messageDesc(file_meshflow_v1_ledger_service, 3);
+
+/**
+ * What the tombstone of a deleted run says.
+ *
+ * @generated from message meshflow.v1.RunDeletion
+ */
+export type RunDeletion = Message<"meshflow.v1.RunDeletion"> & {
+  /**
+   * Place of the tombstone in the run's chain.
+   *
+   * @generated from field: int32 sequence = 1;
+   */
+  sequence: number;
+
+  /**
+   * When it was done.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Who did it.
+   *
+   * @generated from field: string principal_id = 3;
+   */
+  principalId: string;
+
+  /**
+   * The legal ground.
+   *
+   * @generated from field: string basis = 4;
+   */
+  basis: string;
+
+  /**
+   * Entries that were deleted.
+   *
+   * @generated from field: int32 entries = 5;
+   */
+  entries: number;
+};
+
+/**
+ * Describes the message meshflow.v1.RunDeletion.
+ * Use `create(RunDeletionSchema)` to create a new message.
+ */
+export const RunDeletionSchema: GenMessage<RunDeletion> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_ledger_service, 4);
 
 /**
  * What an erasure entry says.
@@ -238,7 +294,7 @@ export type PayloadErasure = Message<"meshflow.v1.PayloadErasure"> & {
  * Use `create(PayloadErasureSchema)` to create a new message.
  */
 export const PayloadErasureSchema: GenMessage<PayloadErasure> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 4);
+  messageDesc(file_meshflow_v1_ledger_service, 5);
 
 /**
  * Asks for the newest head.
@@ -253,7 +309,7 @@ export type GetTreeHeadRequest = Message<"meshflow.v1.GetTreeHeadRequest"> & {
  * Use `create(GetTreeHeadRequestSchema)` to create a new message.
  */
 export const GetTreeHeadRequestSchema: GenMessage<GetTreeHeadRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 5);
+  messageDesc(file_meshflow_v1_ledger_service, 6);
 
 /**
  * The newest head.
@@ -274,7 +330,7 @@ export type GetTreeHeadResponse = Message<"meshflow.v1.GetTreeHeadResponse"> & {
  * Use `create(GetTreeHeadResponseSchema)` to create a new message.
  */
 export const GetTreeHeadResponseSchema: GenMessage<GetTreeHeadResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 6);
+  messageDesc(file_meshflow_v1_ledger_service, 7);
 
 /**
  * Names an entry, by run and sequence or by seq.
@@ -309,7 +365,7 @@ export type GetInclusionProofRequest = Message<"meshflow.v1.GetInclusionProofReq
  * Use `create(GetInclusionProofRequestSchema)` to create a new message.
  */
 export const GetInclusionProofRequestSchema: GenMessage<GetInclusionProofRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 7);
+  messageDesc(file_meshflow_v1_ledger_service, 8);
 
 /**
  * A proof under a signed head.
@@ -330,7 +386,7 @@ export type GetInclusionProofResponse = Message<"meshflow.v1.GetInclusionProofRe
  * Use `create(GetInclusionProofResponseSchema)` to create a new message.
  */
 export const GetInclusionProofResponseSchema: GenMessage<GetInclusionProofResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 8);
+  messageDesc(file_meshflow_v1_ledger_service, 9);
 
 /**
  * Names two sizes of the log.
@@ -358,7 +414,7 @@ export type GetConsistencyProofRequest = Message<"meshflow.v1.GetConsistencyProo
  * Use `create(GetConsistencyProofRequestSchema)` to create a new message.
  */
 export const GetConsistencyProofRequestSchema: GenMessage<GetConsistencyProofRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 9);
+  messageDesc(file_meshflow_v1_ledger_service, 10);
 
 /**
  * A proof between two sizes.
@@ -379,7 +435,7 @@ export type GetConsistencyProofResponse = Message<"meshflow.v1.GetConsistencyPro
  * Use `create(GetConsistencyProofResponseSchema)` to create a new message.
  */
 export const GetConsistencyProofResponseSchema: GenMessage<GetConsistencyProofResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 10);
+  messageDesc(file_meshflow_v1_ledger_service, 11);
 
 /**
  * Names the run to export.
@@ -407,7 +463,7 @@ export type ExportRunRequest = Message<"meshflow.v1.ExportRunRequest"> & {
  * Use `create(ExportRunRequestSchema)` to create a new message.
  */
 export const ExportRunRequestSchema: GenMessage<ExportRunRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 11);
+  messageDesc(file_meshflow_v1_ledger_service, 12);
 
 /**
  * Names the run to erase.
@@ -428,6 +484,21 @@ export type EraseRunRequest = Message<"meshflow.v1.EraseRunRequest"> & {
    * @generated from field: string basis = 2;
    */
   basis: string;
+
+  /**
+   * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+   * policy.immutable_audit.
+   *
+   * @generated from field: string mode = 3;
+   */
+  mode: string;
+
+  /**
+   * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+   *
+   * @generated from field: bool include_forks = 4;
+   */
+  includeForks: boolean;
 };
 
 /**
@@ -435,7 +506,7 @@ export type EraseRunRequest = Message<"meshflow.v1.EraseRunRequest"> & {
  * Use `create(EraseRunRequestSchema)` to create a new message.
  */
 export const EraseRunRequestSchema: GenMessage<EraseRunRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 12);
+  messageDesc(file_meshflow_v1_ledger_service, 13);
 
 /**
  * What was erased.
@@ -470,6 +541,27 @@ export type EraseRunResponse = Message<"meshflow.v1.EraseRunResponse"> & {
    * @generated from field: meshflow.v1.LedgerHead ledger_head = 4;
    */
   ledgerHead?: LedgerHead | undefined;
+
+  /**
+   * Entries that were deleted; 0 when the run was anonymized, or had been deleted before.
+   *
+   * @generated from field: int32 entries_deleted = 5;
+   */
+  entriesDeleted: number;
+
+  /**
+   * Forks that were erased with the run.
+   *
+   * @generated from field: repeated string erased_forks = 6;
+   */
+  erasedForks: string[];
+
+  /**
+   * Forks that hold copies of the run's outputs and were left as they are.
+   *
+   * @generated from field: repeated string remaining_forks = 7;
+   */
+  remainingForks: string[];
 };
 
 /**
@@ -477,7 +569,7 @@ export type EraseRunResponse = Message<"meshflow.v1.EraseRunResponse"> & {
  * Use `create(EraseRunResponseSchema)` to create a new message.
  */
 export const EraseRunResponseSchema: GenMessage<EraseRunResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 13);
+  messageDesc(file_meshflow_v1_ledger_service, 14);
 
 /**
  * One thing wrong with a chain.
@@ -519,7 +611,7 @@ export type ChainFault = Message<"meshflow.v1.ChainFault"> & {
  * Use `create(ChainFaultSchema)` to create a new message.
  */
 export const ChainFaultSchema: GenMessage<ChainFault> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_ledger_service, 14);
+  messageDesc(file_meshflow_v1_ledger_service, 15);
 
 /**
  * The evidence: what was recorded, and whether it is intact.
@@ -588,7 +680,8 @@ export const LedgerService: GenService<{
     output: typeof HttpBodySchema;
   },
   /**
-   * Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+   * Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+   * says who erased, when and why.
    * REST: POST /v1/runs/{run_id}:erase.
    *
    * @generated from rpc meshflow.v1.LedgerService.EraseRun

@@ -58,6 +58,10 @@ public enum Reason {
     WORKFLOW_VERSION_EXISTS,
     /** Payloads are encrypted and their key is not there. FAILED_PRECONDITION. */
     PAYLOAD_KEY_UNAVAILABLE,
+    /** The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION. */
+    RUN_IMMUTABLE,
+    /** The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION. */
+    RUN_CONFLICT,
     /** A reason that this version of the client does not know; {@link MeshflowException#reasonText()} has its name. */
     UNKNOWN,
     /** No reason: something on the way answered in the server's place, or the call never got there. */

@@ -34,6 +34,7 @@ private static final long serialVersionUID = 0L;
   private EraseRunRequest() {
     runId_ = "";
     basis_ = "";
+    mode_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -148,6 +149,70 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int MODE_FIELD_NUMBER = 3;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object mode_ = "";
+  /**
+   * <pre>
+   * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+   * policy.immutable_audit.
+   * </pre>
+   *
+   * <code>string mode = 3;</code>
+   * @return The mode.
+   */
+  @java.lang.Override
+  public java.lang.String getMode() {
+    java.lang.Object ref = mode_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      mode_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+   * policy.immutable_audit.
+   * </pre>
+   *
+   * <code>string mode = 3;</code>
+   * @return The bytes for mode.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getModeBytes() {
+    java.lang.Object ref = mode_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      mode_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
+  public static final int INCLUDE_FORKS_FIELD_NUMBER = 4;
+  private boolean includeForks_ = false;
+  /**
+   * <pre>
+   * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+   * </pre>
+   *
+   * <code>bool include_forks = 4;</code>
+   * @return The includeForks.
+   */
+  @java.lang.Override
+  public boolean getIncludeForks() {
+    return includeForks_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -168,6 +233,12 @@ private static final long serialVersionUID = 0L;
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(basis_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 2, basis_);
     }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(mode_)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 3, mode_);
+    }
+    if (includeForks_ != false) {
+      output.writeBool(4, includeForks_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -177,6 +248,13 @@ private static final long serialVersionUID = 0L;
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(basis_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(2, basis_);
+    }
+    if (!com.google.protobuf.GeneratedMessage.isStringEmpty(mode_)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(3, mode_);
+    }
+    if (includeForks_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(4, includeForks_);
     }
     return size;
   }
@@ -206,6 +284,10 @@ private static final long serialVersionUID = 0L;
         .equals(other.getRunId())) return false;
     if (!getBasis()
         .equals(other.getBasis())) return false;
+    if (!getMode()
+        .equals(other.getMode())) return false;
+    if (getIncludeForks()
+        != other.getIncludeForks()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -221,6 +303,11 @@ private static final long serialVersionUID = 0L;
     hash = (53 * hash) + getRunId().hashCode();
     hash = (37 * hash) + BASIS_FIELD_NUMBER;
     hash = (53 * hash) + getBasis().hashCode();
+    hash = (37 * hash) + MODE_FIELD_NUMBER;
+    hash = (53 * hash) + getMode().hashCode();
+    hash = (37 * hash) + INCLUDE_FORKS_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getIncludeForks());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -358,6 +445,8 @@ private static final long serialVersionUID = 0L;
       bitField0_ = 0;
       runId_ = "";
       basis_ = "";
+      mode_ = "";
+      includeForks_ = false;
       return this;
     }
 
@@ -397,6 +486,12 @@ private static final long serialVersionUID = 0L;
       if (((from_bitField0_ & 0x00000002) != 0)) {
         result.basis_ = basis_;
       }
+      if (((from_bitField0_ & 0x00000004) != 0)) {
+        result.mode_ = mode_;
+      }
+      if (((from_bitField0_ & 0x00000008) != 0)) {
+        result.includeForks_ = includeForks_;
+      }
     }
 
     @java.lang.Override
@@ -420,6 +515,14 @@ private static final long serialVersionUID = 0L;
         basis_ = other.basis_;
         bitField0_ |= 0x00000002;
         onChanged();
+      }
+      if (!other.getMode().isEmpty()) {
+        mode_ = other.mode_;
+        bitField0_ |= 0x00000004;
+        onChanged();
+      }
+      if (other.getIncludeForks() != false) {
+        setIncludeForks(other.getIncludeForks());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -455,6 +558,16 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000002;
               break;
             } // case 18
+            case 26: {
+              mode_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000004;
+              break;
+            } // case 26
+            case 32: {
+              includeForks_ = input.readBool();
+              bitField0_ |= 0x00000008;
+              break;
+            } // case 32
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -652,6 +765,147 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       basis_ = value;
       bitField0_ |= 0x00000002;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object mode_ = "";
+    /**
+     * <pre>
+     * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+     * policy.immutable_audit.
+     * </pre>
+     *
+     * <code>string mode = 3;</code>
+     * @return The mode.
+     */
+    public java.lang.String getMode() {
+      java.lang.Object ref = mode_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        mode_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+     * policy.immutable_audit.
+     * </pre>
+     *
+     * <code>string mode = 3;</code>
+     * @return The bytes for mode.
+     */
+    public com.google.protobuf.ByteString
+        getModeBytes() {
+      java.lang.Object ref = mode_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        mode_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+     * policy.immutable_audit.
+     * </pre>
+     *
+     * <code>string mode = 3;</code>
+     * @param value The mode to set.
+     * @return This builder for chaining.
+     */
+    public Builder setMode(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      mode_ = value;
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+     * policy.immutable_audit.
+     * </pre>
+     *
+     * <code>string mode = 3;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearMode() {
+      mode_ = getDefaultInstance().getMode();
+      bitField0_ = (bitField0_ & ~0x00000004);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+     * policy.immutable_audit.
+     * </pre>
+     *
+     * <code>string mode = 3;</code>
+     * @param value The bytes for mode to set.
+     * @return This builder for chaining.
+     */
+    public Builder setModeBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      mode_ = value;
+      bitField0_ |= 0x00000004;
+      onChanged();
+      return this;
+    }
+
+    private boolean includeForks_ ;
+    /**
+     * <pre>
+     * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+     * </pre>
+     *
+     * <code>bool include_forks = 4;</code>
+     * @return The includeForks.
+     */
+    @java.lang.Override
+    public boolean getIncludeForks() {
+      return includeForks_;
+    }
+    /**
+     * <pre>
+     * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+     * </pre>
+     *
+     * <code>bool include_forks = 4;</code>
+     * @param value The includeForks to set.
+     * @return This builder for chaining.
+     */
+    public Builder setIncludeForks(boolean value) {
+
+      includeForks_ = value;
+      bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+     * </pre>
+     *
+     * <code>bool include_forks = 4;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearIncludeForks() {
+      bitField0_ = (bitField0_ & ~0x00000008);
+      includeForks_ = false;
       onChanged();
       return this;
     }

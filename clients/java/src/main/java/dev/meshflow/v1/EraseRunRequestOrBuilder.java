@@ -49,4 +49,36 @@ public interface EraseRunRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getBasisBytes();
+
+  /**
+   * <pre>
+   * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+   * policy.immutable_audit.
+   * </pre>
+   *
+   * <code>string mode = 3;</code>
+   * @return The mode.
+   */
+  java.lang.String getMode();
+  /**
+   * <pre>
+   * `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
+   * policy.immutable_audit.
+   * </pre>
+   *
+   * <code>string mode = 3;</code>
+   * @return The bytes for mode.
+   */
+  com.google.protobuf.ByteString
+      getModeBytes();
+
+  /**
+   * <pre>
+   * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+   * </pre>
+   *
+   * <code>bool include_forks = 4;</code>
+   * @return The includeForks.
+   */
+  boolean getIncludeForks();
 }

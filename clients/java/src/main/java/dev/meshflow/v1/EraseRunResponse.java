@@ -33,6 +33,10 @@ private static final long serialVersionUID = 0L;
   }
   private EraseRunResponse() {
     runId_ = "";
+    erasedForks_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    remainingForks_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -169,6 +173,127 @@ private static final long serialVersionUID = 0L;
     return ledgerHead_ == null ? dev.meshflow.v1.LedgerHead.getDefaultInstance() : ledgerHead_;
   }
 
+  public static final int ENTRIES_DELETED_FIELD_NUMBER = 5;
+  private int entriesDeleted_ = 0;
+  /**
+   * <pre>
+   * Entries that were deleted; 0 when the run was anonymized, or had been deleted before.
+   * </pre>
+   *
+   * <code>int32 entries_deleted = 5;</code>
+   * @return The entriesDeleted.
+   */
+  @java.lang.Override
+  public int getEntriesDeleted() {
+    return entriesDeleted_;
+  }
+
+  public static final int ERASED_FORKS_FIELD_NUMBER = 6;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.LazyStringArrayList erasedForks_ =
+      com.google.protobuf.LazyStringArrayList.emptyList();
+  /**
+   * <pre>
+   * Forks that were erased with the run.
+   * </pre>
+   *
+   * <code>repeated string erased_forks = 6;</code>
+   * @return A list containing the erasedForks.
+   */
+  public com.google.protobuf.ProtocolStringList
+      getErasedForksList() {
+    return erasedForks_;
+  }
+  /**
+   * <pre>
+   * Forks that were erased with the run.
+   * </pre>
+   *
+   * <code>repeated string erased_forks = 6;</code>
+   * @return The count of erasedForks.
+   */
+  public int getErasedForksCount() {
+    return erasedForks_.size();
+  }
+  /**
+   * <pre>
+   * Forks that were erased with the run.
+   * </pre>
+   *
+   * <code>repeated string erased_forks = 6;</code>
+   * @param index The index of the element to return.
+   * @return The erasedForks at the given index.
+   */
+  public java.lang.String getErasedForks(int index) {
+    return erasedForks_.get(index);
+  }
+  /**
+   * <pre>
+   * Forks that were erased with the run.
+   * </pre>
+   *
+   * <code>repeated string erased_forks = 6;</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the erasedForks at the given index.
+   */
+  public com.google.protobuf.ByteString
+      getErasedForksBytes(int index) {
+    return erasedForks_.getByteString(index);
+  }
+
+  public static final int REMAINING_FORKS_FIELD_NUMBER = 7;
+  @SuppressWarnings("serial")
+  private com.google.protobuf.LazyStringArrayList remainingForks_ =
+      com.google.protobuf.LazyStringArrayList.emptyList();
+  /**
+   * <pre>
+   * Forks that hold copies of the run's outputs and were left as they are.
+   * </pre>
+   *
+   * <code>repeated string remaining_forks = 7;</code>
+   * @return A list containing the remainingForks.
+   */
+  public com.google.protobuf.ProtocolStringList
+      getRemainingForksList() {
+    return remainingForks_;
+  }
+  /**
+   * <pre>
+   * Forks that hold copies of the run's outputs and were left as they are.
+   * </pre>
+   *
+   * <code>repeated string remaining_forks = 7;</code>
+   * @return The count of remainingForks.
+   */
+  public int getRemainingForksCount() {
+    return remainingForks_.size();
+  }
+  /**
+   * <pre>
+   * Forks that hold copies of the run's outputs and were left as they are.
+   * </pre>
+   *
+   * <code>repeated string remaining_forks = 7;</code>
+   * @param index The index of the element to return.
+   * @return The remainingForks at the given index.
+   */
+  public java.lang.String getRemainingForks(int index) {
+    return remainingForks_.get(index);
+  }
+  /**
+   * <pre>
+   * Forks that hold copies of the run's outputs and were left as they are.
+   * </pre>
+   *
+   * <code>repeated string remaining_forks = 7;</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the remainingForks at the given index.
+   */
+  public com.google.protobuf.ByteString
+      getRemainingForksBytes(int index) {
+    return remainingForks_.getByteString(index);
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -195,6 +320,15 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000001) != 0)) {
       output.writeMessage(4, getLedgerHead());
     }
+    if (entriesDeleted_ != 0) {
+      output.writeInt32(5, entriesDeleted_);
+    }
+    for (int i = 0; i < erasedForks_.size(); i++) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 6, erasedForks_.getRaw(i));
+    }
+    for (int i = 0; i < remainingForks_.size(); i++) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 7, remainingForks_.getRaw(i));
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -213,6 +347,26 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000001) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(4, getLedgerHead());
+    }
+    if (entriesDeleted_ != 0) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeInt32Size(5, entriesDeleted_);
+    }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < erasedForks_.size(); i++) {
+        dataSize += computeStringSizeNoTag(erasedForks_.getRaw(i));
+      }
+      size += dataSize;
+      size += 1 * getErasedForksList().size();
+    }
+    {
+      int dataSize = 0;
+      for (int i = 0; i < remainingForks_.size(); i++) {
+        dataSize += computeStringSizeNoTag(remainingForks_.getRaw(i));
+      }
+      size += dataSize;
+      size += 1 * getRemainingForksList().size();
     }
     return size;
   }
@@ -249,6 +403,12 @@ private static final long serialVersionUID = 0L;
       if (!getLedgerHead()
           .equals(other.getLedgerHead())) return false;
     }
+    if (getEntriesDeleted()
+        != other.getEntriesDeleted()) return false;
+    if (!getErasedForksList()
+        .equals(other.getErasedForksList())) return false;
+    if (!getRemainingForksList()
+        .equals(other.getRemainingForksList())) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -269,6 +429,16 @@ private static final long serialVersionUID = 0L;
     if (hasLedgerHead()) {
       hash = (37 * hash) + LEDGER_HEAD_FIELD_NUMBER;
       hash = (53 * hash) + getLedgerHead().hashCode();
+    }
+    hash = (37 * hash) + ENTRIES_DELETED_FIELD_NUMBER;
+    hash = (53 * hash) + getEntriesDeleted();
+    if (getErasedForksCount() > 0) {
+      hash = (37 * hash) + ERASED_FORKS_FIELD_NUMBER;
+      hash = (53 * hash) + getErasedForksList().hashCode();
+    }
+    if (getRemainingForksCount() > 0) {
+      hash = (37 * hash) + REMAINING_FORKS_FIELD_NUMBER;
+      hash = (53 * hash) + getRemainingForksList().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -419,6 +589,11 @@ private static final long serialVersionUID = 0L;
         ledgerHeadBuilder_.dispose();
         ledgerHeadBuilder_ = null;
       }
+      entriesDeleted_ = 0;
+      erasedForks_ =
+          com.google.protobuf.LazyStringArrayList.emptyList();
+      remainingForks_ =
+          com.google.protobuf.LazyStringArrayList.emptyList();
       return this;
     }
 
@@ -468,6 +643,17 @@ private static final long serialVersionUID = 0L;
             : ledgerHeadBuilder_.build();
         to_bitField0_ |= 0x00000001;
       }
+      if (((from_bitField0_ & 0x00000010) != 0)) {
+        result.entriesDeleted_ = entriesDeleted_;
+      }
+      if (((from_bitField0_ & 0x00000020) != 0)) {
+        erasedForks_.makeImmutable();
+        result.erasedForks_ = erasedForks_;
+      }
+      if (((from_bitField0_ & 0x00000040) != 0)) {
+        remainingForks_.makeImmutable();
+        result.remainingForks_ = remainingForks_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -496,6 +682,29 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasLedgerHead()) {
         mergeLedgerHead(other.getLedgerHead());
+      }
+      if (other.getEntriesDeleted() != 0) {
+        setEntriesDeleted(other.getEntriesDeleted());
+      }
+      if (!other.erasedForks_.isEmpty()) {
+        if (erasedForks_.isEmpty()) {
+          erasedForks_ = other.erasedForks_;
+          bitField0_ |= 0x00000020;
+        } else {
+          ensureErasedForksIsMutable();
+          erasedForks_.addAll(other.erasedForks_);
+        }
+        onChanged();
+      }
+      if (!other.remainingForks_.isEmpty()) {
+        if (remainingForks_.isEmpty()) {
+          remainingForks_ = other.remainingForks_;
+          bitField0_ |= 0x00000040;
+        } else {
+          ensureRemainingForksIsMutable();
+          remainingForks_.addAll(other.remainingForks_);
+        }
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -543,6 +752,21 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000008;
               break;
             } // case 34
+            case 40: {
+              entriesDeleted_ = input.readInt32();
+              bitField0_ |= 0x00000010;
+              break;
+            } // case 40
+            case 50: {
+              ensureErasedForksIsMutable();
+              erasedForks_.add(input.readStringRequireUtf8());
+              break;
+            } // case 50
+            case 58: {
+              ensureRemainingForksIsMutable();
+              remainingForks_.add(input.readStringRequireUtf8());
+              break;
+            } // case 58
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -893,6 +1117,344 @@ private static final long serialVersionUID = 0L;
         ledgerHead_ = null;
       }
       return ledgerHeadBuilder_;
+    }
+
+    private int entriesDeleted_ ;
+    /**
+     * <pre>
+     * Entries that were deleted; 0 when the run was anonymized, or had been deleted before.
+     * </pre>
+     *
+     * <code>int32 entries_deleted = 5;</code>
+     * @return The entriesDeleted.
+     */
+    @java.lang.Override
+    public int getEntriesDeleted() {
+      return entriesDeleted_;
+    }
+    /**
+     * <pre>
+     * Entries that were deleted; 0 when the run was anonymized, or had been deleted before.
+     * </pre>
+     *
+     * <code>int32 entries_deleted = 5;</code>
+     * @param value The entriesDeleted to set.
+     * @return This builder for chaining.
+     */
+    public Builder setEntriesDeleted(int value) {
+
+      entriesDeleted_ = value;
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Entries that were deleted; 0 when the run was anonymized, or had been deleted before.
+     * </pre>
+     *
+     * <code>int32 entries_deleted = 5;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearEntriesDeleted() {
+      bitField0_ = (bitField0_ & ~0x00000010);
+      entriesDeleted_ = 0;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.LazyStringArrayList erasedForks_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    private void ensureErasedForksIsMutable() {
+      if (!erasedForks_.isModifiable()) {
+        erasedForks_ = new com.google.protobuf.LazyStringArrayList(erasedForks_);
+      }
+      bitField0_ |= 0x00000020;
+    }
+    /**
+     * <pre>
+     * Forks that were erased with the run.
+     * </pre>
+     *
+     * <code>repeated string erased_forks = 6;</code>
+     * @return A list containing the erasedForks.
+     */
+    public com.google.protobuf.ProtocolStringList
+        getErasedForksList() {
+      erasedForks_.makeImmutable();
+      return erasedForks_;
+    }
+    /**
+     * <pre>
+     * Forks that were erased with the run.
+     * </pre>
+     *
+     * <code>repeated string erased_forks = 6;</code>
+     * @return The count of erasedForks.
+     */
+    public int getErasedForksCount() {
+      return erasedForks_.size();
+    }
+    /**
+     * <pre>
+     * Forks that were erased with the run.
+     * </pre>
+     *
+     * <code>repeated string erased_forks = 6;</code>
+     * @param index The index of the element to return.
+     * @return The erasedForks at the given index.
+     */
+    public java.lang.String getErasedForks(int index) {
+      return erasedForks_.get(index);
+    }
+    /**
+     * <pre>
+     * Forks that were erased with the run.
+     * </pre>
+     *
+     * <code>repeated string erased_forks = 6;</code>
+     * @param index The index of the value to return.
+     * @return The bytes of the erasedForks at the given index.
+     */
+    public com.google.protobuf.ByteString
+        getErasedForksBytes(int index) {
+      return erasedForks_.getByteString(index);
+    }
+    /**
+     * <pre>
+     * Forks that were erased with the run.
+     * </pre>
+     *
+     * <code>repeated string erased_forks = 6;</code>
+     * @param index The index to set the value at.
+     * @param value The erasedForks to set.
+     * @return This builder for chaining.
+     */
+    public Builder setErasedForks(
+        int index, java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      ensureErasedForksIsMutable();
+      erasedForks_.set(index, value);
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Forks that were erased with the run.
+     * </pre>
+     *
+     * <code>repeated string erased_forks = 6;</code>
+     * @param value The erasedForks to add.
+     * @return This builder for chaining.
+     */
+    public Builder addErasedForks(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      ensureErasedForksIsMutable();
+      erasedForks_.add(value);
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Forks that were erased with the run.
+     * </pre>
+     *
+     * <code>repeated string erased_forks = 6;</code>
+     * @param values The erasedForks to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllErasedForks(
+        java.lang.Iterable<java.lang.String> values) {
+      ensureErasedForksIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, erasedForks_);
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Forks that were erased with the run.
+     * </pre>
+     *
+     * <code>repeated string erased_forks = 6;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearErasedForks() {
+      erasedForks_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+      bitField0_ = (bitField0_ & ~0x00000020);;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Forks that were erased with the run.
+     * </pre>
+     *
+     * <code>repeated string erased_forks = 6;</code>
+     * @param value The bytes of the erasedForks to add.
+     * @return This builder for chaining.
+     */
+    public Builder addErasedForksBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      ensureErasedForksIsMutable();
+      erasedForks_.add(value);
+      bitField0_ |= 0x00000020;
+      onChanged();
+      return this;
+    }
+
+    private com.google.protobuf.LazyStringArrayList remainingForks_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+    private void ensureRemainingForksIsMutable() {
+      if (!remainingForks_.isModifiable()) {
+        remainingForks_ = new com.google.protobuf.LazyStringArrayList(remainingForks_);
+      }
+      bitField0_ |= 0x00000040;
+    }
+    /**
+     * <pre>
+     * Forks that hold copies of the run's outputs and were left as they are.
+     * </pre>
+     *
+     * <code>repeated string remaining_forks = 7;</code>
+     * @return A list containing the remainingForks.
+     */
+    public com.google.protobuf.ProtocolStringList
+        getRemainingForksList() {
+      remainingForks_.makeImmutable();
+      return remainingForks_;
+    }
+    /**
+     * <pre>
+     * Forks that hold copies of the run's outputs and were left as they are.
+     * </pre>
+     *
+     * <code>repeated string remaining_forks = 7;</code>
+     * @return The count of remainingForks.
+     */
+    public int getRemainingForksCount() {
+      return remainingForks_.size();
+    }
+    /**
+     * <pre>
+     * Forks that hold copies of the run's outputs and were left as they are.
+     * </pre>
+     *
+     * <code>repeated string remaining_forks = 7;</code>
+     * @param index The index of the element to return.
+     * @return The remainingForks at the given index.
+     */
+    public java.lang.String getRemainingForks(int index) {
+      return remainingForks_.get(index);
+    }
+    /**
+     * <pre>
+     * Forks that hold copies of the run's outputs and were left as they are.
+     * </pre>
+     *
+     * <code>repeated string remaining_forks = 7;</code>
+     * @param index The index of the value to return.
+     * @return The bytes of the remainingForks at the given index.
+     */
+    public com.google.protobuf.ByteString
+        getRemainingForksBytes(int index) {
+      return remainingForks_.getByteString(index);
+    }
+    /**
+     * <pre>
+     * Forks that hold copies of the run's outputs and were left as they are.
+     * </pre>
+     *
+     * <code>repeated string remaining_forks = 7;</code>
+     * @param index The index to set the value at.
+     * @param value The remainingForks to set.
+     * @return This builder for chaining.
+     */
+    public Builder setRemainingForks(
+        int index, java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      ensureRemainingForksIsMutable();
+      remainingForks_.set(index, value);
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Forks that hold copies of the run's outputs and were left as they are.
+     * </pre>
+     *
+     * <code>repeated string remaining_forks = 7;</code>
+     * @param value The remainingForks to add.
+     * @return This builder for chaining.
+     */
+    public Builder addRemainingForks(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      ensureRemainingForksIsMutable();
+      remainingForks_.add(value);
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Forks that hold copies of the run's outputs and were left as they are.
+     * </pre>
+     *
+     * <code>repeated string remaining_forks = 7;</code>
+     * @param values The remainingForks to add.
+     * @return This builder for chaining.
+     */
+    public Builder addAllRemainingForks(
+        java.lang.Iterable<java.lang.String> values) {
+      ensureRemainingForksIsMutable();
+      com.google.protobuf.AbstractMessageLite.Builder.addAll(
+          values, remainingForks_);
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Forks that hold copies of the run's outputs and were left as they are.
+     * </pre>
+     *
+     * <code>repeated string remaining_forks = 7;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearRemainingForks() {
+      remainingForks_ =
+        com.google.protobuf.LazyStringArrayList.emptyList();
+      bitField0_ = (bitField0_ & ~0x00000040);;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Forks that hold copies of the run's outputs and were left as they are.
+     * </pre>
+     *
+     * <code>repeated string remaining_forks = 7;</code>
+     * @param value The bytes of the remainingForks to add.
+     * @return This builder for chaining.
+     */
+    public Builder addRemainingForksBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      ensureRemainingForksIsMutable();
+      remainingForks_.add(value);
+      bitField0_ |= 0x00000040;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:meshflow.v1.EraseRunResponse)

@@ -76,4 +76,96 @@ public interface EraseRunResponseOrBuilder extends
    * <code>.meshflow.v1.LedgerHead ledger_head = 4;</code>
    */
   dev.meshflow.v1.LedgerHeadOrBuilder getLedgerHeadOrBuilder();
+
+  /**
+   * <pre>
+   * Entries that were deleted; 0 when the run was anonymized, or had been deleted before.
+   * </pre>
+   *
+   * <code>int32 entries_deleted = 5;</code>
+   * @return The entriesDeleted.
+   */
+  int getEntriesDeleted();
+
+  /**
+   * <pre>
+   * Forks that were erased with the run.
+   * </pre>
+   *
+   * <code>repeated string erased_forks = 6;</code>
+   * @return A list containing the erasedForks.
+   */
+  java.util.List<java.lang.String>
+      getErasedForksList();
+  /**
+   * <pre>
+   * Forks that were erased with the run.
+   * </pre>
+   *
+   * <code>repeated string erased_forks = 6;</code>
+   * @return The count of erasedForks.
+   */
+  int getErasedForksCount();
+  /**
+   * <pre>
+   * Forks that were erased with the run.
+   * </pre>
+   *
+   * <code>repeated string erased_forks = 6;</code>
+   * @param index The index of the element to return.
+   * @return The erasedForks at the given index.
+   */
+  java.lang.String getErasedForks(int index);
+  /**
+   * <pre>
+   * Forks that were erased with the run.
+   * </pre>
+   *
+   * <code>repeated string erased_forks = 6;</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the erasedForks at the given index.
+   */
+  com.google.protobuf.ByteString
+      getErasedForksBytes(int index);
+
+  /**
+   * <pre>
+   * Forks that hold copies of the run's outputs and were left as they are.
+   * </pre>
+   *
+   * <code>repeated string remaining_forks = 7;</code>
+   * @return A list containing the remainingForks.
+   */
+  java.util.List<java.lang.String>
+      getRemainingForksList();
+  /**
+   * <pre>
+   * Forks that hold copies of the run's outputs and were left as they are.
+   * </pre>
+   *
+   * <code>repeated string remaining_forks = 7;</code>
+   * @return The count of remainingForks.
+   */
+  int getRemainingForksCount();
+  /**
+   * <pre>
+   * Forks that hold copies of the run's outputs and were left as they are.
+   * </pre>
+   *
+   * <code>repeated string remaining_forks = 7;</code>
+   * @param index The index of the element to return.
+   * @return The remainingForks at the given index.
+   */
+  java.lang.String getRemainingForks(int index);
+  /**
+   * <pre>
+   * Forks that hold copies of the run's outputs and were left as they are.
+   * </pre>
+   *
+   * <code>repeated string remaining_forks = 7;</code>
+   * @param index The index of the value to return.
+   * @return The bytes of the remainingForks at the given index.
+   */
+  com.google.protobuf.ByteString
+      getRemainingForksBytes(int index);
 }

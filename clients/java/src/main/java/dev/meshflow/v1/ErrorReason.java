@@ -239,6 +239,22 @@ public enum ErrorReason
    * <code>ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE = 43;</code>
    */
   ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE(43),
+  /**
+   * <pre>
+   * The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION.
+   * </pre>
+   *
+   * <code>ERROR_REASON_RUN_IMMUTABLE = 46;</code>
+   */
+  ERROR_REASON_RUN_IMMUTABLE(46),
+  /**
+   * <pre>
+   * The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION.
+   * </pre>
+   *
+   * <code>ERROR_REASON_RUN_CONFLICT = 47;</code>
+   */
+  ERROR_REASON_RUN_CONFLICT(47),
   UNRECOGNIZED(-1),
   ;
 
@@ -475,6 +491,22 @@ public enum ErrorReason
    * <code>ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE = 43;</code>
    */
   public static final int ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE_VALUE = 43;
+  /**
+   * <pre>
+   * The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION.
+   * </pre>
+   *
+   * <code>ERROR_REASON_RUN_IMMUTABLE = 46;</code>
+   */
+  public static final int ERROR_REASON_RUN_IMMUTABLE_VALUE = 46;
+  /**
+   * <pre>
+   * The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION.
+   * </pre>
+   *
+   * <code>ERROR_REASON_RUN_CONFLICT = 47;</code>
+   */
+  public static final int ERROR_REASON_RUN_CONFLICT_VALUE = 47;
 
 
   public final int getNumber() {
@@ -529,6 +561,8 @@ public enum ErrorReason
       case 25: return ERROR_REASON_APPROVAL_NOT_READY;
       case 40: return ERROR_REASON_WORKFLOW_VERSION_EXISTS;
       case 43: return ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE;
+      case 46: return ERROR_REASON_RUN_IMMUTABLE;
+      case 47: return ERROR_REASON_RUN_CONFLICT;
       default: return null;
     }
   }

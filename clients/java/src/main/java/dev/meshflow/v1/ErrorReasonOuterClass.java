@@ -36,7 +36,7 @@ public final class ErrorReasonOuterClass extends com.google.protobuf.GeneratedFi
   static {
     java.lang.String[] descriptorData = {
       "\n\036meshflow/v1/error_reason.proto\022\013meshfl" +
-      "ow.v1*\372\007\n\013ErrorReason\022\034\n\030ERROR_REASON_UN" +
+      "ow.v1*\271\010\n\013ErrorReason\022\034\n\030ERROR_REASON_UN" +
       "SPECIFIED\020\000\022 \n\034ERROR_REASON_INVALID_REQU" +
       "EST\020\001\022*\n&ERROR_REASON_POLICY_FIELD_NOT_E" +
       "NFORCED\020\002\022!\n\035ERROR_REASON_INVALID_WORKFL" +
@@ -61,8 +61,9 @@ public final class ErrorReasonOuterClass extends com.google.protobuf.GeneratedFi
       "PPROVAL_DIGEST_MISMATCH\020\030\022#\n\037ERROR_REASO" +
       "N_APPROVAL_NOT_READY\020\031\022(\n$ERROR_REASON_W" +
       "ORKFLOW_VERSION_EXISTS\020(\022(\n$ERROR_REASON" +
-      "_PAYLOAD_KEY_UNAVAILABLE\020+B\023\n\017dev.meshfl" +
-      "ow.v1P\001b\006proto3"
+      "_PAYLOAD_KEY_UNAVAILABLE\020+\022\036\n\032ERROR_REAS" +
+      "ON_RUN_IMMUTABLE\020.\022\035\n\031ERROR_REASON_RUN_C" +
+      "ONFLICT\020/B\023\n\017dev.meshflow.v1P\001b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,

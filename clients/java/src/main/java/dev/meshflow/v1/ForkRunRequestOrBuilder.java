@@ -59,4 +59,26 @@ public interface ForkRunRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getBeforeNodeBytes();
+
+  /**
+   * <pre>
+   * Idempotency key: the same id with the same point returns the fork made before; with another request it is ALREADY_EXISTS.
+   * Without it every call makes a fork.
+   * </pre>
+   *
+   * <code>string request_id = 4;</code>
+   * @return The requestId.
+   */
+  java.lang.String getRequestId();
+  /**
+   * <pre>
+   * Idempotency key: the same id with the same point returns the fork made before; with another request it is ALREADY_EXISTS.
+   * Without it every call makes a fork.
+   * </pre>
+   *
+   * <code>string request_id = 4;</code>
+   * @return The bytes for requestId.
+   */
+  com.google.protobuf.ByteString
+      getRequestIdBytes();
 }

@@ -367,7 +367,8 @@ public final class LedgerServiceGrpc {
 
     /**
      * <pre>
-     * Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+     * Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+     * says who erased, when and why.
      * REST: POST /v1/runs/{run_id}:erase.
      * </pre>
      */
@@ -478,7 +479,8 @@ public final class LedgerServiceGrpc {
 
     /**
      * <pre>
-     * Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+     * Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+     * says who erased, when and why.
      * REST: POST /v1/runs/{run_id}:erase.
      * </pre>
      */
@@ -572,7 +574,8 @@ public final class LedgerServiceGrpc {
 
     /**
      * <pre>
-     * Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+     * Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+     * says who erased, when and why.
      * REST: POST /v1/runs/{run_id}:erase.
      * </pre>
      */
@@ -664,7 +667,8 @@ public final class LedgerServiceGrpc {
 
     /**
      * <pre>
-     * Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+     * Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+     * says who erased, when and why.
      * REST: POST /v1/runs/{run_id}:erase.
      * </pre>
      */
@@ -750,7 +754,8 @@ public final class LedgerServiceGrpc {
 
     /**
      * <pre>
-     * Removes what people wrote from a run that has ended, for good. The chain stays valid, and says who erased, when and why.
+     * Removes what people wrote from a run that has ended (`anonymize`), or the run itself (`delete`), for good. The log stays whole, and
+     * says who erased, when and why.
      * REST: POST /v1/runs/{run_id}:erase.
      * </pre>
      */

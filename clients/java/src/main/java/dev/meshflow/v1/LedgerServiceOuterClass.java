@@ -47,6 +47,11 @@ public final class LedgerServiceOuterClass extends com.google.protobuf.Generated
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_meshflow_v1_VerifyRunResponse_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_meshflow_v1_RunDeletion_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_meshflow_v1_RunDeletion_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_meshflow_v1_PayloadErasure_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -120,56 +125,63 @@ public final class LedgerServiceOuterClass extends com.google.protobuf.Generated
       "\030\003 \001(\t\"Y\n\023ListEntriesResponse\022)\n\007entries" +
       "\030\001 \003(\0132\030.meshflow.v1.LedgerEntry\022\027\n\017next" +
       "_page_token\030\002 \001(\t\"\"\n\020VerifyRunRequest\022\016\n" +
-      "\006run_id\030\001 \001(\t\"\256\002\n\021VerifyRunResponse\022\016\n\006r" +
+      "\006run_id\030\001 \001(\t\"\354\002\n\021VerifyRunResponse\022\016\n\006r" +
       "un_id\030\001 \001(\t\022\r\n\005valid\030\002 \001(\010\022\027\n\017entries_ch" +
       "ecked\030\003 \001(\005\022\'\n\006faults\030\004 \003(\0132\027.meshflow.v" +
       "1.ChainFault\022,\n\013ledger_head\030\005 \001(\0132\027.mesh" +
       "flow.v1.LedgerHead\022\030\n\020payloads_checked\030\006" +
       " \001(\005\022\027\n\017payloads_erased\030\007 \001(\005\022\026\n\016entries" +
       "_in_log\030\010 \001(\005\022\020\n\010log_size\030\t \001(\003\022-\n\010erasu" +
-      "res\030\n \003(\0132\033.meshflow.v1.PayloadErasure\"\203" +
-      "\001\n\016PayloadErasure\022\020\n\010sequence\030\001 \001(\005\022(\n\004t" +
-      "ime\030\002 \001(\0132\032.google.protobuf.Timestamp\022\024\n" +
-      "\014principal_id\030\003 \001(\t\022\r\n\005basis\030\004 \001(\t\022\020\n\010pa" +
-      "yloads\030\005 \001(\005\"\024\n\022GetTreeHeadRequest\":\n\023Ge" +
-      "tTreeHeadResponse\022#\n\004head\030\001 \001(\0132\025.meshfl" +
-      "ow.v1.TreeHead\"I\n\030GetInclusionProofReque" +
-      "st\022\016\n\006run_id\030\001 \001(\t\022\020\n\010sequence\030\002 \001(\003\022\013\n\003" +
-      "seq\030\003 \001(\003\"G\n\031GetInclusionProofResponse\022*" +
-      "\n\005proof\030\001 \001(\0132\033.meshflow.v1.InclusionPro" +
-      "of\";\n\032GetConsistencyProofRequest\022\r\n\005firs" +
-      "t\030\001 \001(\003\022\016\n\006second\030\002 \001(\003\"K\n\033GetConsistenc" +
-      "yProofResponse\022,\n\005proof\030\001 \001(\0132\035.meshflow" +
-      ".v1.ConsistencyProof\"2\n\020ExportRunRequest" +
-      "\022\016\n\006run_id\030\001 \001(\t\022\016\n\006format\030\002 \001(\t\"0\n\017Eras" +
-      "eRunRequest\022\016\n\006run_id\030\001 \001(\t\022\r\n\005basis\030\002 \001" +
-      "(\t\"{\n\020EraseRunResponse\022\016\n\006run_id\030\001 \001(\t\022\020" +
-      "\n\010sequence\030\002 \001(\005\022\027\n\017payloads_erased\030\003 \001(" +
-      "\005\022,\n\013ledger_head\030\004 \001(\0132\027.meshflow.v1.Led" +
-      "gerHead\"Q\n\nChainFault\022\020\n\010sequence\030\001 \001(\005\022" +
-      "\013\n\003seq\030\002 \001(\003\022\017\n\007node_id\030\003 \001(\t\022\023\n\013descrip" +
-      "tion\030\004 \001(\t2\250\006\n\rLedgerService\022v\n\013ListEntr" +
-      "ies\022\037.meshflow.v1.ListEntriesRequest\032 .m" +
-      "eshflow.v1.ListEntriesResponse\"$\220\002\001\202\323\344\223\002" +
-      "\033\022\031/v1/runs/{run_id}/entries\022o\n\tVerifyRu" +
-      "n\022\035.meshflow.v1.VerifyRunRequest\032\036.meshf" +
-      "low.v1.VerifyRunResponse\"#\220\002\001\202\323\344\223\002\032\022\030/v1" +
-      "/runs/{run_id}:verify\022i\n\013GetTreeHead\022\037.m" +
-      "eshflow.v1.GetTreeHeadRequest\032 .meshflow" +
-      ".v1.GetTreeHeadResponse\"\027\220\002\001\202\323\344\223\002\016\022\014/v1/" +
-      "log/head\022\200\001\n\021GetInclusionProof\022%.meshflo" +
-      "w.v1.GetInclusionProofRequest\032&.meshflow" +
-      ".v1.GetInclusionProofResponse\"\034\220\002\001\202\323\344\223\002\023" +
-      "\022\021/v1/log/inclusion\022\210\001\n\023GetConsistencyPr" +
-      "oof\022\'.meshflow.v1.GetConsistencyProofReq" +
-      "uest\032(.meshflow.v1.GetConsistencyProofRe" +
-      "sponse\"\036\220\002\001\202\323\344\223\002\025\022\023/v1/log/consistency\022g" +
-      "\n\tExportRun\022\035.meshflow.v1.ExportRunReque" +
-      "st\032\024.google.api.HttpBody\"#\220\002\001\202\323\344\223\002\032\022\030/v1" +
-      "/runs/{run_id}:export0\001\022L\n\010EraseRun\022\034.me" +
-      "shflow.v1.EraseRunRequest\032\035.meshflow.v1." +
-      "EraseRunResponse\"\003\220\002\002B\023\n\017dev.meshflow.v1" +
-      "P\001b\006proto3"
+      "res\030\n \003(\0132\033.meshflow.v1.PayloadErasure\022/" +
+      "\n\010deletion\030\024 \001(\0132\030.meshflow.v1.RunDeleti" +
+      "onH\000\210\001\001B\013\n\t_deletion\"\177\n\013RunDeletion\022\020\n\010s" +
+      "equence\030\001 \001(\005\022(\n\004time\030\002 \001(\0132\032.google.pro" +
+      "tobuf.Timestamp\022\024\n\014principal_id\030\003 \001(\t\022\r\n" +
+      "\005basis\030\004 \001(\t\022\017\n\007entries\030\005 \001(\005\"\203\001\n\016Payloa" +
+      "dErasure\022\020\n\010sequence\030\001 \001(\005\022(\n\004time\030\002 \001(\013" +
+      "2\032.google.protobuf.Timestamp\022\024\n\014principa" +
+      "l_id\030\003 \001(\t\022\r\n\005basis\030\004 \001(\t\022\020\n\010payloads\030\005 " +
+      "\001(\005\"\024\n\022GetTreeHeadRequest\":\n\023GetTreeHead" +
+      "Response\022#\n\004head\030\001 \001(\0132\025.meshflow.v1.Tre" +
+      "eHead\"I\n\030GetInclusionProofRequest\022\016\n\006run" +
+      "_id\030\001 \001(\t\022\020\n\010sequence\030\002 \001(\003\022\013\n\003seq\030\003 \001(\003" +
+      "\"G\n\031GetInclusionProofResponse\022*\n\005proof\030\001" +
+      " \001(\0132\033.meshflow.v1.InclusionProof\";\n\032Get" +
+      "ConsistencyProofRequest\022\r\n\005first\030\001 \001(\003\022\016" +
+      "\n\006second\030\002 \001(\003\"K\n\033GetConsistencyProofRes" +
+      "ponse\022,\n\005proof\030\001 \001(\0132\035.meshflow.v1.Consi" +
+      "stencyProof\"2\n\020ExportRunRequest\022\016\n\006run_i" +
+      "d\030\001 \001(\t\022\016\n\006format\030\002 \001(\t\"U\n\017EraseRunReque" +
+      "st\022\016\n\006run_id\030\001 \001(\t\022\r\n\005basis\030\002 \001(\t\022\014\n\004mod" +
+      "e\030\003 \001(\t\022\025\n\rinclude_forks\030\004 \001(\010\"\303\001\n\020Erase" +
+      "RunResponse\022\016\n\006run_id\030\001 \001(\t\022\020\n\010sequence\030" +
+      "\002 \001(\005\022\027\n\017payloads_erased\030\003 \001(\005\022,\n\013ledger" +
+      "_head\030\004 \001(\0132\027.meshflow.v1.LedgerHead\022\027\n\017" +
+      "entries_deleted\030\005 \001(\005\022\024\n\014erased_forks\030\006 " +
+      "\003(\t\022\027\n\017remaining_forks\030\007 \003(\t\"Q\n\nChainFau" +
+      "lt\022\020\n\010sequence\030\001 \001(\005\022\013\n\003seq\030\002 \001(\003\022\017\n\007nod" +
+      "e_id\030\003 \001(\t\022\023\n\013description\030\004 \001(\t2\250\006\n\rLedg" +
+      "erService\022v\n\013ListEntries\022\037.meshflow.v1.L" +
+      "istEntriesRequest\032 .meshflow.v1.ListEntr" +
+      "iesResponse\"$\220\002\001\202\323\344\223\002\033\022\031/v1/runs/{run_id" +
+      "}/entries\022o\n\tVerifyRun\022\035.meshflow.v1.Ver" +
+      "ifyRunRequest\032\036.meshflow.v1.VerifyRunRes" +
+      "ponse\"#\220\002\001\202\323\344\223\002\032\022\030/v1/runs/{run_id}:veri" +
+      "fy\022i\n\013GetTreeHead\022\037.meshflow.v1.GetTreeH" +
+      "eadRequest\032 .meshflow.v1.GetTreeHeadResp" +
+      "onse\"\027\220\002\001\202\323\344\223\002\016\022\014/v1/log/head\022\200\001\n\021GetInc" +
+      "lusionProof\022%.meshflow.v1.GetInclusionPr" +
+      "oofRequest\032&.meshflow.v1.GetInclusionPro" +
+      "ofResponse\"\034\220\002\001\202\323\344\223\002\023\022\021/v1/log/inclusion" +
+      "\022\210\001\n\023GetConsistencyProof\022\'.meshflow.v1.G" +
+      "etConsistencyProofRequest\032(.meshflow.v1." +
+      "GetConsistencyProofResponse\"\036\220\002\001\202\323\344\223\002\025\022\023" +
+      "/v1/log/consistency\022g\n\tExportRun\022\035.meshf" +
+      "low.v1.ExportRunRequest\032\024.google.api.Htt" +
+      "pBody\"#\220\002\001\202\323\344\223\002\032\022\030/v1/runs/{run_id}:expo" +
+      "rt0\001\022L\n\010EraseRun\022\034.meshflow.v1.EraseRunR" +
+      "equest\032\035.meshflow.v1.EraseRunResponse\"\003\220" +
+      "\002\002B\023\n\017dev.meshflow.v1P\001b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -204,69 +216,75 @@ public final class LedgerServiceOuterClass extends com.google.protobuf.Generated
     internal_static_meshflow_v1_VerifyRunResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_VerifyRunResponse_descriptor,
-        new java.lang.String[] { "RunId", "Valid", "EntriesChecked", "Faults", "LedgerHead", "PayloadsChecked", "PayloadsErased", "EntriesInLog", "LogSize", "Erasures", });
-    internal_static_meshflow_v1_PayloadErasure_descriptor =
+        new java.lang.String[] { "RunId", "Valid", "EntriesChecked", "Faults", "LedgerHead", "PayloadsChecked", "PayloadsErased", "EntriesInLog", "LogSize", "Erasures", "Deletion", });
+    internal_static_meshflow_v1_RunDeletion_descriptor =
       getDescriptor().getMessageType(4);
+    internal_static_meshflow_v1_RunDeletion_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_meshflow_v1_RunDeletion_descriptor,
+        new java.lang.String[] { "Sequence", "Time", "PrincipalId", "Basis", "Entries", });
+    internal_static_meshflow_v1_PayloadErasure_descriptor =
+      getDescriptor().getMessageType(5);
     internal_static_meshflow_v1_PayloadErasure_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_PayloadErasure_descriptor,
         new java.lang.String[] { "Sequence", "Time", "PrincipalId", "Basis", "Payloads", });
     internal_static_meshflow_v1_GetTreeHeadRequest_descriptor =
-      getDescriptor().getMessageType(5);
+      getDescriptor().getMessageType(6);
     internal_static_meshflow_v1_GetTreeHeadRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_GetTreeHeadRequest_descriptor,
         new java.lang.String[] { });
     internal_static_meshflow_v1_GetTreeHeadResponse_descriptor =
-      getDescriptor().getMessageType(6);
+      getDescriptor().getMessageType(7);
     internal_static_meshflow_v1_GetTreeHeadResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_GetTreeHeadResponse_descriptor,
         new java.lang.String[] { "Head", });
     internal_static_meshflow_v1_GetInclusionProofRequest_descriptor =
-      getDescriptor().getMessageType(7);
+      getDescriptor().getMessageType(8);
     internal_static_meshflow_v1_GetInclusionProofRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_GetInclusionProofRequest_descriptor,
         new java.lang.String[] { "RunId", "Sequence", "Seq", });
     internal_static_meshflow_v1_GetInclusionProofResponse_descriptor =
-      getDescriptor().getMessageType(8);
+      getDescriptor().getMessageType(9);
     internal_static_meshflow_v1_GetInclusionProofResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_GetInclusionProofResponse_descriptor,
         new java.lang.String[] { "Proof", });
     internal_static_meshflow_v1_GetConsistencyProofRequest_descriptor =
-      getDescriptor().getMessageType(9);
+      getDescriptor().getMessageType(10);
     internal_static_meshflow_v1_GetConsistencyProofRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_GetConsistencyProofRequest_descriptor,
         new java.lang.String[] { "First", "Second", });
     internal_static_meshflow_v1_GetConsistencyProofResponse_descriptor =
-      getDescriptor().getMessageType(10);
+      getDescriptor().getMessageType(11);
     internal_static_meshflow_v1_GetConsistencyProofResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_GetConsistencyProofResponse_descriptor,
         new java.lang.String[] { "Proof", });
     internal_static_meshflow_v1_ExportRunRequest_descriptor =
-      getDescriptor().getMessageType(11);
+      getDescriptor().getMessageType(12);
     internal_static_meshflow_v1_ExportRunRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_ExportRunRequest_descriptor,
         new java.lang.String[] { "RunId", "Format", });
     internal_static_meshflow_v1_EraseRunRequest_descriptor =
-      getDescriptor().getMessageType(12);
+      getDescriptor().getMessageType(13);
     internal_static_meshflow_v1_EraseRunRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_EraseRunRequest_descriptor,
-        new java.lang.String[] { "RunId", "Basis", });
+        new java.lang.String[] { "RunId", "Basis", "Mode", "IncludeForks", });
     internal_static_meshflow_v1_EraseRunResponse_descriptor =
-      getDescriptor().getMessageType(13);
+      getDescriptor().getMessageType(14);
     internal_static_meshflow_v1_EraseRunResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_EraseRunResponse_descriptor,
-        new java.lang.String[] { "RunId", "Sequence", "PayloadsErased", "LedgerHead", });
+        new java.lang.String[] { "RunId", "Sequence", "PayloadsErased", "LedgerHead", "EntriesDeleted", "ErasedForks", "RemainingForks", });
     internal_static_meshflow_v1_ChainFault_descriptor =
-      getDescriptor().getMessageType(14);
+      getDescriptor().getMessageType(15);
     internal_static_meshflow_v1_ChainFault_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_ChainFault_descriptor,

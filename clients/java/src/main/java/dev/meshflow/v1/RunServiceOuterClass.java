@@ -135,41 +135,41 @@ public final class RunServiceOuterClass extends com.google.protobuf.GeneratedFil
       "s\030\004 \001(\005\022\016\n\006tokens\030\005 \001(\005\022\020\n\010cost_usd\030\006 \001(" +
       "\001\022\031\n\021max_step_cost_usd\030\007 \001(\001\"T\n\017PolicyVi" +
       "olation\022\r\n\005field\030\001 \001(\t\022\r\n\005stage\030\002 \001(\t\022\023\n" +
-      "\013description\030\003 \001(\t\022\016\n\006remedy\030\004 \001(\t\"N\n\016Fo" +
+      "\013description\030\003 \001(\t\022\016\n\006remedy\030\004 \001(\t\"b\n\016Fo" +
       "rkRunRequest\022\016\n\006run_id\030\001 \001(\t\022\027\n\017before_s" +
-      "equence\030\002 \001(\005\022\023\n\013before_node\030\003 \001(\t\"/\n\017Di" +
-      "ffRunsRequest\022\r\n\005run_a\030\001 \001(\t\022\r\n\005run_b\030\002 " +
-      "\001(\t\"\237\001\n\020DiffRunsResponse\022\021\n\tonly_in_a\030\001 " +
-      "\003(\t\022\021\n\tonly_in_b\030\002 \003(\t\022\016\n\006common\030\003 \003(\t\022(" +
-      "\n\007changed\030\004 \003(\0132\027.meshflow.v1.NodeChange" +
-      "\022\026\n\016cost_delta_usd\030\005 \001(\001\022\023\n\013token_delta\030" +
-      "\006 \001(\005\"\213\001\n\nNodeChange\022\017\n\007node_id\030\001 \001(\t\022\021\n" +
-      "\tverdict_a\030\002 \001(\t\022\021\n\tverdict_b\030\003 \001(\t\022\025\n\010o" +
-      "utput_a\030\004 \001(\tH\000\210\001\001\022\025\n\010output_b\030\005 \001(\tH\001\210\001" +
-      "\001B\013\n\t_output_aB\013\n\t_output_b2\347\006\n\nRunServi" +
-      "ce\0228\n\003Run\022\027.meshflow.v1.RunRequest\032\030.mes" +
-      "hflow.v1.RunResponse\022=\n\tStreamRun\022\027.mesh" +
-      "flow.v1.RunRequest\032\025.meshflow.v1.RunEven" +
-      "t0\001\022>\n\tCreateRun\022\027.meshflow.v1.RunReques" +
-      "t\032\030.meshflow.v1.RunResponse\022\\\n\006GetRun\022\032." +
-      "meshflow.v1.GetRunRequest\032\030.meshflow.v1." +
-      "RunResponse\"\034\220\002\001\202\323\344\223\002\023\022\021/v1/runs/{run_id" +
-      "}\022\\\n\010ListRuns\022\034.meshflow.v1.ListRunsRequ" +
-      "est\032\035.meshflow.v1.ListRunsResponse\"\023\220\002\001\202" +
-      "\323\344\223\002\n\022\010/v1/runs\022c\n\007WaitRun\022\033.meshflow.v1" +
-      ".WaitRunRequest\032\030.meshflow.v1.RunRespons" +
-      "e\"!\220\002\001\202\323\344\223\002\030\022\026/v1/runs/{run_id}:wait\022F\n\010" +
-      "WatchRun\022\034.meshflow.v1.WatchRunRequest\032\025" +
-      ".meshflow.v1.RunEvent\"\003\220\002\0010\001\022I\n\tCancelRu" +
-      "n\022\035.meshflow.v1.CancelRunRequest\032\030.meshf" +
-      "low.v1.RunResponse\"\003\220\002\002\022G\n\010CheckRun\022\027.me" +
-      "shflow.v1.RunRequest\032\035.meshflow.v1.Check" +
-      "RunResponse\"\003\220\002\001\022a\n\010DiffRuns\022\034.meshflow." +
-      "v1.DiffRunsRequest\032\035.meshflow.v1.DiffRun" +
-      "sResponse\"\030\220\002\001\202\323\344\223\002\017\022\r/v1/runs:diff\022@\n\007F" +
-      "orkRun\022\033.meshflow.v1.ForkRunRequest\032\030.me" +
-      "shflow.v1.RunResponseB\023\n\017dev.meshflow.v1" +
-      "P\001b\006proto3"
+      "equence\030\002 \001(\005\022\023\n\013before_node\030\003 \001(\t\022\022\n\nre" +
+      "quest_id\030\004 \001(\t\"/\n\017DiffRunsRequest\022\r\n\005run" +
+      "_a\030\001 \001(\t\022\r\n\005run_b\030\002 \001(\t\"\237\001\n\020DiffRunsResp" +
+      "onse\022\021\n\tonly_in_a\030\001 \003(\t\022\021\n\tonly_in_b\030\002 \003" +
+      "(\t\022\016\n\006common\030\003 \003(\t\022(\n\007changed\030\004 \003(\0132\027.me" +
+      "shflow.v1.NodeChange\022\026\n\016cost_delta_usd\030\005" +
+      " \001(\001\022\023\n\013token_delta\030\006 \001(\005\"\213\001\n\nNodeChange" +
+      "\022\017\n\007node_id\030\001 \001(\t\022\021\n\tverdict_a\030\002 \001(\t\022\021\n\t" +
+      "verdict_b\030\003 \001(\t\022\025\n\010output_a\030\004 \001(\tH\000\210\001\001\022\025" +
+      "\n\010output_b\030\005 \001(\tH\001\210\001\001B\013\n\t_output_aB\013\n\t_o" +
+      "utput_b2\347\006\n\nRunService\0228\n\003Run\022\027.meshflow" +
+      ".v1.RunRequest\032\030.meshflow.v1.RunResponse" +
+      "\022=\n\tStreamRun\022\027.meshflow.v1.RunRequest\032\025" +
+      ".meshflow.v1.RunEvent0\001\022>\n\tCreateRun\022\027.m" +
+      "eshflow.v1.RunRequest\032\030.meshflow.v1.RunR" +
+      "esponse\022\\\n\006GetRun\022\032.meshflow.v1.GetRunRe" +
+      "quest\032\030.meshflow.v1.RunResponse\"\034\220\002\001\202\323\344\223" +
+      "\002\023\022\021/v1/runs/{run_id}\022\\\n\010ListRuns\022\034.mesh" +
+      "flow.v1.ListRunsRequest\032\035.meshflow.v1.Li" +
+      "stRunsResponse\"\023\220\002\001\202\323\344\223\002\n\022\010/v1/runs\022c\n\007W" +
+      "aitRun\022\033.meshflow.v1.WaitRunRequest\032\030.me" +
+      "shflow.v1.RunResponse\"!\220\002\001\202\323\344\223\002\030\022\026/v1/ru" +
+      "ns/{run_id}:wait\022F\n\010WatchRun\022\034.meshflow." +
+      "v1.WatchRunRequest\032\025.meshflow.v1.RunEven" +
+      "t\"\003\220\002\0010\001\022I\n\tCancelRun\022\035.meshflow.v1.Canc" +
+      "elRunRequest\032\030.meshflow.v1.RunResponse\"\003" +
+      "\220\002\002\022G\n\010CheckRun\022\027.meshflow.v1.RunRequest" +
+      "\032\035.meshflow.v1.CheckRunResponse\"\003\220\002\001\022a\n\010" +
+      "DiffRuns\022\034.meshflow.v1.DiffRunsRequest\032\035" +
+      ".meshflow.v1.DiffRunsResponse\"\030\220\002\001\202\323\344\223\002\017" +
+      "\022\r/v1/runs:diff\022@\n\007ForkRun\022\033.meshflow.v1" +
+      ".ForkRunRequest\032\030.meshflow.v1.RunRespons" +
+      "eB\023\n\017dev.meshflow.v1P\001b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -244,7 +244,7 @@ public final class RunServiceOuterClass extends com.google.protobuf.GeneratedFil
     internal_static_meshflow_v1_ForkRunRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_ForkRunRequest_descriptor,
-        new java.lang.String[] { "RunId", "BeforeSequence", "BeforeNode", });
+        new java.lang.String[] { "RunId", "BeforeSequence", "BeforeNode", "RequestId", });
     internal_static_meshflow_v1_DiffRunsRequest_descriptor =
       getDescriptor().getMessageType(11);
     internal_static_meshflow_v1_DiffRunsRequest_fieldAccessorTable = new

@@ -353,6 +353,44 @@ private static final long serialVersionUID = 0L;
     return erasures_.get(index);
   }
 
+  public static final int DELETION_FIELD_NUMBER = 20;
+  private dev.meshflow.v1.RunDeletion deletion_;
+  /**
+   * <pre>
+   * Set when the run was deleted; its tombstone is then all that is left to verify.
+   * </pre>
+   *
+   * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+   * @return Whether the deletion field is set.
+   */
+  @java.lang.Override
+  public boolean hasDeletion() {
+    return ((bitField0_ & 0x00000002) != 0);
+  }
+  /**
+   * <pre>
+   * Set when the run was deleted; its tombstone is then all that is left to verify.
+   * </pre>
+   *
+   * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+   * @return The deletion.
+   */
+  @java.lang.Override
+  public dev.meshflow.v1.RunDeletion getDeletion() {
+    return deletion_ == null ? dev.meshflow.v1.RunDeletion.getDefaultInstance() : deletion_;
+  }
+  /**
+   * <pre>
+   * Set when the run was deleted; its tombstone is then all that is left to verify.
+   * </pre>
+   *
+   * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+   */
+  @java.lang.Override
+  public dev.meshflow.v1.RunDeletionOrBuilder getDeletionOrBuilder() {
+    return deletion_ == null ? dev.meshflow.v1.RunDeletion.getDefaultInstance() : deletion_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -396,6 +434,9 @@ private static final long serialVersionUID = 0L;
     }
     for (int i = 0; i < erasures_.size(); i++) {
       output.writeMessage(10, erasures_.get(i));
+    }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      output.writeMessage(20, getDeletion());
     }
     getUnknownFields().writeTo(output);
   }
@@ -450,6 +491,10 @@ private static final long serialVersionUID = 0L;
           }
           size += 1 * count;
         }
+    if (((bitField0_ & 0x00000002) != 0)) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeMessageSize(20, getDeletion());
+    }
     return size;
   }
   @java.lang.Override
@@ -497,6 +542,11 @@ private static final long serialVersionUID = 0L;
         != other.getLogSize()) return false;
     if (!getErasuresList()
         .equals(other.getErasuresList())) return false;
+    if (hasDeletion() != other.hasDeletion()) return false;
+    if (hasDeletion()) {
+      if (!getDeletion()
+          .equals(other.getDeletion())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -535,6 +585,10 @@ private static final long serialVersionUID = 0L;
     if (getErasuresCount() > 0) {
       hash = (37 * hash) + ERASURES_FIELD_NUMBER;
       hash = (53 * hash) + getErasuresList().hashCode();
+    }
+    if (hasDeletion()) {
+      hash = (37 * hash) + DELETION_FIELD_NUMBER;
+      hash = (53 * hash) + getDeletion().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -673,6 +727,7 @@ private static final long serialVersionUID = 0L;
         internalGetFaultsFieldBuilder();
         internalGetLedgerHeadFieldBuilder();
         internalGetErasuresFieldBuilder();
+        internalGetDeletionFieldBuilder();
       }
     }
     @java.lang.Override
@@ -705,6 +760,11 @@ private static final long serialVersionUID = 0L;
         erasuresBuilder_.clear();
       }
       bitField0_ = (bitField0_ & ~0x00000200);
+      deletion_ = null;
+      if (deletionBuilder_ != null) {
+        deletionBuilder_.dispose();
+        deletionBuilder_ = null;
+      }
       return this;
     }
 
@@ -787,6 +847,12 @@ private static final long serialVersionUID = 0L;
       }
       if (((from_bitField0_ & 0x00000100) != 0)) {
         result.logSize_ = logSize_;
+      }
+      if (((from_bitField0_ & 0x00000400) != 0)) {
+        result.deletion_ = deletionBuilder_ == null
+            ? deletion_
+            : deletionBuilder_.build();
+        to_bitField0_ |= 0x00000002;
       }
       result.bitField0_ |= to_bitField0_;
     }
@@ -881,6 +947,9 @@ private static final long serialVersionUID = 0L;
           }
         }
       }
+      if (other.hasDeletion()) {
+        mergeDeletion(other.getDeletion());
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -973,6 +1042,13 @@ private static final long serialVersionUID = 0L;
               }
               break;
             } // case 82
+            case 162: {
+              input.readMessage(
+                  internalGetDeletionFieldBuilder().getBuilder(),
+                  extensionRegistry);
+              bitField0_ |= 0x00000400;
+              break;
+            } // case 162
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -2111,6 +2187,161 @@ private static final long serialVersionUID = 0L;
         erasures_ = null;
       }
       return erasuresBuilder_;
+    }
+
+    private dev.meshflow.v1.RunDeletion deletion_;
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.meshflow.v1.RunDeletion, dev.meshflow.v1.RunDeletion.Builder, dev.meshflow.v1.RunDeletionOrBuilder> deletionBuilder_;
+    /**
+     * <pre>
+     * Set when the run was deleted; its tombstone is then all that is left to verify.
+     * </pre>
+     *
+     * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+     * @return Whether the deletion field is set.
+     */
+    public boolean hasDeletion() {
+      return ((bitField0_ & 0x00000400) != 0);
+    }
+    /**
+     * <pre>
+     * Set when the run was deleted; its tombstone is then all that is left to verify.
+     * </pre>
+     *
+     * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+     * @return The deletion.
+     */
+    public dev.meshflow.v1.RunDeletion getDeletion() {
+      if (deletionBuilder_ == null) {
+        return deletion_ == null ? dev.meshflow.v1.RunDeletion.getDefaultInstance() : deletion_;
+      } else {
+        return deletionBuilder_.getMessage();
+      }
+    }
+    /**
+     * <pre>
+     * Set when the run was deleted; its tombstone is then all that is left to verify.
+     * </pre>
+     *
+     * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+     */
+    public Builder setDeletion(dev.meshflow.v1.RunDeletion value) {
+      if (deletionBuilder_ == null) {
+        java.util.Objects.requireNonNull(value);
+        deletion_ = value;
+      } else {
+        deletionBuilder_.setMessage(value);
+      }
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Set when the run was deleted; its tombstone is then all that is left to verify.
+     * </pre>
+     *
+     * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+     */
+    public Builder setDeletion(
+        dev.meshflow.v1.RunDeletion.Builder builderForValue) {
+      if (deletionBuilder_ == null) {
+        deletion_ = builderForValue.build();
+      } else {
+        deletionBuilder_.setMessage(builderForValue.build());
+      }
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Set when the run was deleted; its tombstone is then all that is left to verify.
+     * </pre>
+     *
+     * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+     */
+    public Builder mergeDeletion(dev.meshflow.v1.RunDeletion value) {
+      if (deletionBuilder_ == null) {
+        if (((bitField0_ & 0x00000400) != 0) &&
+          deletion_ != null &&
+          deletion_ != dev.meshflow.v1.RunDeletion.getDefaultInstance()) {
+          getDeletionBuilder().mergeFrom(value);
+        } else {
+          deletion_ = value;
+        }
+      } else {
+        deletionBuilder_.mergeFrom(value);
+      }
+      if (deletion_ != null) {
+        bitField0_ |= 0x00000400;
+        onChanged();
+      }
+      return this;
+    }
+    /**
+     * <pre>
+     * Set when the run was deleted; its tombstone is then all that is left to verify.
+     * </pre>
+     *
+     * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+     */
+    public Builder clearDeletion() {
+      bitField0_ = (bitField0_ & ~0x00000400);
+      deletion_ = null;
+      if (deletionBuilder_ != null) {
+        deletionBuilder_.dispose();
+        deletionBuilder_ = null;
+      }
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Set when the run was deleted; its tombstone is then all that is left to verify.
+     * </pre>
+     *
+     * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+     */
+    public dev.meshflow.v1.RunDeletion.Builder getDeletionBuilder() {
+      bitField0_ |= 0x00000400;
+      onChanged();
+      return internalGetDeletionFieldBuilder().getBuilder();
+    }
+    /**
+     * <pre>
+     * Set when the run was deleted; its tombstone is then all that is left to verify.
+     * </pre>
+     *
+     * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+     */
+    public dev.meshflow.v1.RunDeletionOrBuilder getDeletionOrBuilder() {
+      if (deletionBuilder_ != null) {
+        return deletionBuilder_.getMessageOrBuilder();
+      } else {
+        return deletion_ == null ?
+            dev.meshflow.v1.RunDeletion.getDefaultInstance() : deletion_;
+      }
+    }
+    /**
+     * <pre>
+     * Set when the run was deleted; its tombstone is then all that is left to verify.
+     * </pre>
+     *
+     * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+     */
+    private com.google.protobuf.SingleFieldBuilder<
+        dev.meshflow.v1.RunDeletion, dev.meshflow.v1.RunDeletion.Builder, dev.meshflow.v1.RunDeletionOrBuilder> 
+        internalGetDeletionFieldBuilder() {
+      if (deletionBuilder_ == null) {
+        deletionBuilder_ = new com.google.protobuf.SingleFieldBuilder<
+            dev.meshflow.v1.RunDeletion, dev.meshflow.v1.RunDeletion.Builder, dev.meshflow.v1.RunDeletionOrBuilder>(
+                getDeletion(),
+                getParentForChildren(),
+                isClean());
+        deletion_ = null;
+      }
+      return deletionBuilder_;
     }
 
     // @@protoc_insertion_point(builder_scope:meshflow.v1.VerifyRunResponse)

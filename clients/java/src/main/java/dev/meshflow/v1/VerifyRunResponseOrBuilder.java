@@ -204,4 +204,31 @@ public interface VerifyRunResponseOrBuilder extends
    */
   dev.meshflow.v1.PayloadErasureOrBuilder getErasuresOrBuilder(
       int index);
+
+  /**
+   * <pre>
+   * Set when the run was deleted; its tombstone is then all that is left to verify.
+   * </pre>
+   *
+   * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+   * @return Whether the deletion field is set.
+   */
+  boolean hasDeletion();
+  /**
+   * <pre>
+   * Set when the run was deleted; its tombstone is then all that is left to verify.
+   * </pre>
+   *
+   * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+   * @return The deletion.
+   */
+  dev.meshflow.v1.RunDeletion getDeletion();
+  /**
+   * <pre>
+   * Set when the run was deleted; its tombstone is then all that is left to verify.
+   * </pre>
+   *
+   * <code>optional .meshflow.v1.RunDeletion deletion = 20;</code>
+   */
+  dev.meshflow.v1.RunDeletionOrBuilder getDeletionOrBuilder();
 }
