@@ -54,8 +54,12 @@ class TokenDeltas:
         return None if ports.windows is None else cls(tell, ports.windows)
 
     async def begin(self) -> None:
-        """A model starts to answer."""
-        self._window = _Unguarded() if self._windows is None else await self._windows.open()
+        """A model starts to answer. When there is no window for it, nothing is shown."""
+        try:
+            self._window = _Unguarded() if self._windows is None else await self._windows.open()
+        except Exception:  # noqa: BLE001 - fail closed: whatever opening a window raises, nothing is shown
+            _log.exception("output_window_failed")
+            self._window = None
 
     def take(self, piece: str) -> None:
         """The next piece of the answer. Never raises: when a window fails, nothing more is shown."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meshflow_grpc.storage.sqlite.migrate import migrations
+from meshflow_grpc.storage.factory import is_postgres
+from meshflow_grpc.storage.postgres import migrate as postgres
+from meshflow_grpc.storage.sqlite import migrate as sqlite
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
     from tests.postgres_cluster import PostgresCluster
     from tests.unit.cli.conftest import Finished
-
-ALL = [number for number, _ in migrations()]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -31,16 +31,18 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_a_new_ledger_is_migrated_once(meshflow: Callable[..., Finished], ledger: str) -> None:
     """A dry run shows what is pending and changes nothing; afterwards nothing is."""
+    migrations = postgres.migrations() if is_postgres(ledger) else sqlite.migrations()
+    everything = [number for number, _ in migrations]
     before = meshflow("db", "status", "--db", ledger, "-o", "json")
-    assert (before.code, json.loads(before.out)) == (1, {"version": 0, "pending": ALL})
+    assert (before.code, json.loads(before.out)) == (1, {"version": 0, "pending": everything})
 
     dry = meshflow("db", "migrate", "--dry-run", "--db", ledger, "-o", "json")
-    assert (dry.code, json.loads(dry.out)["pending"], dry.err) == (0, ALL, "nothing was changed\n")
+    assert (dry.code, json.loads(dry.out)["pending"], dry.err) == (0, everything, "nothing was changed\n")
     assert meshflow("db", "status", "--db", ledger).code == 1
 
-    assert meshflow("db", "migrate", "--db", ledger).err == f"applied {len(ALL)} migrations\n"
+    assert meshflow("db", "migrate", "--db", ledger).err == f"applied {len(everything)} migrations\n"
     after = meshflow("db", "status", "--db", ledger, "-o", "json")
-    assert (after.code, json.loads(after.out)) == (0, {"version": ALL[-1], "pending": []})
+    assert (after.code, json.loads(after.out)) == (0, {"version": everything[-1], "pending": []})
     assert meshflow("db", "migrate", "--db", ledger).err == ""
 
 

@@ -165,6 +165,20 @@ async def test_a_slow_reader_loses_pieces_and_nothing_else(monkeypatch: pytest.M
     assert events[-1].output == PROSE * 20
 
 
+async def test_a_window_that_cannot_be_built_does_not_stop_the_step() -> None:
+    """Nothing is shown, and the answer is the answer."""
+    told: list[tuple[int, str]] = []
+
+    def build() -> Any:
+        raise ValueError("an encoding of no known kind")
+
+    deltas = TokenDeltas(lambda offset, piece: told.append((offset, piece)), Windows(build))
+    await deltas.begin()
+    deltas.take(PROSE)
+
+    assert told == []
+
+
 def test_a_window_that_fails_shows_nothing_more() -> None:
     """Fail closed, and the call goes on."""
     told: list[tuple[int, str]] = []
