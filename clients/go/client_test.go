@@ -176,7 +176,7 @@ func TestLargeRequestsAreRetried(t *testing.T) {
 	}
 }
 
-// A fork has no request id, so that a second try could start a second run: it is never retried.
+// Without a request id a second try of a fork could start a second run: it is never retried.
 func TestForksAreNotRetried(t *testing.T) {
 	server := &scriptedServer{refusals: []error{status.Error(codes.Unavailable, "gone")}}
 	_, err := serve(t, server).ForkRun(t.Context(), &meshflow.ForkRunRequest{RunId: "run_1", BeforeNode: "writer"})

@@ -24,7 +24,7 @@ const DefaultAddress = "127.0.0.1:8765"
 
 const maxMessageBytes = 64 << 20
 
-// Every request that starts a run carries a request id, so that UNAVAILABLE can be retried; ForkRun has none and is not.
+// Every request that starts a run carries a request id, so that UNAVAILABLE can be retried; of ForkRun that is the caller's choice.
 const serviceConfig = `{"methodConfig": [{"name": [{"service": "meshflow.v1.RunService", "method": "ForkRun"}]}, {
 	"name": [{"service": "meshflow.v1.RunService"}, {"service": "meshflow.v1.LedgerService"},
 		{"service": "meshflow.v1.ApprovalService"}, {"service": "meshflow.v1.WorkflowService"}, {"service": "meshflow.v1.SystemService"}],

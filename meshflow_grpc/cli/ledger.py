@@ -57,8 +57,8 @@ def show(
     )
 
 
-async def _entries(db: str | None, tenant: str, run_id: str) -> list[LedgerEntry]:
-    from meshflow_grpc.commands.run_entries import run_entries
+async def _entries(db: str | None, tenant: str, run_id: str) -> tuple[LedgerEntry, ...]:
+    from meshflow_grpc.engine.run_entries import run_entries
 
     async with reading(db) as storage:
         return await run_entries(storage, tenant, run_id)

@@ -18,7 +18,7 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SERVICES = ("RunService", "LedgerService", "ApprovalService", "WorkflowService", "SystemService")
-# Requests that start a run carry a request_id, and the others do no harm twice; ForkRun alone would start a second run.
+# Requests that start a run carry a request_id, and the others do no harm twice; ForkRun without one would start a second run.
 _SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.commands.verify_run import verify_run
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.governance.compliance_evidence import Finding, RunEvidence, evaluate
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 

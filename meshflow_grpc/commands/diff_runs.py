@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.ledger.run_diff import RunDiff, diff_runs
 
 if TYPE_CHECKING:

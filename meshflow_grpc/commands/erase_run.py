@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.errors import (
     EntryAlreadyRecordedError,
     FieldViolation,
@@ -17,6 +16,7 @@ from meshflow_grpc.domain.errors import (
     RunNotFoundError,
 )
 from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.governance.record_keeping import check_not_held
 from meshflow_grpc.ledger.deletion import new_deletion
 from meshflow_grpc.ledger.erasure import new_erasure
@@ -108,12 +108,12 @@ class EraseRunCommand:
     async def _holds_copies(self, tenant_id: str, fork: str) -> bool:
         return any(entry.input is not None for entry in (await self._readable(tenant_id, fork))[:1])
 
-    async def _readable(self, tenant_id: str, run_id: str) -> list[LedgerEntry]:
+    async def _readable(self, tenant_id: str, run_id: str) -> tuple[LedgerEntry, ...]:
         """A run's entries; none when their key is gone already: what is left is to say so in the ledger."""
         try:
             return await run_entries(self._storage, tenant_id, run_id)
         except PayloadKeyUnavailableError:
-            return []
+            return ()
 
     async def _erase(self, principal: Principal, run_id: str, basis: str, mode: EraseMode) -> ErasedRun:
         tenant_id = principal.tenant_id

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.commands.export_evidence import export_evidence
-from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.ledger.run_export import run_csv, run_json
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.engine.fork import NewFork, fork_of
+from meshflow_grpc.engine.run_entries import run_entries
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, Run

@@ -28,7 +28,7 @@ from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import PendingApproval, Principal, Run, RunOutcome, RunStatus
 from meshflow_grpc.engine.approvals import approvals_of, decided_draft
 from meshflow_grpc.engine.events import output_text
-from meshflow_grpc.engine.run_entries import entries_of
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.governance.approvers import why_not
 from meshflow_grpc.kernel.approval import run_id_of
@@ -78,7 +78,7 @@ class Gates:
 
     async def of_run(self, run: Run) -> tuple[Approval, ...]:
         """All approvals of a run."""
-        return approvals_of(run, await entries_of(self._storage, run))
+        return approvals_of(run, await run_entries(self._storage, run.tenant_id, run.run_id))
 
     async def get(self, tenant_id: str, approval_id: str) -> Approval:
         """Returns an approval; raises ApprovalNotFoundError, also for another tenant's."""
@@ -175,7 +175,7 @@ class Gates:
             if run.status is RunStatus.PAUSED and owned:
                 outcome = RunOutcome(
                     RunStatus.CANCELLED,
-                    _last_output(await entries_of(self._storage, run)),
+                    _last_output(await run_entries(self._storage, run.tenant_id, run.run_id)),
                     None,
                     f"cancelled by {reason}",
                 )
@@ -263,7 +263,7 @@ class Gates:
             run = await self._storage.get_run(tenant_id, run_id)
         except RunNotFoundError as error:
             raise ApprovalNotFoundError(approval_id) from error
-        entries = await entries_of(self._storage, run)
+        entries = await run_entries(self._storage, run.tenant_id, run.run_id)
         for approval in approvals_of(run, entries):
             if approval.approval_id == approval_id:
                 return run, approval, entries

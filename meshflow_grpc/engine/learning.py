@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.engine.run_entries import entries_of
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.governance.learning import WorkflowStatistics
 from meshflow_grpc.ports.storage import RunQuery
 
@@ -47,7 +47,7 @@ class Learning:
                 del self._known[next(iter(self._known))]
         while known.ended:
             run = known.ended.pop()
-            known.statistics.add_run(await entries_of(self._storage, run))
+            known.statistics.add_run(await run_entries(self._storage, run.tenant_id, run.run_id))
         return known.statistics
 
     def ended(self, run: Run) -> None:
@@ -60,7 +60,7 @@ class Learning:
         page = await self._storage.list_runs(RunQuery(tenant_id, LOOKED_AT, workflow=workflow))
         statistics = WorkflowStatistics()
         for run in [run for run in page.runs if run.status.ended and opted_in(run)][:LEARNED_FROM]:
-            statistics.add_run(await entries_of(self._storage, run))
+            statistics.add_run(await run_entries(self._storage, run.tenant_id, run.run_id))
         return statistics
 
 

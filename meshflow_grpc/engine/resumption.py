@@ -16,7 +16,7 @@ from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.recovery import replay
 from meshflow_grpc.engine.reservations import OpenReservations
-from meshflow_grpc.engine.run_entries import entries_of
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft, origin_of
 from meshflow_grpc.governance.effective_policy import policy_from_json
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
@@ -63,7 +63,7 @@ class Resumption:
         run = await self._storage.get_run(active.tenant_id, active.run_id)
         if run.status is not RunStatus.RUNNING:
             return run
-        entries = await entries_of(self._storage, run)
+        entries = await run_entries(self._storage, run.tenant_id, run.run_id)
         lost = OpenReservations.of(entries).total
         try:
             restored = self._restore(run, entries)

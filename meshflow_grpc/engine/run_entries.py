@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
-    from meshflow_grpc.domain.run import Run
     from meshflow_grpc.ports.storage import Storage
 
 PAGE = 1000
 
 
-async def entries_of(storage: Storage, run: Run) -> tuple[LedgerEntry, ...]:
-    """Returns the entries in the order of the run's chain."""
-    entries: list[LedgerEntry] = []
+async def run_entries(storage: Storage, tenant_id: str, run_id: str) -> tuple[LedgerEntry, ...]:
+    """Returns the entries of a run in the order of its chain; raises RunNotFoundError, also for another tenant's run."""
+    found: list[LedgerEntry] = []
     while True:
-        page = await storage.entries(run.tenant_id, run.run_id, after_sequence=len(entries), limit=PAGE)
-        entries.extend(page)
+        after = found[-1].sequence if found else 0
+        page = await storage.entries(tenant_id, run_id, after_sequence=after, limit=PAGE)
+        found.extend(page)
         if len(page) < PAGE:
-            return tuple(entries)
+            return tuple(found)

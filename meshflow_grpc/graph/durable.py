@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.config import Settings
 from meshflow_grpc.domain.approval import ApprovalStatus, Decision
 from meshflow_grpc.domain.errors import RunConflictError, RunNotFoundError
@@ -17,6 +16,7 @@ from meshflow_grpc.domain.run import Principal, RunOutcome, RunRequest, RunStatu
 from meshflow_grpc.engine.approvals import approvals_of
 from meshflow_grpc.engine.fork import ForkPoint, NewFork, fork_of
 from meshflow_grpc.engine.gates import Review
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.graph.checkpoints import keeper_of

@@ -7,10 +7,10 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.approval import ApprovalStatus
 from meshflow_grpc.domain.errors import RunConflictError, RunNotFoundError
 from meshflow_grpc.domain.run import RunStatus
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import definition_of, origin_of
 from meshflow_grpc.graph.compiled_graph import CompiledStateGraph, GraphRunError
 from meshflow_grpc.graph.definition import WorkflowDefinition

@@ -6,12 +6,12 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.domain.run import RunRequest
 from meshflow_grpc.domain.usage import usd
 from meshflow_grpc.domain.workflow import Workflow
 from meshflow_grpc.engine.prompt import node_prompt
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.graph.agent import Agent
 from meshflow_grpc.graph.local import LOCAL, local_runtime
 from meshflow_grpc.ledger.run_diff import STEP_ENDS

@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from meshflow_grpc.commands.erase_run import EraseMode, EraseRunCommand
-from meshflow_grpc.commands.run_entries import run_entries
 from meshflow_grpc.config import load_ledger_settings
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, RunNotFoundError
 from meshflow_grpc.domain.run import Principal, RunOutcome, RunStatus
 from meshflow_grpc.domain.usage import usd
 from meshflow_grpc.engine.fork import ForkPoint, NewFork, fork_of
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.ledger.run_diff import STEP_ENDS, RunDiff, diff_runs
 from meshflow_grpc.ledger.run_export import run_csv, run_json
@@ -100,7 +100,7 @@ class AwaitableLedger:
     async def get_run(self, run_id: str) -> list[LedgerEntry]:
         """Returns the entries of a run in the order of its chain."""
         async with self._opened() as storage:
-            return await run_entries(storage, self._tenant_id, run_id)
+            return list(await run_entries(storage, self._tenant_id, run_id))
 
     async def list_runs(self) -> list[str]:
         """Returns the ids of all runs, newest first."""

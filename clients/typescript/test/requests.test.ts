@@ -56,7 +56,7 @@ test("data of one's own is sent whatever its keys are", async () => {
   assert.deepEqual(JSON.parse(run.output), input);
 });
 
-test("a fork has no request id, so it is never retried", async () => {
+test("a fork need not have a request id, so it is never retried", async () => {
   const asked: string[] = [];
   await assert.rejects(scripted(asked).forkRun({ runId: "run_1", beforeNode: "writer" }), MeshflowError);
   assert.deepEqual(asked, ["fork"]);

@@ -41,7 +41,7 @@ async def test_a_large_request_is_retried_like_a_small_one(server: FakeServer) -
 
 
 async def test_a_fork_is_never_retried(server: FakeServer) -> None:
-    """It has no request id, so a second try could start a second run."""
+    """Without a request id a second try could start a second run."""
     server.answers("ForkRun", Refusal(grpc.StatusCode.UNAVAILABLE), RUN)
 
     async with AsyncClient(server.address) as client:

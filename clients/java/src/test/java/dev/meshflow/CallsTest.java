@@ -83,7 +83,7 @@ final class CallsTest {
         assertEquals(2, server.requests.size());
     }
 
-    /** A fork has no request id, so a second attempt might be a second run: there is none. */
+    /** A fork need not have a request id, so a second attempt might be a second run: there is none. */
     @Test
     void forksAreNotRetried() {
         server.refusals.add(gone());
