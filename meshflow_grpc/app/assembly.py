@@ -52,6 +52,7 @@ from meshflow_grpc.engine.run_contexts import RunContexts
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.engine.sole_server import SoleServer
+from meshflow_grpc.engine.step_making import PEER_TOOL
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.detection.window.output_window import OutputWindows
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.leases import RunLeases
+    from meshflow_grpc.ports.mesh import MeshAccess
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
@@ -117,6 +119,7 @@ class Outside:
     observer: Observer = field(default_factory=LogObserver)
     tracer: Tracer = field(default_factory=NoTracer)
     leases: RunLeases | None = None
+    mesh: MeshAccess | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +162,12 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         revoked_agents=options.revoked_agents,
         safeguards=_safeguards(options),
         windows=_windows(outside.scanner),
+        mesh=outside.mesh,
     )
     world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
-    tools = RunTools(Kernel(ports), recorder, hub, *world)
+    tools = RunTools(Kernel(ports), recorder, hub, *world, peer=PEER_TOOL if outside.mesh is not None else None)
     admission = _admission(outside, options)
-    workflows = RegisteredWorkflows(storage)
-    learning = Learning(storage, outside.clock)
+    workflows, learning = RegisteredWorkflows(storage), Learning(storage, outside.clock)
     contexts = RunContexts(Sessions(storage), learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
     resumption = Resumption(storage, tools, admission, contexts)
@@ -211,7 +214,7 @@ def _admission(outside: Outside, options: RuntimeOptions) -> Admission:
     return Admission(
         options.default_policy,
         allow_inline=options.allow_inline_workflows,
-        checks=NodeChecks(outside.provider, outside.tools, outside.http),
+        checks=NodeChecks(outside.provider, outside.tools, outside.http, has_peers=outside.mesh is not None),
         allow_webhooks=options.allow_webhooks,
         floors=options.floors,
         safeguards=_safeguards(options),
