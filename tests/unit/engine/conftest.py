@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.ports import Scanner
     from meshflow_grpc.ports.clock import IdSource
     from meshflow_grpc.ports.tools import ToolCatalog
-    from tests.fakes.mesh import FakeMesh
+    from tests.fakes.peers import FakeMesh
 
 ALICE = Principal("alice", "acme", method="test")
 NO_WAIT = {"circuit_breaker": {"max_retries": 0}}

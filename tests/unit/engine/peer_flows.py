@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshflow_grpc.domain.ledger_entry import LedgerEntry
-from tests.fakes.mesh import FakeMesh
+from tests.fakes.peers import FakeMesh
 from tests.unit.engine.conftest import World, make_world
 
 NODE = "{kind: grpc, peer: build.ai, failover: [marco.ai], workflow: release%s}"

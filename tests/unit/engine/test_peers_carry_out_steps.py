@@ -11,7 +11,7 @@ from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.kernel.peer_request import DEPTH
-from tests.fakes.mesh import GONE, LOST, SILENT, FakeMesh, answer
+from tests.fakes.peers import GONE, LOST, SILENT, FakeMesh, answer
 from tests.unit.engine.peer_flows import flow, step, world_of
 
 

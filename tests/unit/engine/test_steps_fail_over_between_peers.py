@@ -10,7 +10,7 @@ from meshflow_grpc.domain.mesh import MeshChangeKind
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.ports.mesh import PeerFailedError, PeerRefusedError
-from tests.fakes.mesh import GONE, LOST, SILENT, FakeMesh, answer, mesh_node
+from tests.fakes.peers import GONE, LOST, SILENT, FakeMesh, answer, mesh_node
 from tests.unit.engine.conftest import make_world
 from tests.unit.engine.peer_flows import flow, step, world_of
 
