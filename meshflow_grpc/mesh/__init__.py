@@ -1,0 +1,1 @@
+"""The mesh: how this server finds, proves itself to, watches and calls other nodes."""
