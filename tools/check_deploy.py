@@ -45,7 +45,7 @@ def render(folder: Path) -> list[dict[str, Any]]:
 
 
 def container_problems() -> Iterator[str]:
-    """What a linter says of the Dockerfile, Compose's loader of its file, whose variables are the server's, and the collector of its."""
+    """What a linter says of the Dockerfile, Compose's loader of its file, where variables are ours, and the collector of its."""
     linted = subprocess.run([HADOLINT, "--no-color", ROOT / "Dockerfile"], check=False, capture_output=True, text=True)
     yield from linted.stdout.splitlines()
     loaded = subprocess.run([built(COMPOSE), COMPOSE_FILE], check=False, capture_output=True, text=True)
