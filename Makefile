@@ -111,6 +111,10 @@ layers: $(DEV) ## Check the import contracts between the layers.
 check-deploy: $(DEV) ## Check Dockerfile, Compose, Kubernetes and monitoring files; needs Go.
 	@$(BIN)/python tools/check_deploy.py
 
+.PHONY: collector
+collector: $(DEV) ## Build the OpenTelemetry collector of deploy/ and print where it is; needs Go.
+	@$(BIN)/python tools/collector.py
+
 .PHONY: sbom
 sbom: $(DEV) ## Write the bill of materials of what the server installs to build/sbom.json (CycloneDX).
 	@mkdir -p build
