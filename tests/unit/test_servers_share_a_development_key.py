@@ -14,6 +14,7 @@ from meshflow_grpc.config.signing import log_keys
 
 def test_servers_that_start_at_once_share_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of them makes it; none sees half of the file, and no draft of it stays."""
+    monkeypatch.setenv("MESHFLOW_MOCK", "1")
     monkeypatch.setenv("MESHFLOW_LEDGER_DB", "postgresql://localhost/x")
     monkeypatch.setenv("MESHFLOW_DATA_DIR", str(tmp_path))
     settings, together = Settings.load(), threading.Barrier(8)
