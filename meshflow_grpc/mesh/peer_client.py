@@ -12,7 +12,7 @@ from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2_grpc import LedgerService
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import MICRO_PER_GRAM, Usage, nano_usd
-from meshflow_grpc.mesh.peer_channels import PeerChannels
+from meshflow_grpc.mesh.call_channels import CallChannels
 from meshflow_grpc.mesh.peer_errors import peer_error
 from meshflow_grpc.mesh.peer_messages import run_request
 from meshflow_grpc.ports.mesh import PeerAnswer, PeerUnreachableError
@@ -23,11 +23,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.mesh import MeshNode
     from meshflow_grpc.ports.mesh import NodeCredentials, PeerCall
 
-# Most seconds one request waits for a run's end; then it is asked again.
-WAIT_S = 300.0
-# Beyond a request's own time, for its way there and back.
-MARGIN_S = 5.0
-CALL_S = 10.0
+# Most seconds a peer has to say that it took a call, and between two words of one whose run goes on: one that is silent is lost.
+ANSWER_S = 5.0
 EXPORT_S = 60.0
 CANCEL_REASON = "the run that asked for it ended"
 
@@ -37,9 +34,10 @@ Metadata = tuple[tuple[str, str], ...]
 class GrpcPeerClient:
     """Implements ports.mesh.PeerClient over gRPC."""
 
-    def __init__(self, credentials: NodeCredentials) -> None:
+    def __init__(self, credentials: NodeCredentials, *, answer_s: float = ANSWER_S) -> None:
         self._credentials = credentials
-        self._channels = PeerChannels(credentials)
+        self._channels = CallChannels(credentials)
+        self._answer_s = answer_s
 
     async def run(self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None]) -> PeerAnswer:
         """See ports.mesh.PeerClient."""
@@ -47,13 +45,14 @@ class GrpcPeerClient:
         runs = _runs(channel)
         request = run_request(call)
         give_up = time.monotonic() + call.timeout_s
-        run = await _answer(runs.CreateRun(request, timeout=CALL_S, metadata=self._headers(node, call)), node)
+        run = await _answer(runs.CreateRun(request, timeout=self._answer_s, metadata=self._headers(node, call)), node)
         accepted(run.run_id)
         received = run.ByteSize()
         while RunStatus(run.status) is RunStatus.RUNNING:
-            left = min(WAIT_S, max(0.05, give_up - time.monotonic()))
+            left = min(self._answer_s, max(0.05, give_up - time.monotonic()))
             wait = run_service_pb2.WaitRunRequest(run_id=run.run_id, timeout_s=left)
-            run = await _answer(runs.WaitRun(wait, timeout=left + MARGIN_S, metadata=self._headers(node, call)), node)
+            answer_s = left + self._answer_s
+            run = await _answer(runs.WaitRun(wait, timeout=answer_s, metadata=self._headers(node, call)), node)
             received += run.ByteSize()
         return await self._with_head(channel, node, call, run, request.ByteSize(), received)
 
@@ -63,11 +62,11 @@ class GrpcPeerClient:
         runs = _runs(channel)
         if run_id is None:
             run = await _answer(
-                runs.CreateRun(run_request(call), timeout=CALL_S, metadata=self._headers(node, call)), node
+                runs.CreateRun(run_request(call), timeout=self._answer_s, metadata=self._headers(node, call)), node
             )
             run_id = run.run_id
         request = run_service_pb2.CancelRunRequest(run_id=run_id, reason=CANCEL_REASON)
-        run = await _answer(runs.CancelRun(request, timeout=CALL_S, metadata=self._headers(node, call)), node)
+        run = await _answer(runs.CancelRun(request, timeout=self._answer_s, metadata=self._headers(node, call)), node)
         return await self._with_head(channel, node, call, run, request.ByteSize(), run.ByteSize())
 
     async def evidence(self, node: MeshNode, tenant_id: str, run_id: str) -> bytes:
@@ -93,7 +92,9 @@ class GrpcPeerClient:
         if RunStatus(run.status).ended:
             try:
                 request = ledger_service_pb2.GetTreeHeadRequest()
-                answer = await _ledger(channel).GetTreeHead(request, timeout=CALL_S, metadata=self._headers(node, call))
+                answer = await _ledger(channel).GetTreeHead(
+                    request, timeout=self._answer_s, metadata=self._headers(node, call)
+                )
                 head = answer.head.checkpoint
                 received += answer.ByteSize()
             except aio.AioRpcError:

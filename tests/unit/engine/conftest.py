@@ -11,7 +11,6 @@ from meshflow_grpc.app import Outside, Runtime, RuntimeOptions, assemble
 from meshflow_grpc.domain.approval import Decision
 from meshflow_grpc.domain.run import Principal, RunRequest
 from meshflow_grpc.governance.detection.scanner import TextScanner
-from meshflow_grpc.ports.mesh import MeshAccess
 from meshflow_grpc.storage.memory.storage import MemoryStorage
 from meshflow_grpc.system import SystemClock
 from meshflow_grpc.tools.loading import load_registry
@@ -23,8 +22,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.kernel.ports import Scanner
     from meshflow_grpc.ports.clock import IdSource
+    from meshflow_grpc.ports.mesh import MeshAccess
     from meshflow_grpc.ports.tools import ToolCatalog
-    from tests.fakes.peers import FakeMesh
 
 ALICE = Principal("alice", "acme", method="test")
 NO_WAIT = {"circuit_breaker": {"max_retries": 0}}
@@ -55,9 +54,9 @@ class World:
         """Ends a run."""
         return await self.runtime.commands.cancel_run.execute(ALICE, run_id, reason="enough")
 
-    async def approve(self, approval_id: str) -> None:
+    async def approve(self, approval_id: str, tenant_id: str = "acme") -> None:
         """Bob approves."""
-        bob = Principal("bob", "acme", method="test")
+        bob = Principal("bob", tenant_id, method="test")
         await self.runtime.commands.decide_approval.execute(bob, approval_id, decision=Decision.APPROVE, comment="")
 
     async def entries(self, run_id: str) -> tuple[LedgerEntry, ...]:
@@ -75,14 +74,13 @@ def make_world(
     scanner: Scanner = SCANNER,
     ids: IdSource | None = None,
     tools: ToolCatalog | None = None,
-    mesh: FakeMesh | None = None,
+    mesh: MeshAccess | None = None,
 ) -> World:
     """A new runtime; give it another one's storage and ids to play a restart."""
     provider, storage = provider or FakeProvider(), storage or MemoryStorage()
     catalog = load_registry(None) if tools is None else tools
     outside = Outside(storage, provider, SystemClock(), ids or SequentialIds(), scanner, lambda: 0.0, tools=catalog)
-    if mesh is not None:
-        outside = replace(outside, mesh=MeshAccess(mesh, mesh))
+    outside = replace(outside, mesh=mesh)
     return World(assemble(outside, options or RuntimeOptions()), provider, storage)
 
 

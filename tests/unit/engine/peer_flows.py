@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshflow_grpc.domain.ledger_entry import LedgerEntry
+from meshflow_grpc.ports.mesh import MeshAccess
 from tests.fakes.peers import FakeMesh
 from tests.unit.engine.conftest import World, make_world
 
@@ -16,7 +17,7 @@ def flow(extra: str = "") -> str:
 
 def world_of(mesh: FakeMesh) -> World:
     """A runtime with peers."""
-    return make_world(mesh=mesh)
+    return make_world(mesh=MeshAccess(mesh, mesh))
 
 
 async def step(world: World, run_id: str) -> LedgerEntry:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from meshflow_grpc.domain.ledger_entry import EntryKind
-from meshflow_grpc.domain.run import RunStatus
+from meshflow_grpc.domain.run import RunRequest, RunStatus
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.kernel.peer_request import DEPTH
 from tests.fakes.peers import GONE, LOST, SILENT, FakeMesh, answer
+from tests.unit.engine.conftest import ALICE
 from tests.unit.engine.peer_flows import flow, step, world_of
 
 
@@ -202,3 +203,13 @@ async def test_a_policy_may_forbid_peers() -> None:
     run = await world.run(workflow_yaml=flow(), policy=parse_policy_fields({"denied_tools": ["grpc"]}))
 
     assert (run.blocked_by, mesh.calls) == ("tool_permission", [])
+
+
+async def test_a_pre_flight_counts_the_peers_share_and_misses_the_dead() -> None:
+    """Two peers get a quarter, and a quarter of what is left; a node without a peer is named."""
+    world = world_of(FakeMesh.of(build=answer()))
+    text = "name: w\nentry: b\nnodes:\n  b: {kind: grpc, peer: build.ai}\n  z: {kind: grpc, peer: zoe.ai}\nedges: [b -> z]\n"
+    check = await world.runtime.commands.check_run.execute(ALICE, RunRequest(task="t", workflow_yaml=text))
+
+    assert check.estimate.cost_nano_usd == 437_500_000
+    assert [(v.field, v.stage) for v in check.violations] == [("workflow.nodes.z.peer", "execution")]

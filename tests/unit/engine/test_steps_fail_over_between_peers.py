@@ -9,7 +9,7 @@ import pytest
 from meshflow_grpc.domain.mesh import MeshChangeKind
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
-from meshflow_grpc.ports.mesh import PeerFailedError, PeerRefusedError
+from meshflow_grpc.ports.mesh import MeshAccess, PeerFailedError, PeerRefusedError
 from tests.fakes.peers import GONE, LOST, SILENT, FakeMesh, answer, mesh_node
 from tests.unit.engine.conftest import make_world
 from tests.unit.engine.peer_flows import flow, step, world_of
@@ -143,7 +143,7 @@ async def test_a_restart_asks_the_same_peer_for_the_same() -> None:
     run_id = await world.start(workflow_yaml=flow(", risk: irreversible"), policy=policy)
     await asyncio.wait_for(mesh.silent.wait(), 5)
     await world.runtime.engine.drain(0)
-    again = make_world(storage=world.storage, mesh=mesh)
+    again = make_world(storage=world.storage, mesh=MeshAccess(mesh, mesh))
     await again.runtime.engine.recover()
     run = await again.settled(run_id)
 

@@ -1,4 +1,4 @@
-"""Channels to peers: one per endpoint and kind of credentials, kept while the server runs."""
+"""Channels for calls to peers, which outlive a missed heartbeat: one per endpoint, kept while the server runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class NoCredentials:
         return None
 
 
-class PeerChannels:
+class CallChannels:
     """Opens, keeps and closes them. The one used longest ago is closed beyond a bound."""
 
     def __init__(self, credentials: NodeCredentials) -> None:
