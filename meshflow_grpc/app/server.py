@@ -23,6 +23,7 @@ from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartEr
 from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.providers.approval_webhook import approval_notifier
 from meshflow_grpc.providers.http_caller import AllowedHttp
+from meshflow_grpc.providers.signed_post import signed_post
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
@@ -73,13 +74,17 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
             anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
             secret, in_trials = settings.webhook_secret, settings.env == "development"
             key = secret.get_secret_value() if secret else None
-            async with approval_notifier(key, LogNotifier(), trust_all=in_trials) as notifier:
+            async with (
+                signed_post(key, trust_all=in_trials) as sender,
+                approval_notifier(sender, LogNotifier()) as notifier,
+            ):
                 outside = Outside(
                     storage,
                     provider,
                     log_keys=log_keys(settings),
                     anchor=anchor,
                     notifier=notifier,
+                    sender=sender,
                     tools=tools,
                     scanner=await asyncio.to_thread(open_scanner, settings),
                     http=AllowedHttp(settings.called_hosts, trust_all=in_trials),
@@ -107,7 +112,7 @@ async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> 
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
     probes = ProbeServer(runtime.state, READINESS_NAMES)
-    envoy = sweep = readiness = duty = None
+    envoy = sweep = readiness = duty = hooks = None
 
     async def publish(serving: bool) -> None:
         probes.set_serving(serving=serving)
@@ -117,6 +122,7 @@ async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> 
         envoy = await _start_envoy(settings, grpc_port, probes) if settings.use_envoy else None
         resumed = await runtime.ownership.begin()
         sweep = asyncio.create_task(runtime.gates.keep_expiring())
+        hooks = asyncio.create_task(runtime.webhooks.keep_sending()) if runtime.webhooks else None
         duty = asyncio.create_task(runtime.ownership.keep(settings.lease_s)) if outside.leases else None
         runtime.state.started = True
         await publish(True)
@@ -130,8 +136,8 @@ async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> 
             task.cancel()
         await publish(False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
-        if duty is not None:
-            duty.cancel()
+        for task in filter(None, (duty, hooks)):
+            task.cancel()
         probes.stop()
         heart.cancel()
 
