@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from meshflow_grpc.domain.approval import GrantedApproval
+    from meshflow_grpc.domain.conversation import Turn
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.peer_step import AskedPeer, PeerRecord
     from meshflow_grpc.domain.policy import Policy, RiskTier
@@ -44,6 +45,7 @@ class RunContext:
     learned: WorkflowStatistics | None = None
     reviewed: bool = False
     ending: bool = False
+    conversation: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
