@@ -124,7 +124,7 @@ class Outside:
     observer: Observer = field(default_factory=LogObserver)
     tracer: Tracer = field(default_factory=NoTracer)
     leases: RunLeases | None = None
-    mesh: MeshAccess | None = None
+    peers: MeshAccess | None = None
     sender: WebhookSender | None = None
 
 
@@ -158,7 +158,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     recorder = PublishingRecorder(storage, hub, observer, outside.clock)
     ports = _kernel_ports(outside, options, recorder)
     world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
-    tools = RunTools(Kernel(ports), recorder, hub, *world, peer=PEER_TOOL if outside.mesh is not None else None)
+    tools = RunTools(Kernel(ports), recorder, hub, *world, peer=PEER_TOOL if outside.peers is not None else None)
     admission = _admission(outside, options)
     workflows = RegisteredWorkflows(storage)
     learning = Learning(storage, outside.clock)
@@ -217,7 +217,7 @@ def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: Publishin
         revoked_agents=options.revoked_agents,
         safeguards=_safeguards(options),
         windows=_windows(outside.scanner),
-        mesh=outside.mesh,
+        mesh=outside.peers,
     )
 
 
@@ -229,7 +229,7 @@ def _admission(outside: Outside, options: RuntimeOptions) -> Admission:
     return Admission(
         options.default_policy,
         allow_inline=options.allow_inline_workflows,
-        checks=NodeChecks(outside.provider, outside.tools, outside.http, has_peers=outside.mesh is not None),
+        checks=NodeChecks(outside.provider, outside.tools, outside.http, has_peers=outside.peers is not None),
         allow_webhooks=options.allow_webhooks,
         floors=options.floors,
         safeguards=_safeguards(options),

@@ -80,7 +80,7 @@ def make_world(
     provider, storage = provider or FakeProvider(), storage or MemoryStorage()
     catalog = load_registry(None) if tools is None else tools
     outside = Outside(storage, provider, SystemClock(), ids or SequentialIds(), scanner, lambda: 0.0, tools=catalog)
-    outside = replace(outside, mesh=mesh)
+    outside = replace(outside, peers=mesh)
     return World(assemble(outside, options or RuntimeOptions()), provider, storage)
 
 
