@@ -35,6 +35,7 @@ from meshflow_grpc.commands.watch_run import WatchRunCommand
 from meshflow_grpc.config.signing import passing_keys
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.admission import Admission
+from meshflow_grpc.engine.calls_under_way import CallsUnderWay
 from meshflow_grpc.engine.elsewhere import Elsewhere
 from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
@@ -167,7 +168,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     learning = Learning(storage, outside.clock)
     contexts = RunContexts(Sessions(storage), learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
-    resumption = Resumption(storage, tools, admission, contexts)
+    resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
     own = (storage, tools, admission, resumption, contexts, outside.ids, state, observer)
     parts = EngineParts(*own, outside.notifier, workflows, elsewhere)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
