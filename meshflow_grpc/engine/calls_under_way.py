@@ -48,10 +48,11 @@ class CallsUnderWay:
 
         ``progress`` is that of the next life.
 
-        Nothing for a run that waited for a human when it broke off.
+        Nothing for a run that waited for a human when it broke off, nor for a fork that has not gone on yet.
         """
-        newest = next(entry.kind for entry in reversed(entries) if entry.kind in _LIVES)
-        if newest is EntryKind.RUN_PAUSED or policy.session_budget_usd is not None:
+        newest = next(entry for entry in reversed(entries) if entry.kind in _LIVES)
+        idle = newest.kind is EntryKind.RUN_PAUSED or "forked_from" in newest.facts
+        if idle or policy.session_budget_usd is not None:
             return ZERO_USAGE
         tenant_id, life = entries[0].tenant_id, progress.epoch - 1
         known = {entry.step_id for entry in entries if entry.kind in OUTCOME_KINDS and entry.attempt == life}
