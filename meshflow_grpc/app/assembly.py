@@ -36,6 +36,7 @@ from meshflow_grpc.config.signing import passing_keys
 from meshflow_grpc.domain.conversation import ConversationBounds
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.admission import Admission
+from meshflow_grpc.engine.calls_under_way import CallsUnderWay
 from meshflow_grpc.engine.conversations import Conversations
 from meshflow_grpc.engine.elsewhere import Elsewhere
 from meshflow_grpc.engine.engine import Engine, EngineParts
@@ -162,7 +163,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     conversations = Conversations(storage, outside.scanner, options.conversation)
     contexts = RunContexts(Sessions(storage), conversations, learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
-    resumption = Resumption(storage, tools, admission, contexts)
+    resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
     own = (storage, tools, admission, resumption, contexts, outside.ids, state, observer)
     parts = EngineParts(*own, outside.notifier, workflows, elsewhere)
     engine = Engine(parts, max_in_flight=options.max_in_flight)
