@@ -109,7 +109,7 @@ async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telem
     runtime = assemble(outside, runtime_options(settings))
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
-    authenticator, files = await asyncio.to_thread(open_authenticator, settings)
+    authenticator, files = await asyncio.to_thread(open_authenticator, settings, tls.proof)
     server = GrpcServer(runtime.commands, runtime.state, authenticator, limits, telemetry=telemetry.calls)
     LogObserver().log_opened(await runtime.log.open(), outside.log_keys.verifiers)
     runtime.log.start()

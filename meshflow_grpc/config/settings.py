@@ -183,7 +183,7 @@ class Settings(AdmissionSettings):
             )
         if self.env == "production" and self.auth == "none":
             found.append(
-                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key or jwt")
+                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key, jwt or mtls")
             )
         return tuple(found)
 
