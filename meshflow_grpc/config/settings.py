@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
+from meshflow_grpc.config.admission import AdmissionSettings
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
-from meshflow_grpc.config.sessions import SessionSettings
 from meshflow_grpc.config.web import origin_problems
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
@@ -37,7 +37,7 @@ _SECRETS = {
 }
 
 
-class Settings(SessionSettings):
+class Settings(AdmissionSettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
