@@ -71,6 +71,7 @@ test-clients: $(DEV) ## Test every client, and the one contract through every fa
 gen: $(DEV) ## Generate meshflow_grpc/_gen and Envoy's descriptor set from proto/.
 	@$(BIN)/python tools/generate.py
 	@$(BIN)/python -m meshflow_grpc.envoy.write_sidecar envoy/envoy.yaml
+	@$(BIN)/python -m meshflow_grpc.envoy.write_edge envoy/edge.yaml
 
 .PHONY: gen-clients
 gen-clients: $(DEV) ## Generate what the clients derive from proto/; needs Go, Node and Maven.
