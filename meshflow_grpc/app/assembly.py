@@ -21,21 +21,17 @@ from meshflow_grpc.commands.get_inclusion_proof import GetInclusionProofCommand
 from meshflow_grpc.commands.get_run import GetRunCommand
 from meshflow_grpc.commands.get_tree_head import GetTreeHeadCommand
 from meshflow_grpc.commands.get_workflow import GetWorkflowCommand
-from meshflow_grpc.commands.heartbeat import HeartbeatCommand
 from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
-from meshflow_grpc.commands.list_nodes import ListNodesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
 from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+from meshflow_grpc.commands.mesh import mesh_commands
 from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
-from meshflow_grpc.commands.register_node import RegisterNodeCommand
-from meshflow_grpc.commands.resolve_node import ResolveNodeCommand
 from meshflow_grpc.commands.run import RunCommand
 from meshflow_grpc.commands.stream_run import StreamRunCommand
 from meshflow_grpc.commands.validate_workflow import ValidateWorkflowCommand
 from meshflow_grpc.commands.verify_run import VerifyRunCommand
 from meshflow_grpc.commands.wait_run import WaitRunCommand
-from meshflow_grpc.commands.watch_mesh import WatchMeshCommand
 from meshflow_grpc.commands.watch_run import WatchRunCommand
 from meshflow_grpc.config.signing import passing_keys
 from meshflow_grpc.domain.policy import Policy
@@ -170,8 +166,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
     tools = RunTools(Kernel(ports), recorder, hub, *world)
     admission = _admission(outside, options)
-    workflows = RegisteredWorkflows(storage)
-    learning = Learning(storage, outside.clock)
+    workflows, learning = RegisteredWorkflows(storage), Learning(storage, outside.clock)
     contexts = RunContexts(Sessions(storage), learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
     resumption = Resumption(storage, tools, admission, contexts)
@@ -206,11 +201,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_workflow=GetWorkflowCommand(workflows),
         list_workflows=ListWorkflowsCommand(storage),
         validate_workflow=ValidateWorkflowCommand(workflows, admission),
-        register_node=RegisterNodeCommand(outside.mesh, outside.clock, outside.ids),
-        heartbeat=HeartbeatCommand(outside.mesh),
-        list_nodes=ListNodesCommand(outside.mesh),
-        resolve_node=ResolveNodeCommand(outside.mesh),
-        watch_mesh=WatchMeshCommand(outside.mesh),
+        mesh=mesh_commands(outside.mesh, outside.clock, outside.ids),
     )
     return Runtime(storage, engine, hub, state, commands, log, gates, Ownership(elsewhere.leases, engine, hub))
 

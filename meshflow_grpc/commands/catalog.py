@@ -20,21 +20,17 @@ if TYPE_CHECKING:
     from meshflow_grpc.commands.get_run import GetRunCommand
     from meshflow_grpc.commands.get_tree_head import GetTreeHeadCommand
     from meshflow_grpc.commands.get_workflow import GetWorkflowCommand
-    from meshflow_grpc.commands.heartbeat import HeartbeatCommand
     from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
     from meshflow_grpc.commands.list_entries import ListEntriesCommand
-    from meshflow_grpc.commands.list_nodes import ListNodesCommand
     from meshflow_grpc.commands.list_runs import ListRunsCommand
     from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+    from meshflow_grpc.commands.mesh import MeshCommands
     from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
-    from meshflow_grpc.commands.register_node import RegisterNodeCommand
-    from meshflow_grpc.commands.resolve_node import ResolveNodeCommand
     from meshflow_grpc.commands.run import RunCommand
     from meshflow_grpc.commands.stream_run import StreamRunCommand
     from meshflow_grpc.commands.validate_workflow import ValidateWorkflowCommand
     from meshflow_grpc.commands.verify_run import VerifyRunCommand
     from meshflow_grpc.commands.wait_run import WaitRunCommand
-    from meshflow_grpc.commands.watch_mesh import WatchMeshCommand
     from meshflow_grpc.commands.watch_run import WatchRunCommand
 
 
@@ -67,8 +63,4 @@ class Commands:
     get_workflow: GetWorkflowCommand
     list_workflows: ListWorkflowsCommand
     validate_workflow: ValidateWorkflowCommand
-    heartbeat: HeartbeatCommand
-    list_nodes: ListNodesCommand
-    register_node: RegisterNodeCommand
-    resolve_node: ResolveNodeCommand
-    watch_mesh: WatchMeshCommand
+    mesh: MeshCommands

@@ -32,14 +32,14 @@ class RestMeshServicer(rest_service_pb2_grpc.RestServiceServicer):
     async def RegisterNodeJson(self, request: Struct, context: Any) -> mesh_pb2.MeshNode:  # noqa: N802 - RPC name
         """See rest_service.proto."""
         asked = registration_from_json(request)
-        return node_to_proto(await self._commands.register_node.execute(current_principal(), asked))
+        return node_to_proto(await self._commands.mesh.register_node.execute(current_principal(), asked))
 
     async def HeartbeatJson(  # noqa: N802 - RPC name
         self, request: rest_service_pb2.NodeBody, context: Any
     ) -> mesh_service_pb2.HeartbeatResponse:
         """See rest_service.proto."""
         typed_fields(request.body, {})
-        node = await self._commands.heartbeat.execute(current_principal(), request.node_id)
+        node = await self._commands.mesh.heartbeat.execute(current_principal(), request.node_id)
         return mesh_service_pb2.HeartbeatResponse(ttl_s=node.ttl_s)
 
     async def WatchMeshEvents(  # noqa: N802 - RPC name
@@ -47,7 +47,7 @@ class RestMeshServicer(rest_service_pb2_grpc.RestServiceServicer):
     ) -> AsyncGenerator[HttpBody, None]:
         """See rest_service.proto."""
         after = last_event_id(metadata(context).get("last-event-id"), request.after_sequence)
-        changes = self._commands.watch_mesh.execute(current_principal(), after_sequence=after)
+        changes = self._commands.mesh.watch_mesh.execute(current_principal(), after_sequence=after)
         async with aclosing(with_heartbeats(changes, change_sse_block, self._heartbeat_s)) as blocks:
             async for block in blocks:
                 yield HttpBody(content_type="text/event-stream", data=block)

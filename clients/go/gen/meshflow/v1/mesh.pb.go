@@ -253,9 +253,9 @@ func (x *MeshConcern) GetPriority() int32 {
 type PeerMetrics struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Calls.
-	Requests int64 `protobuf:"varint,1,opt,name=requests,proto3" json:"requests,omitempty"`
+	Requests int32 `protobuf:"varint,1,opt,name=requests,proto3" json:"requests,omitempty"`
 	// Those that failed.
-	Failures int64 `protobuf:"varint,2,opt,name=failures,proto3" json:"failures,omitempty"`
+	Failures int32 `protobuf:"varint,2,opt,name=failures,proto3" json:"failures,omitempty"`
 	// Failed calls of all calls, 0 to 1.
 	ErrorRate float64 `protobuf:"fixed64,3,opt,name=error_rate,json=errorRate,proto3" json:"error_rate,omitempty"`
 	// Mean latency in milliseconds.
@@ -302,14 +302,14 @@ func (*PeerMetrics) Descriptor() ([]byte, []int) {
 	return file_meshflow_v1_mesh_proto_rawDescGZIP(), []int{2}
 }
 
-func (x *PeerMetrics) GetRequests() int64 {
+func (x *PeerMetrics) GetRequests() int32 {
 	if x != nil {
 		return x.Requests
 	}
 	return 0
 }
 
-func (x *PeerMetrics) GetFailures() int64 {
+func (x *PeerMetrics) GetFailures() int32 {
 	if x != nil {
 		return x.Failures
 	}
@@ -362,7 +362,7 @@ func (x *PeerMetrics) GetBytesReceived() int64 {
 type MeshChange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its number: 1 is the first since this server started.
-	Sequence int64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	Sequence int32 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// "node_registered", "node_left", "node_expired", "node_unhealthy", "node_recovered", "node_refused", "breaker_opened",
 	// "breaker_half_open", "breaker_closed" or "failed_over".
 	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
@@ -408,7 +408,7 @@ func (*MeshChange) Descriptor() ([]byte, []int) {
 	return file_meshflow_v1_mesh_proto_rawDescGZIP(), []int{3}
 }
 
-func (x *MeshChange) GetSequence() int64 {
+func (x *MeshChange) GetSequence() int32 {
 	if x != nil {
 		return x.Sequence
 	}
@@ -477,8 +477,8 @@ const file_meshflow_v1_mesh_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bpriority\x18\x02 \x01(\x05R\bpriority\"\xf1\x01\n" +
 	"\vPeerMetrics\x12\x1a\n" +
-	"\brequests\x18\x01 \x01(\x03R\brequests\x12\x1a\n" +
-	"\bfailures\x18\x02 \x01(\x03R\bfailures\x12\x1d\n" +
+	"\brequests\x18\x01 \x01(\x05R\brequests\x12\x1a\n" +
+	"\bfailures\x18\x02 \x01(\x05R\bfailures\x12\x1d\n" +
 	"\n" +
 	"error_rate\x18\x03 \x01(\x01R\terrorRate\x12\x17\n" +
 	"\amean_ms\x18\x04 \x01(\x01R\x06meanMs\x12\x15\n" +
@@ -489,7 +489,7 @@ const file_meshflow_v1_mesh_proto_rawDesc = "" +
 	"\x0ebytes_received\x18\b \x01(\x03R\rbytesReceived\"\xb1\x01\n" +
 	"\n" +
 	"MeshChange\x12\x1a\n" +
-	"\bsequence\x18\x01 \x01(\x03R\bsequence\x12\x12\n" +
+	"\bsequence\x18\x01 \x01(\x05R\bsequence\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x12\n" +
 	"\x04slug\x18\x03 \x01(\tR\x04slug\x12\x17\n" +
 	"\anode_id\x18\x04 \x01(\tR\x06nodeId\x12.\n" +

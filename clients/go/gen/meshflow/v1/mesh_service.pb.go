@@ -411,7 +411,7 @@ func (x *ResolveNodeResponse) GetNodes() []*MeshNode {
 type WatchMeshRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Only changes with a higher number. A number from before a restart of the server: all.
-	AfterSequence int64 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
+	AfterSequence int32 `protobuf:"varint,1,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -446,7 +446,7 @@ func (*WatchMeshRequest) Descriptor() ([]byte, []int) {
 	return file_meshflow_v1_mesh_service_proto_rawDescGZIP(), []int{7}
 }
 
-func (x *WatchMeshRequest) GetAfterSequence() int64 {
+func (x *WatchMeshRequest) GetAfterSequence() int32 {
 	if x != nil {
 		return x.AfterSequence
 	}
@@ -481,7 +481,7 @@ const file_meshflow_v1_mesh_service_proto_rawDesc = "" +
 	"\x13ResolveNodeResponse\x12+\n" +
 	"\x05nodes\x18\x01 \x03(\v2\x15.meshflow.v1.MeshNodeR\x05nodes\"9\n" +
 	"\x10WatchMeshRequest\x12%\n" +
-	"\x0eafter_sequence\x18\x01 \x01(\x03R\rafterSequence2\xe8\x03\n" +
+	"\x0eafter_sequence\x18\x01 \x01(\x05R\rafterSequence2\xe8\x03\n" +
 	"\vMeshService\x12L\n" +
 	"\fRegisterNode\x12 .meshflow.v1.RegisterNodeRequest\x1a\x15.meshflow.v1.MeshNode\"\x03\x90\x02\x02\x12O\n" +
 	"\tHeartbeat\x12\x1d.meshflow.v1.HeartbeatRequest\x1a\x1e.meshflow.v1.HeartbeatResponse\"\x03\x90\x02\x02\x12e\n" +

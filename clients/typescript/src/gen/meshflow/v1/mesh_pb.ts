@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/mesh.proto.
  */
 export const file_meshflow_v1_mesh: GenFile = /*@__PURE__*/
-  fileDesc("ChZtZXNoZmxvdy92MS9tZXNoLnByb3RvEgttZXNoZmxvdy52MSL9AgoITWVzaE5vZGUSDwoHbm9kZV9pZBgBIAEoCRIMCgRzbHVnGAIgASgJEhEKCXRlbmFudF9pZBgDIAEoCRIRCgllbmRwb2ludHMYBCADKAkSKgoIY29uY2VybnMYBSADKAsyGC5tZXNoZmxvdy52MS5NZXNoQ29uY2VybhISCgpwdWJsaWNfa2V5GAYgASgJEgsKA3RscxgHIAEoCBIPCgd2ZXJzaW9uGAggASgJEjEKDXJlZ2lzdGVyX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmhlYXJ0YmVhdF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgV0dGxfcxgLIAEoARIMCgRsaXZlGAwgASgIEg4KBmhlYWx0aBgNIAEoCRIPCgdicmVha2VyGA4gASgJEikKB21ldHJpY3MYDyABKAsyGC5tZXNoZmxvdy52MS5QZWVyTWV0cmljcyItCgtNZXNoQ29uY2VybhIMCgRuYW1lGAEgASgJEhAKCHByaW9yaXR5GAIgASgFIqIBCgtQZWVyTWV0cmljcxIQCghyZXF1ZXN0cxgBIAEoAxIQCghmYWlsdXJlcxgCIAEoAxISCgplcnJvcl9yYXRlGAMgASgBEg8KB21lYW5fbXMYBCABKAESDgoGcDUwX21zGAUgASgBEg4KBnA5OV9tcxgGIAEoARISCgpieXRlc19zZW50GAcgASgDEhYKDmJ5dGVzX3JlY2VpdmVkGAggASgDIoUBCgpNZXNoQ2hhbmdlEhAKCHNlcXVlbmNlGAEgASgDEgwKBGtpbmQYAiABKAkSDAoEc2x1ZxgDIAEoCRIPCgdub2RlX2lkGAQgASgJEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmRldGFpbBgGIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("ChZtZXNoZmxvdy92MS9tZXNoLnByb3RvEgttZXNoZmxvdy52MSL9AgoITWVzaE5vZGUSDwoHbm9kZV9pZBgBIAEoCRIMCgRzbHVnGAIgASgJEhEKCXRlbmFudF9pZBgDIAEoCRIRCgllbmRwb2ludHMYBCADKAkSKgoIY29uY2VybnMYBSADKAsyGC5tZXNoZmxvdy52MS5NZXNoQ29uY2VybhISCgpwdWJsaWNfa2V5GAYgASgJEgsKA3RscxgHIAEoCBIPCgd2ZXJzaW9uGAggASgJEjEKDXJlZ2lzdGVyX3RpbWUYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjIKDmhlYXJ0YmVhdF90aW1lGAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgV0dGxfcxgLIAEoARIMCgRsaXZlGAwgASgIEg4KBmhlYWx0aBgNIAEoCRIPCgdicmVha2VyGA4gASgJEikKB21ldHJpY3MYDyABKAsyGC5tZXNoZmxvdy52MS5QZWVyTWV0cmljcyItCgtNZXNoQ29uY2VybhIMCgRuYW1lGAEgASgJEhAKCHByaW9yaXR5GAIgASgFIqIBCgtQZWVyTWV0cmljcxIQCghyZXF1ZXN0cxgBIAEoBRIQCghmYWlsdXJlcxgCIAEoBRISCgplcnJvcl9yYXRlGAMgASgBEg8KB21lYW5fbXMYBCABKAESDgoGcDUwX21zGAUgASgBEg4KBnA5OV9tcxgGIAEoARISCgpieXRlc19zZW50GAcgASgDEhYKDmJ5dGVzX3JlY2VpdmVkGAggASgDIoUBCgpNZXNoQ2hhbmdlEhAKCHNlcXVlbmNlGAEgASgFEgwKBGtpbmQYAiABKAkSDAoEc2x1ZxgDIAEoCRIPCgdub2RlX2lkGAQgASgJEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmRldGFpbBgGIAEoCWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * A node of the mesh: a server that takes work from others, as registered and as this server sees it.
@@ -170,16 +170,16 @@ export type PeerMetrics = Message<"meshflow.v1.PeerMetrics"> & {
   /**
    * Calls.
    *
-   * @generated from field: int64 requests = 1;
+   * @generated from field: int32 requests = 1;
    */
-  requests: bigint;
+  requests: number;
 
   /**
    * Those that failed.
    *
-   * @generated from field: int64 failures = 2;
+   * @generated from field: int32 failures = 2;
    */
-  failures: bigint;
+  failures: number;
 
   /**
    * Failed calls of all calls, 0 to 1.
@@ -240,9 +240,9 @@ export type MeshChange = Message<"meshflow.v1.MeshChange"> & {
   /**
    * Its number: 1 is the first since this server started.
    *
-   * @generated from field: int64 sequence = 1;
+   * @generated from field: int32 sequence = 1;
    */
-  sequence: bigint;
+  sequence: number;
 
   /**
    * "node_registered", "node_left", "node_expired", "node_unhealthy", "node_recovered", "node_refused", "breaker_opened",

@@ -68,11 +68,11 @@ public final class Mesh extends com.google.protobuf.GeneratedFile {
       "eaker\030\016 \001(\t\022)\n\007metrics\030\017 \001(\0132\030.meshflow." +
       "v1.PeerMetrics\"-\n\013MeshConcern\022\014\n\004name\030\001 " +
       "\001(\t\022\020\n\010priority\030\002 \001(\005\"\242\001\n\013PeerMetrics\022\020\n" +
-      "\010requests\030\001 \001(\003\022\020\n\010failures\030\002 \001(\003\022\022\n\nerr" +
+      "\010requests\030\001 \001(\005\022\020\n\010failures\030\002 \001(\005\022\022\n\nerr" +
       "or_rate\030\003 \001(\001\022\017\n\007mean_ms\030\004 \001(\001\022\016\n\006p50_ms" +
       "\030\005 \001(\001\022\016\n\006p99_ms\030\006 \001(\001\022\022\n\nbytes_sent\030\007 \001" +
       "(\003\022\026\n\016bytes_received\030\010 \001(\003\"\205\001\n\nMeshChang" +
-      "e\022\020\n\010sequence\030\001 \001(\003\022\014\n\004kind\030\002 \001(\t\022\014\n\004slu" +
+      "e\022\020\n\010sequence\030\001 \001(\005\022\014\n\004kind\030\002 \001(\t\022\014\n\004slu" +
       "g\030\003 \001(\t\022\017\n\007node_id\030\004 \001(\t\022(\n\004time\030\005 \001(\0132\032" +
       ".google.protobuf.Timestamp\022\016\n\006detail\030\006 \001" +
       "(\tB\023\n\017dev.meshflow.v1P\001b\006proto3"

@@ -58,17 +58,17 @@ private static final long serialVersionUID = 0L;
 
   private int bitField0_;
   public static final int SEQUENCE_FIELD_NUMBER = 1;
-  private long sequence_ = 0L;
+  private int sequence_ = 0;
   /**
    * <pre>
    * Its number: 1 is the first since this server started.
    * </pre>
    *
-   * <code>int64 sequence = 1;</code>
+   * <code>int32 sequence = 1;</code>
    * @return The sequence.
    */
   @java.lang.Override
-  public long getSequence() {
+  public int getSequence() {
     return sequence_;
   }
 
@@ -314,8 +314,8 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
-    if (sequence_ != 0L) {
-      output.writeInt64(1, sequence_);
+    if (sequence_ != 0) {
+      output.writeInt32(1, sequence_);
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(kind_)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 2, kind_);
@@ -336,9 +336,9 @@ private static final long serialVersionUID = 0L;
   }
   private int computeSerializedSize_0() {
     int size = 0;
-    if (sequence_ != 0L) {
+    if (sequence_ != 0) {
       size += com.google.protobuf.CodedOutputStream
-        .computeInt64Size(1, sequence_);
+        .computeInt32Size(1, sequence_);
     }
     if (!com.google.protobuf.GeneratedMessage.isStringEmpty(kind_)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(2, kind_);
@@ -407,8 +407,7 @@ private static final long serialVersionUID = 0L;
     int hash = 41;
     hash = (19 * hash) + getDescriptor().hashCode();
     hash = (37 * hash) + SEQUENCE_FIELD_NUMBER;
-    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
-        getSequence());
+    hash = (53 * hash) + getSequence();
     hash = (37 * hash) + KIND_FIELD_NUMBER;
     hash = (53 * hash) + getKind().hashCode();
     hash = (37 * hash) + SLUG_FIELD_NUMBER;
@@ -562,7 +561,7 @@ private static final long serialVersionUID = 0L;
     public Builder clear() {
       super.clear();
       bitField0_ = 0;
-      sequence_ = 0L;
+      sequence_ = 0;
       kind_ = "";
       slug_ = "";
       nodeId_ = "";
@@ -642,7 +641,7 @@ private static final long serialVersionUID = 0L;
 
     public Builder mergeFrom(dev.meshflow.v1.MeshChange other) {
       if (other == dev.meshflow.v1.MeshChange.getDefaultInstance()) return this;
-      if (other.getSequence() != 0L) {
+      if (other.getSequence() != 0) {
         setSequence(other.getSequence());
       }
       if (!other.getKind().isEmpty()) {
@@ -693,7 +692,7 @@ private static final long serialVersionUID = 0L;
               done = true;
               break;
             case 8: {
-              sequence_ = input.readInt64();
+              sequence_ = input.readInt32();
               bitField0_ |= 0x00000001;
               break;
             } // case 8
@@ -741,17 +740,17 @@ private static final long serialVersionUID = 0L;
     }
     private int bitField0_;
 
-    private long sequence_ ;
+    private int sequence_ ;
     /**
      * <pre>
      * Its number: 1 is the first since this server started.
      * </pre>
      *
-     * <code>int64 sequence = 1;</code>
+     * <code>int32 sequence = 1;</code>
      * @return The sequence.
      */
     @java.lang.Override
-    public long getSequence() {
+    public int getSequence() {
       return sequence_;
     }
     /**
@@ -759,11 +758,11 @@ private static final long serialVersionUID = 0L;
      * Its number: 1 is the first since this server started.
      * </pre>
      *
-     * <code>int64 sequence = 1;</code>
+     * <code>int32 sequence = 1;</code>
      * @param value The sequence to set.
      * @return This builder for chaining.
      */
-    public Builder setSequence(long value) {
+    public Builder setSequence(int value) {
 
       sequence_ = value;
       bitField0_ |= 0x00000001;
@@ -775,12 +774,12 @@ private static final long serialVersionUID = 0L;
      * Its number: 1 is the first since this server started.
      * </pre>
      *
-     * <code>int64 sequence = 1;</code>
+     * <code>int32 sequence = 1;</code>
      * @return This builder for chaining.
      */
     public Builder clearSequence() {
       bitField0_ = (bitField0_ & ~0x00000001);
-      sequence_ = 0L;
+      sequence_ = 0;
       onChanged();
       return this;
     }

@@ -15,10 +15,10 @@ public interface MeshChangeOrBuilder extends
    * Its number: 1 is the first since this server started.
    * </pre>
    *
-   * <code>int64 sequence = 1;</code>
+   * <code>int32 sequence = 1;</code>
    * @return The sequence.
    */
-  long getSequence();
+  int getSequence();
 
   /**
    * <pre>

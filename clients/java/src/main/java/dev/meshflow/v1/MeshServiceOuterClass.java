@@ -89,7 +89,7 @@ public final class MeshServiceOuterClass extends com.google.protobuf.GeneratedFi
       "\014\n\004slug\030\001 \001(\t\022\017\n\007concern\030\002 \001(\t\022\020\n\010failov" +
       "er\030\003 \003(\t\";\n\023ResolveNodeResponse\022$\n\005nodes" +
       "\030\001 \003(\0132\025.meshflow.v1.MeshNode\"*\n\020WatchMe" +
-      "shRequest\022\026\n\016after_sequence\030\001 \001(\0032\350\003\n\013Me" +
+      "shRequest\022\026\n\016after_sequence\030\001 \001(\0052\350\003\n\013Me" +
       "shService\022L\n\014RegisterNode\022 .meshflow.v1." +
       "RegisterNodeRequest\032\025.meshflow.v1.MeshNo" +
       "de\"\003\220\002\002\022O\n\tHeartbeat\022\035.meshflow.v1.Heart" +

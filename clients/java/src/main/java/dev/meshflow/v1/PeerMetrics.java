@@ -53,32 +53,32 @@ private static final long serialVersionUID = 0L;
   }
 
   public static final int REQUESTS_FIELD_NUMBER = 1;
-  private long requests_ = 0L;
+  private int requests_ = 0;
   /**
    * <pre>
    * Calls.
    * </pre>
    *
-   * <code>int64 requests = 1;</code>
+   * <code>int32 requests = 1;</code>
    * @return The requests.
    */
   @java.lang.Override
-  public long getRequests() {
+  public int getRequests() {
     return requests_;
   }
 
   public static final int FAILURES_FIELD_NUMBER = 2;
-  private long failures_ = 0L;
+  private int failures_ = 0;
   /**
    * <pre>
    * Those that failed.
    * </pre>
    *
-   * <code>int64 failures = 2;</code>
+   * <code>int32 failures = 2;</code>
    * @return The failures.
    */
   @java.lang.Override
-  public long getFailures() {
+  public int getFailures() {
     return failures_;
   }
 
@@ -186,11 +186,11 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
-    if (requests_ != 0L) {
-      output.writeInt64(1, requests_);
+    if (requests_ != 0) {
+      output.writeInt32(1, requests_);
     }
-    if (failures_ != 0L) {
-      output.writeInt64(2, failures_);
+    if (failures_ != 0) {
+      output.writeInt32(2, failures_);
     }
     if (java.lang.Double.doubleToRawLongBits(errorRate_) != 0) {
       output.writeDouble(3, errorRate_);
@@ -214,13 +214,13 @@ private static final long serialVersionUID = 0L;
   }
   private int computeSerializedSize_0() {
     int size = 0;
-    if (requests_ != 0L) {
+    if (requests_ != 0) {
       size += com.google.protobuf.CodedOutputStream
-        .computeInt64Size(1, requests_);
+        .computeInt32Size(1, requests_);
     }
-    if (failures_ != 0L) {
+    if (failures_ != 0) {
       size += com.google.protobuf.CodedOutputStream
-        .computeInt64Size(2, failures_);
+        .computeInt32Size(2, failures_);
     }
     if (java.lang.Double.doubleToRawLongBits(errorRate_) != 0) {
       size += com.google.protobuf.CodedOutputStream
@@ -302,11 +302,9 @@ private static final long serialVersionUID = 0L;
     int hash = 41;
     hash = (19 * hash) + getDescriptor().hashCode();
     hash = (37 * hash) + REQUESTS_FIELD_NUMBER;
-    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
-        getRequests());
+    hash = (53 * hash) + getRequests();
     hash = (37 * hash) + FAILURES_FIELD_NUMBER;
-    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
-        getFailures());
+    hash = (53 * hash) + getFailures();
     hash = (37 * hash) + ERROR_RATE_FIELD_NUMBER;
     hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
         java.lang.Double.doubleToLongBits(getErrorRate()));
@@ -460,8 +458,8 @@ private static final long serialVersionUID = 0L;
     public Builder clear() {
       super.clear();
       bitField0_ = 0;
-      requests_ = 0L;
-      failures_ = 0L;
+      requests_ = 0;
+      failures_ = 0;
       errorRate_ = 0D;
       meanMs_ = 0D;
       p50Ms_ = 0D;
@@ -539,10 +537,10 @@ private static final long serialVersionUID = 0L;
 
     public Builder mergeFrom(dev.meshflow.v1.PeerMetrics other) {
       if (other == dev.meshflow.v1.PeerMetrics.getDefaultInstance()) return this;
-      if (other.getRequests() != 0L) {
+      if (other.getRequests() != 0) {
         setRequests(other.getRequests());
       }
-      if (other.getFailures() != 0L) {
+      if (other.getFailures() != 0) {
         setFailures(other.getFailures());
       }
       if (java.lang.Double.doubleToRawLongBits(other.getErrorRate()) != 0) {
@@ -588,12 +586,12 @@ private static final long serialVersionUID = 0L;
               done = true;
               break;
             case 8: {
-              requests_ = input.readInt64();
+              requests_ = input.readInt32();
               bitField0_ |= 0x00000001;
               break;
             } // case 8
             case 16: {
-              failures_ = input.readInt64();
+              failures_ = input.readInt32();
               bitField0_ |= 0x00000002;
               break;
             } // case 16
@@ -644,17 +642,17 @@ private static final long serialVersionUID = 0L;
     }
     private int bitField0_;
 
-    private long requests_ ;
+    private int requests_ ;
     /**
      * <pre>
      * Calls.
      * </pre>
      *
-     * <code>int64 requests = 1;</code>
+     * <code>int32 requests = 1;</code>
      * @return The requests.
      */
     @java.lang.Override
-    public long getRequests() {
+    public int getRequests() {
       return requests_;
     }
     /**
@@ -662,11 +660,11 @@ private static final long serialVersionUID = 0L;
      * Calls.
      * </pre>
      *
-     * <code>int64 requests = 1;</code>
+     * <code>int32 requests = 1;</code>
      * @param value The requests to set.
      * @return This builder for chaining.
      */
-    public Builder setRequests(long value) {
+    public Builder setRequests(int value) {
 
       requests_ = value;
       bitField0_ |= 0x00000001;
@@ -678,27 +676,27 @@ private static final long serialVersionUID = 0L;
      * Calls.
      * </pre>
      *
-     * <code>int64 requests = 1;</code>
+     * <code>int32 requests = 1;</code>
      * @return This builder for chaining.
      */
     public Builder clearRequests() {
       bitField0_ = (bitField0_ & ~0x00000001);
-      requests_ = 0L;
+      requests_ = 0;
       onChanged();
       return this;
     }
 
-    private long failures_ ;
+    private int failures_ ;
     /**
      * <pre>
      * Those that failed.
      * </pre>
      *
-     * <code>int64 failures = 2;</code>
+     * <code>int32 failures = 2;</code>
      * @return The failures.
      */
     @java.lang.Override
-    public long getFailures() {
+    public int getFailures() {
       return failures_;
     }
     /**
@@ -706,11 +704,11 @@ private static final long serialVersionUID = 0L;
      * Those that failed.
      * </pre>
      *
-     * <code>int64 failures = 2;</code>
+     * <code>int32 failures = 2;</code>
      * @param value The failures to set.
      * @return This builder for chaining.
      */
-    public Builder setFailures(long value) {
+    public Builder setFailures(int value) {
 
       failures_ = value;
       bitField0_ |= 0x00000002;
@@ -722,12 +720,12 @@ private static final long serialVersionUID = 0L;
      * Those that failed.
      * </pre>
      *
-     * <code>int64 failures = 2;</code>
+     * <code>int32 failures = 2;</code>
      * @return This builder for chaining.
      */
     public Builder clearFailures() {
       bitField0_ = (bitField0_ & ~0x00000002);
-      failures_ = 0L;
+      failures_ = 0;
       onChanged();
       return this;
     }

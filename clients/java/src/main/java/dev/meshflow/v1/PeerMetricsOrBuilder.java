@@ -15,20 +15,20 @@ public interface PeerMetricsOrBuilder extends
    * Calls.
    * </pre>
    *
-   * <code>int64 requests = 1;</code>
+   * <code>int32 requests = 1;</code>
    * @return The requests.
    */
-  long getRequests();
+  int getRequests();
 
   /**
    * <pre>
    * Those that failed.
    * </pre>
    *
-   * <code>int64 failures = 2;</code>
+   * <code>int32 failures = 2;</code>
    * @return The failures.
    */
-  long getFailures();
+  int getFailures();
 
   /**
    * <pre>

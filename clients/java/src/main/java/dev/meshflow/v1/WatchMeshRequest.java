@@ -53,17 +53,17 @@ private static final long serialVersionUID = 0L;
   }
 
   public static final int AFTER_SEQUENCE_FIELD_NUMBER = 1;
-  private long afterSequence_ = 0L;
+  private int afterSequence_ = 0;
   /**
    * <pre>
    * Only changes with a higher number. A number from before a restart of the server: all.
    * </pre>
    *
-   * <code>int64 after_sequence = 1;</code>
+   * <code>int32 after_sequence = 1;</code>
    * @return The afterSequence.
    */
   @java.lang.Override
-  public long getAfterSequence() {
+  public int getAfterSequence() {
     return afterSequence_;
   }
 
@@ -81,16 +81,16 @@ private static final long serialVersionUID = 0L;
   @java.lang.Override
   public void writeTo(com.google.protobuf.CodedOutputStream output)
                       throws java.io.IOException {
-    if (afterSequence_ != 0L) {
-      output.writeInt64(1, afterSequence_);
+    if (afterSequence_ != 0) {
+      output.writeInt32(1, afterSequence_);
     }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
     int size = 0;
-    if (afterSequence_ != 0L) {
+    if (afterSequence_ != 0) {
       size += com.google.protobuf.CodedOutputStream
-        .computeInt64Size(1, afterSequence_);
+        .computeInt32Size(1, afterSequence_);
     }
     return size;
   }
@@ -130,8 +130,7 @@ private static final long serialVersionUID = 0L;
     int hash = 41;
     hash = (19 * hash) + getDescriptor().hashCode();
     hash = (37 * hash) + AFTER_SEQUENCE_FIELD_NUMBER;
-    hash = (53 * hash) + com.google.protobuf.Internal.hashLong(
-        getAfterSequence());
+    hash = (53 * hash) + getAfterSequence();
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -267,7 +266,7 @@ private static final long serialVersionUID = 0L;
     public Builder clear() {
       super.clear();
       bitField0_ = 0;
-      afterSequence_ = 0L;
+      afterSequence_ = 0;
       return this;
     }
 
@@ -318,7 +317,7 @@ private static final long serialVersionUID = 0L;
 
     public Builder mergeFrom(dev.meshflow.v1.WatchMeshRequest other) {
       if (other == dev.meshflow.v1.WatchMeshRequest.getDefaultInstance()) return this;
-      if (other.getAfterSequence() != 0L) {
+      if (other.getAfterSequence() != 0) {
         setAfterSequence(other.getAfterSequence());
       }
       this.mergeUnknownFields(other.getUnknownFields());
@@ -346,7 +345,7 @@ private static final long serialVersionUID = 0L;
               done = true;
               break;
             case 8: {
-              afterSequence_ = input.readInt64();
+              afterSequence_ = input.readInt32();
               bitField0_ |= 0x00000001;
               break;
             } // case 8
@@ -367,17 +366,17 @@ private static final long serialVersionUID = 0L;
     }
     private int bitField0_;
 
-    private long afterSequence_ ;
+    private int afterSequence_ ;
     /**
      * <pre>
      * Only changes with a higher number. A number from before a restart of the server: all.
      * </pre>
      *
-     * <code>int64 after_sequence = 1;</code>
+     * <code>int32 after_sequence = 1;</code>
      * @return The afterSequence.
      */
     @java.lang.Override
-    public long getAfterSequence() {
+    public int getAfterSequence() {
       return afterSequence_;
     }
     /**
@@ -385,11 +384,11 @@ private static final long serialVersionUID = 0L;
      * Only changes with a higher number. A number from before a restart of the server: all.
      * </pre>
      *
-     * <code>int64 after_sequence = 1;</code>
+     * <code>int32 after_sequence = 1;</code>
      * @param value The afterSequence to set.
      * @return This builder for chaining.
      */
-    public Builder setAfterSequence(long value) {
+    public Builder setAfterSequence(int value) {
 
       afterSequence_ = value;
       bitField0_ |= 0x00000001;
@@ -401,12 +400,12 @@ private static final long serialVersionUID = 0L;
      * Only changes with a higher number. A number from before a restart of the server: all.
      * </pre>
      *
-     * <code>int64 after_sequence = 1;</code>
+     * <code>int32 after_sequence = 1;</code>
      * @return This builder for chaining.
      */
     public Builder clearAfterSequence() {
       bitField0_ = (bitField0_ & ~0x00000001);
-      afterSequence_ = 0L;
+      afterSequence_ = 0;
       onChanged();
       return this;
     }

@@ -15,8 +15,8 @@ public interface WatchMeshRequestOrBuilder extends
    * Only changes with a higher number. A number from before a restart of the server: all.
    * </pre>
    *
-   * <code>int64 after_sequence = 1;</code>
+   * <code>int32 after_sequence = 1;</code>
    * @return The afterSequence.
    */
-  long getAfterSequence();
+  int getAfterSequence();
 }
