@@ -82,7 +82,7 @@ class Settings(MeshSettings):
         default=None, description="File that every signed head is appended to, best on another disk."
     )
     webhook_secret: SecretStr | None = Field(
-        default=None, min_length=16, description="Key that signs approval webhooks (HMAC-SHA256). Secret."
+        default=None, min_length=16, description="Key that signs webhooks (HMAC-SHA256). Secret."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level logged.")
     log_format: Literal["json", "console"] = Field(
@@ -184,7 +184,7 @@ class Settings(MeshSettings):
             )
         if self.env == "production" and self.auth == "none":
             found.append(
-                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key or jwt")
+                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key, jwt or mtls")
             )
         return tuple(found)
 
