@@ -25,6 +25,7 @@ from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
 from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+from meshflow_grpc.commands.mesh import mesh_commands
 from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
 from meshflow_grpc.commands.run import RunCommand
 from meshflow_grpc.commands.stream_run import StreamRunCommand
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.leases import RunLeases
+    from meshflow_grpc.ports.mesh import MeshMember
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
@@ -127,6 +129,7 @@ class Outside:
     tracer: Tracer = field(default_factory=NoTracer)
     leases: RunLeases | None = None
     sender: WebhookSender | None = None
+    mesh: MeshMember | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_workflow=GetWorkflowCommand(workflows),
         list_workflows=ListWorkflowsCommand(storage),
         validate_workflow=ValidateWorkflowCommand(workflows, admission),
+        mesh=mesh_commands(outside.mesh, outside.clock, outside.ids),
     )
     ownership = Ownership(elsewhere.leases, engine, hub)
     webhooks = None if outside.sender is None else RunWebhooks(storage, outside.clock, outside.sender)

@@ -11,6 +11,7 @@ import structlog
 
 from meshflow_grpc.app.assembly import Outside, Runtime, assemble
 from meshflow_grpc.app.authentication import open_authenticator
+from meshflow_grpc.app.mesh import open_mesh, own_node
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_tls import public_tls
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.app.telemetry import Telemetry
     from meshflow_grpc.config import Settings
     from meshflow_grpc.envoy.tls import DownstreamTls
+    from meshflow_grpc.mesh.local_mesh import LocalMesh
 
 _log = structlog.get_logger(__name__)
 
@@ -78,6 +80,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
             async with (
                 signed_post(key, trust_all=in_trials) as sender,
                 approval_notifier(sender, LogNotifier()) as notifier,
+                open_mesh(settings, telemetry) as mesh,
             ):
                 outside = Outside(
                     storage,
@@ -92,20 +95,23 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
                     observer=telemetry.observer,
                     tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
                     leases=leases_of(storage, settings.ledger_db, settings.lease_s),
+                    mesh=mesh,
                 )
-                return await _serve(settings, outside, telemetry)
+                return await _serve(settings, outside, telemetry, mesh)
         finally:
             await provider.close()
     finally:
         await storage.close()
 
 
-async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> int:
+async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry, mesh: LocalMesh | None) -> int:
     with public_tls(settings) as tls:
-        return await _serve_publicly(settings, outside, telemetry, tls)
+        return await _serve_publicly(settings, outside, telemetry, tls, mesh)
 
 
-async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telemetry, tls: PublicTls) -> int:
+async def _serve_publicly(
+    settings: Settings, outside: Outside, telemetry: Telemetry, tls: PublicTls, mesh: LocalMesh | None
+) -> int:
     runtime = assemble(outside, runtime_options(settings))
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
@@ -134,12 +140,16 @@ async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telem
         runtime.state.started = True
         await publish(True)
         readiness = asyncio.create_task(keep_readiness(runtime.state, outside.storage, publish))
+        if mesh is not None:
+            await mesh.join(own_node(settings, envoy.port if envoy else grpc_port))
         ledger, address = bare_url(settings.ledger_db), _address(settings, envoy.port if envoy else grpc_port)
         _log.info("serving", address=address, grpc_port=grpc_port, ledger=ledger, resumed_runs=resumed)
         return await _until_stopped(stop, envoy)
     finally:
         for task in filter(None, (readiness, sweep, reloading)):
             task.cancel()
+        if mesh is not None:
+            await mesh.withdraw()
         await publish(False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
         for task in filter(None, (duty, hooks)):
