@@ -25,6 +25,7 @@ from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
 from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+from meshflow_grpc.commands.mesh import mesh_commands
 from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
 from meshflow_grpc.commands.run import RunCommand
 from meshflow_grpc.commands.stream_run import StreamRunCommand
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.leases import RunLeases
+    from meshflow_grpc.ports.mesh import MeshMember
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
@@ -117,6 +119,7 @@ class Outside:
     observer: Observer = field(default_factory=LogObserver)
     tracer: Tracer = field(default_factory=NoTracer)
     leases: RunLeases | None = None
+    mesh: MeshMember | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +166,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
     tools = RunTools(Kernel(ports), recorder, hub, *world)
     admission = _admission(outside, options)
-    workflows = RegisteredWorkflows(storage)
-    learning = Learning(storage, outside.clock)
+    workflows, learning = RegisteredWorkflows(storage), Learning(storage, outside.clock)
     contexts = RunContexts(Sessions(storage), learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
     resumption = Resumption(storage, tools, admission, contexts)
@@ -199,6 +201,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_workflow=GetWorkflowCommand(workflows),
         list_workflows=ListWorkflowsCommand(storage),
         validate_workflow=ValidateWorkflowCommand(workflows, admission),
+        mesh=mesh_commands(outside.mesh, outside.clock, outside.ids),
     )
     return Runtime(storage, engine, hub, state, commands, log, gates, Ownership(elsewhere.leases, engine, hub))
 

@@ -33,6 +33,7 @@ class MeshChangeKind(StrEnum):
 
     NODE_REGISTERED = "node_registered"
     NODE_EXPIRED = "node_expired"
+    NODE_LEFT = "node_left"
     NODE_UNHEALTHY = "node_unhealthy"
     NODE_RECOVERED = "node_recovered"
     BREAKER_OPENED = "breaker_opened"

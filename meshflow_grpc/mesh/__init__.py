@@ -1,1 +1,3 @@
-"""The mesh: how this server finds, proves itself to, watches and calls other nodes."""
+"""This server as a node among others: who is there, how they do, and whom to ask."""
+
+from __future__ import annotations

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
-    from meshflow_grpc.domain.mesh import MeshNode, PeerTarget
+    from meshflow_grpc.domain.mesh import MeshChange, MeshChangeKind, MeshNode, NodeView, PeerTarget
     from meshflow_grpc.domain.run import RunStatus
 
 
@@ -43,7 +43,10 @@ class NodeRegistry(Protocol):
 
 
 class Peers(Protocol):
-    """The peers of this server, for steps that are carried out elsewhere. Never blocks: reads what is known, dials nobody."""
+    """The peers of this server, for steps that are carried out elsewhere. Never blocks: reads what is known, dials nobody.
+
+    Calls are told apart by the asyncio task that makes them: the task that admits is the one that records or releases.
+    """
 
     def candidates(self, tenant_id: str, target: PeerTarget) -> tuple[MeshNode, ...]:
         """Live nodes that serve the tenant, in the order to be tried: the slug or the concern by priority, then the failover list.
@@ -62,6 +65,34 @@ class Peers(Protocol):
 
     def record(self, node_id: str, *, ok: bool, latency_ms: float, sent: int, received: int) -> None:
         """The result of an admitted call, for breaker and metrics. ``ok`` is the peer's: a run it carried out and refused is ok."""
+        ...
+
+    def announce(self, kind: MeshChangeKind, slug: str, detail: str) -> None:
+        """Tells those who watch the mesh, the log and the metrics what happened: that a step failed over, or a node was refused."""
+        ...
+
+
+class MeshMember(Protocol):
+    """This server's place in the mesh, for commands. What is another tenant's is never shown."""
+
+    def views(self, tenant_id: str) -> tuple[NodeView, ...]:
+        """All nodes that serve the tenant, those that are gone included, by slug."""
+        ...
+
+    def resolve(self, tenant_id: str, target: PeerTarget) -> tuple[NodeView, ...]:
+        """Those to be asked, in order; see ``Peers.candidates``."""
+        ...
+
+    async def register(self, node: MeshNode) -> MeshNode:
+        """Enters a node that is not this server; see NodeRegistry."""
+        ...
+
+    async def heartbeat(self, tenant_id: str, node_id: str) -> MeshNode | None:
+        """Notes that a tenant's own node lives; None when there is none of this id."""
+        ...
+
+    def changes(self, tenant_id: str, after: int) -> AsyncGenerator[tuple[int, MeshChange], None]:
+        """Changes above a number, then those to come, without end."""
         ...
 
 

@@ -16,6 +16,8 @@ from meshflow_grpc._gen.meshflow.v1 import (
     approval_service_pb2_grpc,
     ledger_service_pb2,
     ledger_service_pb2_grpc,
+    mesh_service_pb2,
+    mesh_service_pb2_grpc,
     rest_service_pb2,
     rest_service_pb2_grpc,
     run_service_pb2,
@@ -30,6 +32,7 @@ from meshflow_grpc.rpc.interceptor_chain import interceptors, wrapped_handlers
 from meshflow_grpc.rpc.probe_server import LIVENESS_NAME
 from meshflow_grpc.rpc.servicers.approval import ApprovalServicer
 from meshflow_grpc.rpc.servicers.ledger import LedgerServicer
+from meshflow_grpc.rpc.servicers.mesh import MeshServicer
 from meshflow_grpc.rpc.servicers.rest import HEARTBEAT_S, RestServicer
 from meshflow_grpc.rpc.servicers.run import RunServicer
 from meshflow_grpc.rpc.servicers.system import SystemServicer
@@ -37,6 +40,8 @@ from meshflow_grpc.rpc.servicers.workflow import WorkflowServicer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import grpc
 
     from meshflow_grpc.commands.catalog import Commands
     from meshflow_grpc.engine.server_state import ServerState
@@ -50,6 +55,7 @@ SERVICE_NAMES = (
     ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name,
     approval_service_pb2.DESCRIPTOR.services_by_name["ApprovalService"].full_name,
     workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"].full_name,
+    mesh_service_pb2.DESCRIPTOR.services_by_name["MeshService"].full_name,
     rest_service_pb2.DESCRIPTOR.services_by_name["RestService"].full_name,
     system_service_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name,
     health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
@@ -129,6 +135,9 @@ class GrpcServer:
                     workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server, WorkflowServicer(commands), chain
                 ),
                 wrapped_handlers(
+                    mesh_service_pb2_grpc.add_MeshServiceServicer_to_server, MeshServicer(commands), chain
+                ),
+                wrapped_handlers(
                     system_service_pb2_grpc.add_SystemServiceServicer_to_server, SystemServicer(state), chain
                 ),
             )
@@ -136,10 +145,16 @@ class GrpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(SERVICE_NAMES, self._server)
 
-    async def start(self, address: str) -> int:
-        """Listens on ``host:port`` (port 0 = a free one) or ``unix:path``; returns the port. Raises OSError when it is taken."""
+    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listens on ``host:port`` (port 0 = a free one) or ``unix:path``; returns the port. Raises OSError when it is taken.
+
+        With credentials it speaks TLS.
+        """
         try:
-            port = self._server.add_insecure_port(address)
+            if credentials is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
             message = f"cannot listen on {address}: the address is in use or not of this machine"
             raise OSError(message) from error

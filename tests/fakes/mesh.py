@@ -1,49 +1,52 @@
-"""A mesh without machines: a registry in a dictionary, nodes made by name."""
+"""Nodes and an observer of the mesh under the test's control."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.errors import LedgerUnavailableError
-from meshflow_grpc.domain.mesh import MeshNode
+from meshflow_grpc.domain.mesh import Concern, MeshNode
 
-DAY = "2026-01-01T00:00:00.000Z"
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.mesh import MeshChange
 
-
-def node(slug: str = "build.ai", *, tenant: str = "", public_key: str | None = None, tls: bool = False) -> MeshNode:
-    """A registered node."""
-    return MeshNode(f"id-of-{slug}-{tenant}", slug, tenant, ("127.0.0.1:1",), (), public_key, tls, "0", DAY, DAY, 30.0)
+BEAT = "2026-01-01T00:16:40.000Z"
+"""What the fake clock says when it starts."""
 
 
-class DictRegistry:
-    """Implements ports.mesh.NodeRegistry; counts how often it is read, and is down when told."""
+def mesh_node(slug: str, *concerns: Concern, **fields: object) -> MeshNode:
+    """A node whose id is made of its slug and tenant."""
+    values: dict[str, object] = {
+        "node_id": f"id-of-{slug}{fields.get('tenant_id', '')}",
+        "slug": slug,
+        "tenant_id": "",
+        "endpoints": ("127.0.0.1:1",),
+        "concerns": concerns,
+        "public_key": None,
+        "tls": False,
+        "version": "1.0.0",
+        "registered_at": BEAT,
+        "heartbeat_at": BEAT,
+        "ttl_s": 30.0,
+    }
+    return MeshNode(**values | fields)  # type: ignore[arg-type]
 
-    def __init__(self, *nodes: MeshNode) -> None:
-        self.kept = {each.node_id: each for each in nodes}
-        self.reads = 0
-        self.down = False
 
-    async def register(self, node: MeshNode) -> MeshNode:
-        """Keeps it under its id."""
-        self.kept[node.node_id] = node
-        return node
+@dataclass
+class MeshLog:
+    """Implements ports.observer.MeshObserver: keeps what it is told."""
 
-    async def heartbeat(self, node_id: str, now: str) -> bool:
-        """Notes the time."""
-        if node_id in self.kept:
-            self.kept[node_id] = replace(self.kept[node_id], heartbeat_at=now)
-        return node_id in self.kept
+    changes: list[MeshChange] = field(default_factory=list)
+    calls: list[tuple[str, bool]] = field(default_factory=list)
 
-    async def nodes(self) -> tuple[MeshNode, ...]:
-        """All of them."""
-        self.reads += 1
-        if self.down:
-            raise LedgerUnavailableError("the registry is down")
-        return tuple(self.kept.values())
+    def mesh_changed(self, change: MeshChange) -> None:
+        """Keeps a change."""
+        self.changes.append(change)
 
-    async def remove(self, node_id: str) -> None:
-        """Forgets one."""
-        self.kept.pop(node_id, None)
+    def peer_called(self, slug: str, *, ok: bool, seconds: float, sent: int, received: int) -> None:
+        """Keeps whom and how it went."""
+        self.calls.append((slug, ok))
 
-    async def close(self) -> None:
-        """Holds nothing."""
+    def told(self) -> list[tuple[str, str]]:
+        """Kinds and slugs so far."""
+        return [(change.kind.value, change.slug) for change in self.changes]

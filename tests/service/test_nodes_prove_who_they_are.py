@@ -25,7 +25,7 @@ from meshflow_grpc.rpc.authenticators.node_token import NodesAndUsers, NodeToken
 from meshflow_grpc.rpc.authorization import ALLOWED, OPERATOR, VIEWER, is_public
 from meshflow_grpc.rpc.server import SERVICE_NAMES, GrpcServer, ServerLimits
 from tests.clients.test_clients_speak_mutual_tls import Identity, identity
-from tests.fakes.mesh import DictRegistry, node
+from tests.fakes.mesh_registry import DictRegistry, node
 from tests.service.conftest import failing
 from tests.unit.engine.conftest import World, make_world
 

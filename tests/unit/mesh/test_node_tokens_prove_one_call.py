@@ -25,7 +25,7 @@ from meshflow_grpc.rpc.authenticators.node_token import NodesAndUsers, NodeToken
 from meshflow_grpc.rpc.authenticators.used_tokens import UsedTokens
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from tests.fakes.clock import FakeClock
-from tests.fakes.mesh import DictRegistry, node
+from tests.fakes.mesh_registry import DictRegistry, node
 
 BUILD, STRANGER = NodeKey.generate(), NodeKey.generate()
 MARCO = node("marco.ai")

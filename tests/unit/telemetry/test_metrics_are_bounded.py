@@ -10,7 +10,8 @@ from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import Run, RunStatus
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.ports.observer import StepRecord
-from meshflow_grpc.telemetry.metrics import MAX_NAMES, OTHER, BoundedNames, Metrics
+from meshflow_grpc.telemetry.bounded_names import MAX_NAMES, OTHER, BoundedNames
+from meshflow_grpc.telemetry.metrics import Metrics
 from meshflow_grpc.telemetry.observers import Observers
 
 if TYPE_CHECKING:
