@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from meshflow_grpc import __version__
+from meshflow_grpc.app.mesh_security import node_credentials
 from meshflow_grpc.domain.mesh import MeshNode
 from meshflow_grpc.domain.policy import CircuitBreakerConfig
 from meshflow_grpc.mesh.directory import DirectoryRules
@@ -21,26 +23,43 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.app.telemetry import Telemetry
     from meshflow_grpc.config import Settings
+    from meshflow_grpc.mesh.node_credentials import SignedCalls
 
 _log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """This server's place in the mesh: what it knows of it, and what it shows its peers."""
+
+    local: LocalMesh
+    credentials: SignedCalls
+
+    async def join(self, settings: Settings, port: int) -> None:
+        """Registers with this node's key; ``port`` is the public one. Raises LedgerUnavailableError."""
+        await self.local.join(own_node(settings, port, self.credentials.public_jwk))
+
+
 @asynccontextmanager
-async def open_mesh(settings: Settings, telemetry: Telemetry) -> AsyncIterator[LocalMesh | None]:
-    """The mesh, not yet joined; None without MESHFLOW_MESH_SLUG. Raises LedgerUnavailableError when its registry cannot be used."""
+async def open_mesh(settings: Settings, telemetry: Telemetry) -> AsyncIterator[Membership | None]:
+    """The mesh, not yet joined; None without MESHFLOW_MESH_SLUG.
+
+    Raises ConfigurationError for keys that cannot be used, LedgerUnavailableError when the registry cannot.
+    """
     if settings.mesh_slug is None:
         yield None
         return
+    credentials = node_credentials(settings)
     where = registry_of(settings.mesh_registry, settings.ledger_db)
     registry = await open_registry(where)
     if where == IN_MEMORY:
         _log.warning(
             "mesh_registry_in_memory", note="no other node can find this one", remedy="set MESHFLOW_MESH_REGISTRY"
         )
-    mesh = LocalMesh(registry, mesh_rules(settings), SystemClock(), telemetry.observer, jitter)
+    mesh = LocalMesh(registry, mesh_rules(settings), SystemClock(), telemetry.observer, jitter, credentials)
     telemetry.metrics.watch_mesh(mesh.directory.views)
     try:
-        yield mesh
+        yield Membership(mesh, credentials)
     finally:
         await mesh.close()
 
@@ -56,7 +75,7 @@ def mesh_rules(settings: Settings) -> MeshRules:
     return MeshRules(DirectoryRules(settings.mesh_check_failures, breaker), checks)
 
 
-def own_node(settings: Settings, port: int) -> MeshNode:
+def own_node(settings: Settings, port: int, public_key: str) -> MeshNode:
     """This server as its peers are to see it; ``port`` is the public one. Serves every tenant."""
     host = f"[{settings.host}]" if ":" in settings.host and not settings.host.startswith("[") else settings.host
     now = SystemClock().now()
@@ -66,7 +85,7 @@ def own_node(settings: Settings, port: int) -> MeshNode:
         tenant_id="",
         endpoints=settings.node_endpoints or (f"{host}:{port}",),
         concerns=settings.node_concerns,
-        public_key=None,
+        public_key=public_key,
         tls=settings.uses_tls,
         version=__version__,
         registered_at=now,
