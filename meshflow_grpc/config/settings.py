@@ -83,7 +83,7 @@ class Settings(MeshSecuritySettings):
         default=None, description="File that every signed head is appended to, best on another disk."
     )
     webhook_secret: SecretStr | None = Field(
-        default=None, min_length=16, description="Key that signs approval webhooks (HMAC-SHA256). Secret."
+        default=None, min_length=16, description="Key that signs webhooks (HMAC-SHA256). Secret."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level logged.")
     log_format: Literal["json", "console"] = Field(
@@ -185,7 +185,7 @@ class Settings(MeshSecuritySettings):
             )
         if self.env == "production" and self.auth == "none":
             found.append(
-                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key or jwt")
+                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key, jwt or mtls")
             )
         return tuple(found)
 

@@ -13,7 +13,7 @@ from meshflow_grpc.envoy.http_filters import http_filters
 from meshflow_grpc.envoy.local_replies import local_reply_config
 from meshflow_grpc.envoy.rest_routes import api_methods
 from meshflow_grpc.envoy.route_table import CLUSTER, PROBE_CLUSTER, route_config
-from meshflow_grpc.envoy.tls import DownstreamTls, transport_socket
+from meshflow_grpc.envoy.tls import DownstreamTls, forwarded_certificate, proof_headers, transport_socket
 
 LISTENER = "public"
 MIB = 2**20
@@ -126,10 +126,12 @@ def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:
         "codec_type": "AUTO",
         "route_config": route_config(
             methods, config.allowed_origins, CLUSTER if config.probes is None else PROBE_CLUSTER
-        ),
+        )
+        | proof_headers(config.tls),
         "http_filters": filters,
         "local_reply_config": local_reply_config(_limit_messages(config)),
         "server_name": "meshflow",
+        **forwarded_certificate(config.tls),
         "use_remote_address": True,
         "max_request_headers_kb": MAX_HEADERS_KIB,
         "normalize_path": True,
@@ -173,14 +175,15 @@ def _limits() -> dict[str, Any]:
 
 
 def _clusters(config: EnvoyConfig) -> list[dict[str, Any]]:
-    upstream = _cluster(CLUSTER, config.upstream)
+    upstream = cluster(CLUSTER, config.upstream)
     if config.readiness_service is not None:
         upstream |= _health(config.readiness_service)
-    return [upstream] if config.probes is None else [upstream, _cluster(PROBE_CLUSTER, config.probes)]
+    return [upstream] if config.probes is None else [upstream, cluster(PROBE_CLUSTER, config.probes)]
 
 
-def _cluster(name: str, address: Address) -> dict[str, Any]:
-    endpoint = {"endpoint": {"address": _upstream_address(address)}}
+def cluster(name: str, *addresses: Address) -> dict[str, Any]:
+    """Returns a cluster of gRPC servers, at addresses or at names of which every address is one."""
+    endpoints = [{"endpoint": {"address": _upstream_address(address)}} for address in addresses]
     http2 = {
         "@type": f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {}},
@@ -190,9 +193,9 @@ def _cluster(name: str, address: Address) -> dict[str, Any]:
     limits = {"max_connections": 1024, "max_pending_requests": 1_000_000, "max_requests": 1_000_000, "max_retries": 64}
     return {
         "name": name,
-        "type": "STRICT_DNS" if _is_name(address) else "STATIC",
+        "type": "STRICT_DNS" if any(map(_is_name, addresses)) else "STATIC",
         "connect_timeout": "2s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         "typed_extension_protocol_options": {_HTTP_OPTIONS: http2},
         "circuit_breakers": {"thresholds": [limits]},
     }

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 from meshflow_grpc.telemetry.bounded_names import BoundedNames
 from meshflow_grpc.telemetry.mesh_metrics import MeshMetrics
 
@@ -78,6 +79,14 @@ class Metrics(MeshMetrics):
             registry=registry,
         )
         self._reason = BoundedNames()
+        self._show_zeroes()
+
+    def _show_zeroes(self) -> None:
+        """A counter that first appears at 1 has not increased in Prometheus' eyes: alerts on it would sleep through the first time."""
+        for result in ("intact", "tampered"):
+            self._verifications.labels(result)
+        for stage in STAGE_NAMES:
+            self._refusals.labels(stage, self._reason("STAGE_FAILED"))
 
     def watch(self, *, active_runs: Callable[[], int], ready: Callable[[], bool]) -> None:
         """Adds gauges that are read when the metrics are."""
