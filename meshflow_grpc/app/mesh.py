@@ -15,6 +15,8 @@ from meshflow_grpc.domain.policy import CircuitBreakerConfig
 from meshflow_grpc.mesh.directory import DirectoryRules
 from meshflow_grpc.mesh.health_checker import CheckRules
 from meshflow_grpc.mesh.local_mesh import LocalMesh, MeshRules
+from meshflow_grpc.mesh.peer_client import GrpcPeerClient
+from meshflow_grpc.ports.mesh import MeshAccess
 from meshflow_grpc.storage.mesh_registry.factory import IN_MEMORY, open_registry, registry_of
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
 
@@ -30,10 +32,11 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """This server's place in the mesh: what it knows of it, and what it shows its peers."""
+    """This server's place in the mesh: what it knows of it, what it shows its peers, and how its steps call them."""
 
     local: LocalMesh
     credentials: SignedCalls
+    access: MeshAccess
 
     async def join(self, settings: Settings, port: int) -> None:
         """Registers with this node's key; ``port`` is the public one. Raises LedgerUnavailableError."""
@@ -58,9 +61,11 @@ async def open_mesh(settings: Settings, telemetry: Telemetry) -> AsyncIterator[M
         )
     mesh = LocalMesh(registry, mesh_rules(settings), SystemClock(), telemetry.observer, jitter, credentials)
     telemetry.metrics.watch_mesh(mesh.directory.views)
+    client = GrpcPeerClient(credentials)
     try:
-        yield Membership(mesh, credentials)
+        yield Membership(mesh, credentials, MeshAccess(mesh.directory, client))
     finally:
+        await client.close()
         await mesh.close()
 
 

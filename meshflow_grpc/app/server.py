@@ -97,6 +97,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
                     tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
                     leases=leases_of(storage, settings.ledger_db, settings.lease_s),
                     mesh=mesh.local if mesh else None,
+                    peers=mesh.access if mesh else None,
                 )
                 return await _serve(settings, outside, telemetry, mesh)
         finally:
