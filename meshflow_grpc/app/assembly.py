@@ -25,6 +25,7 @@ from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
 from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+from meshflow_grpc.commands.mesh import mesh_commands
 from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
 from meshflow_grpc.commands.run import RunCommand
 from meshflow_grpc.commands.stream_run import StreamRunCommand
@@ -35,7 +36,9 @@ from meshflow_grpc.commands.watch_run import WatchRunCommand
 from meshflow_grpc.config.signing import passing_keys
 from meshflow_grpc.domain.conversation import ConversationBounds
 from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.engine.active_runs import ActiveRuns, RunLimits
 from meshflow_grpc.engine.admission import Admission
+from meshflow_grpc.engine.calls_under_way import CallsUnderWay
 from meshflow_grpc.engine.conversations import Conversations
 from meshflow_grpc.engine.elsewhere import Elsewhere
 from meshflow_grpc.engine.engine import Engine, EngineParts
@@ -77,7 +80,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.leases import RunLeases
-    from meshflow_grpc.ports.mesh import MeshAccess
+    from meshflow_grpc.ports.mesh import MeshAccess, MeshMember
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
@@ -97,6 +100,8 @@ class RuntimeOptions:
     default_policy: Policy = field(default_factory=Policy)
     allow_inline_workflows: bool = True
     max_in_flight: int = 1024
+    tenant_in_flight: int | None = None
+    tenant_starts_per_s: float | None = None
     step_rate_per_s: float = STEP_RATE_PER_S
     revoked_agents: frozenset[str] = frozenset()
     allow_webhooks: bool = False
@@ -126,6 +131,7 @@ class Outside:
     leases: RunLeases | None = None
     peers: MeshAccess | None = None
     sender: WebhookSender | None = None
+    mesh: MeshMember | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +171,11 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     conversations = Conversations(storage, outside.scanner, options.conversation)
     contexts = RunContexts(Sessions(storage), conversations, learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
-    resumption = Resumption(storage, tools, admission, contexts)
-    own = (storage, tools, admission, resumption, contexts, outside.ids, state, observer)
+    resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
+    own = (storage, tools, admission, resumption, contexts, outside.ids, observer)
     parts = EngineParts(*own, outside.notifier, workflows, elsewhere)
-    engine = Engine(parts, max_in_flight=options.max_in_flight)
+    limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
+    engine = Engine(parts, ActiveRuns(limits, state, outside.clock))
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(storage, recorder, engine, outside.clock, state)
     commands = Commands(
@@ -197,6 +204,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_workflow=GetWorkflowCommand(workflows),
         list_workflows=ListWorkflowsCommand(storage),
         validate_workflow=ValidateWorkflowCommand(workflows, admission),
+        mesh=mesh_commands(outside.mesh, outside.clock, outside.ids),
     )
     ownership = Ownership(elsewhere.leases, engine, hub)
     webhooks = None if outside.sender is None else RunWebhooks(storage, outside.clock, outside.sender)
