@@ -71,6 +71,7 @@ test-clients: $(DEV) ## Test every client, and the one contract through every fa
 gen: $(DEV) ## Generate meshflow_grpc/_gen and Envoy's descriptor set from proto/.
 	@$(BIN)/python tools/generate.py
 	@$(BIN)/python -m meshflow_grpc.envoy.write_sidecar envoy/envoy.yaml
+	@$(BIN)/python -m meshflow_grpc.envoy.write_edge envoy/edge.yaml
 
 .PHONY: gen-clients
 gen-clients: $(DEV) ## Generate what the clients derive from proto/; needs Go, Node and Maven.
@@ -110,6 +111,10 @@ layers: $(DEV) ## Check the import contracts between the layers.
 .PHONY: check-deploy
 check-deploy: $(DEV) ## Check Dockerfile, Compose, Kubernetes and monitoring files; needs Go.
 	@$(BIN)/python tools/check_deploy.py
+
+.PHONY: collector
+collector: $(DEV) ## Build the OpenTelemetry collector of deploy/ and print where it is; needs Go.
+	@$(BIN)/python tools/collector.py
 
 .PHONY: sbom
 sbom: $(DEV) ## Write the bill of materials of what the server installs to build/sbom.json (CycloneDX).

@@ -1,14 +1,13 @@
 """Checks deploy/ offline: renders the kustomizations, validates them, and holds them to what the server understands.
 
-Needs Go, which builds kustomize and Compose's own loader once into build/tools. Each problem is a line; exit code 1 when there are any.
+Needs Go, which builds kustomize, Compose's own loader and the OpenTelemetry collector once into build/tools. Each problem is a line;
+exit code 1 when there are any.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,35 +19,23 @@ import yaml
 
 from meshflow_grpc.config import known_variables
 from meshflow_grpc.telemetry.metrics import Metrics
+from tools.collector import collector
+from tools.go_program import ROOT, built
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[1]
 OVERLAYS = ROOT / "deploy" / "kubernetes" / "overlays"
 MONITORING = ROOT / "deploy" / "monitoring"
 KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.8.2"
 COMPOSE = "github.com/compose-spec/compose-go/v2/cmd@v2.16.2"
+COLLECTOR_FILE = ROOT / "deploy" / "otel-collector.yaml"
 COMPOSE_FILE = ROOT / "deploy" / "compose.yaml"
 HADOLINT = Path(sys.executable).with_name("hadolint")
 KUBERNETES = ("1.34", "1.37")
 SECRET = "from a secret"
 # Kinds of the Prometheus operator, whose schemas are not Kubernetes' own.
 FOREIGN = {"ServiceMonitor", "PrometheusRule"}
-
-
-def built(module: str) -> Path:
-    """Returns a Go program, built on first use. Raises SystemExit without Go."""
-    path, version = module.split("@")
-    folder = ROOT / "build" / "tools" / f"{path.replace('/', '-')}-{version}"
-    if not folder.exists():
-        go = shutil.which("go")
-        if go is None:
-            raise SystemExit(f"tools/check_deploy.py: Go builds {path}, and there is no `go` on PATH; install Go")
-        sys.stderr.write(f"Building {module} ...\n")
-        environment = {**os.environ, "GOBIN": str(folder), "GOFLAGS": "-mod=mod"}
-        subprocess.run([go, "install", module], check=True, env=environment)
-    return next(folder.iterdir())
 
 
 def render(folder: Path) -> list[dict[str, Any]]:
@@ -58,7 +45,7 @@ def render(folder: Path) -> list[dict[str, Any]]:
 
 
 def container_problems() -> Iterator[str]:
-    """What a linter says of the Dockerfile, and Compose's loader of the compose file; its variables are the server's."""
+    """What a linter says of the Dockerfile, Compose's loader of its file, where variables are ours, and the collector of its."""
     linted = subprocess.run([HADOLINT, "--no-color", ROOT / "Dockerfile"], check=False, capture_output=True, text=True)
     yield from linted.stdout.splitlines()
     loaded = subprocess.run([built(COMPOSE), COMPOSE_FILE], check=False, capture_output=True, text=True)
@@ -69,6 +56,10 @@ def container_problems() -> Iterator[str]:
     for name in environment:
         if name.startswith("MESHFLOW_") and name not in known_variables():
             yield f"{COMPOSE_FILE.name}: the server knows no {name}"
+    validate = [str(collector()), "validate", "--config", str(COLLECTOR_FILE)]
+    validated = subprocess.run(validate, check=False, capture_output=True, text=True)
+    if validated.returncode != 0:
+        yield f"{COLLECTOR_FILE.name}: {validated.stderr.strip()}"
 
 
 def schema_problems(objects: list[dict[str, Any]]) -> Iterator[str]:

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 import structlog
 
 from meshflow_grpc.app.assembly import Outside, Runtime, assemble
+from meshflow_grpc.app.authentication import open_authenticator
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.options import runtime_options
+from meshflow_grpc.app.public_tls import public_tls
 from meshflow_grpc.app.readiness import keep_readiness
+from meshflow_grpc.app.reloading import keep_reloading
 from meshflow_grpc.app.scanner import open_scanner
 from meshflow_grpc.app.telemetry import open_telemetry
 from meshflow_grpc.config.display import bare_url
@@ -23,9 +26,6 @@ from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartEr
 from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.providers.approval_webhook import approval_notifier
 from meshflow_grpc.providers.http_caller import AllowedHttp
-from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
-from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
-from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.anchor_file import AnchorFile
@@ -36,9 +36,10 @@ from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.tools.loading import load_registry
 
 if TYPE_CHECKING:
+    from meshflow_grpc.app.public_tls import PublicTls
     from meshflow_grpc.app.telemetry import Telemetry
     from meshflow_grpc.config import Settings
-    from meshflow_grpc.rpc.interceptors.authentication import Authenticator
+    from meshflow_grpc.envoy.tls import DownstreamTls
 
 _log = structlog.get_logger(__name__)
 
@@ -95,38 +96,43 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
 
 
 async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> int:
+    with public_tls(settings) as tls:
+        return await _serve_publicly(settings, outside, telemetry, tls)
+
+
+async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telemetry, tls: PublicTls) -> int:
     runtime = assemble(outside, runtime_options(settings))
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
-    authenticator = await asyncio.to_thread(_authenticator, settings)
+    authenticator, files = await asyncio.to_thread(open_authenticator, settings)
     server = GrpcServer(runtime.commands, runtime.state, authenticator, limits, telemetry=telemetry.calls)
     LogObserver().log_opened(await runtime.log.open(), outside.log_keys.verifiers)
     runtime.log.start()
     stop = stop_requested()
     heart = asyncio.create_task(runtime.state.keep_beating(HEARTBEAT_S))
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
-    grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}")
+    grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}", tls.credentials())
     probes = ProbeServer(runtime.state, READINESS_NAMES)
-    envoy = sweep = readiness = duty = None
+    envoy = sweep = readiness = duty = reloading = None
 
     async def publish(serving: bool) -> None:
         probes.set_serving(serving=serving)
         await server.set_serving(serving=serving)
 
     try:
-        envoy = await _start_envoy(settings, grpc_port, probes) if settings.use_envoy else None
+        envoy = await _start_envoy(settings, grpc_port, probes, tls.downstream) if settings.use_envoy else None
         resumed = await runtime.ownership.begin()
         sweep = asyncio.create_task(runtime.gates.keep_expiring())
         duty = asyncio.create_task(runtime.ownership.keep(settings.lease_s)) if outside.leases else None
+        reloading = asyncio.create_task(keep_reloading((*tls.reloaded(), *files), settings.reload_s))
         runtime.state.started = True
         await publish(True)
         readiness = asyncio.create_task(keep_readiness(runtime.state, outside.storage, publish))
-        public = f"http://{settings.host}:{envoy.port}" if envoy else f"{settings.host}:{grpc_port} (gRPC only)"
-        ledger = bare_url(settings.ledger_db)
-        _log.info("serving", address=public, grpc_port=grpc_port, ledger=ledger, resumed_runs=resumed)
+        ledger, address = bare_url(settings.ledger_db), _address(settings, envoy.port if envoy else grpc_port)
+        _log.info("serving", address=address, grpc_port=grpc_port, ledger=ledger, resumed_runs=resumed)
         return await _until_stopped(stop, envoy)
     finally:
-        for task in filter(None, (readiness, sweep)):
+        for task in filter(None, (readiness, sweep, reloading)):
             task.cancel()
         await publish(False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
@@ -136,23 +142,21 @@ async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> 
         heart.cancel()
 
 
-def _authenticator(settings: Settings) -> Authenticator:
-    """Raises ValueError for a key file that cannot be used."""
-    if settings.api_keys_file is not None and settings.auth == "api_key":
-        return ApiKeyAuthenticator(parse_api_keys(settings.api_keys_file.read_text()))
-    if settings.jwt_jwks_file is not None and settings.auth == "jwt":
-        rules = JwtRules(settings.jwt_audience or "", settings.jwt_issuer or "")
-        return JwtAuthenticator(settings.jwt_jwks_file.read_text(), rules)
-    return AnonymousAuthenticator()
+def _address(settings: Settings, port: int) -> str:
+    scheme = "https://" if settings.uses_tls else "http://" if settings.use_envoy else ""
+    return f"{scheme}{settings.host}:{port}{'' if settings.use_envoy else ' (gRPC only)'}"
 
 
-async def _start_envoy(settings: Settings, grpc_port: int, probes: ProbeServer) -> EnvoyProcess:
+async def _start_envoy(
+    settings: Settings, grpc_port: int, probes: ProbeServer, tls: DownstreamTls | None
+) -> EnvoyProcess:
     config = EnvoyConfig(
         TcpAddress(settings.host, settings.port),
         TcpAddress("127.0.0.1", grpc_port),
         max_request_bytes=settings.max_request_bytes,
         allowed_origins=settings.origins,
         probes=TcpAddress("127.0.0.1", probes.start("127.0.0.1:0")),
+        tls=tls,
     )
     try:
         options = EnvoyOptions(find_envoy(settings.envoy), drain_time_s=max(1.0, settings.shutdown_grace_s))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.errors import DeadlineExceededError
+from meshflow_grpc.domain.errors import DeadlineExceededError, StoppedError
 from meshflow_grpc.domain.run import CancelReason, OnDisconnect
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ class RunCommand:
         try:
             async with asyncio.timeout(None if deadline_s is None else answer_within(deadline_s)):
                 return await self._gates.with_pending(await asyncio.shield(active.done))
+        except StoppedError as error:
+            error.metadata["run_id"] = run_id
+            # Made again, on whichever server, it attaches to this run.
+            error.retry_elsewhere = request.request_id is not None
+            raise
         except TimeoutError:
             if request.on_disconnect is OnDisconnect.CANCEL:
                 active.cancel(CancelReason.DEADLINE)

@@ -8,10 +8,10 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from meshflow_grpc.config.problem import ConfigProblem
-from meshflow_grpc.config.scanner import ScannerSettings
+from meshflow_grpc.config.tls import TlsSettings
 
 
-class AuthSettings(ScannerSettings):
+class AuthSettings(TlsSettings):
     """How callers prove who they are."""
 
     auth: Literal["none", "api_key", "jwt"] = Field(

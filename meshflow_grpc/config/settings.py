@@ -189,9 +189,10 @@ class Settings(WebSettings):
     def warnings(self) -> tuple[str, ...]:
         """Returns what is allowed but deserves to be seen at start-up."""
         if self.loopback or self.auth != "none":
-            return ()
+            return self.tls_warnings()
         return (
             f"listening on {self.host} without authentication: everyone who reaches this port can start and read runs",
+            *self.tls_warnings(),
         )
 
     def redacted(self) -> dict[str, str | int | float | bool | None]:

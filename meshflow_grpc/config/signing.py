@@ -80,10 +80,24 @@ def _development_key(path: Path | None, origin: str | None) -> SigningKey:
     if path is not None and path.exists():
         return _loaded(str(path), path.read_text(encoding="utf-8"))
     key = generate_signing_key(origin or f"meshflow.local/{os.urandom(8).hex()}", os.urandom)
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_key_file(path, key)
+    if path is None:
+        return key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        _write_whole(path, key)
+    except FileExistsError:
+        return _loaded(str(path), path.read_text(encoding="utf-8"))
     return key
+
+
+def _write_whole(path: Path, key: SigningKey) -> None:
+    """Like write_key_file; another server that starts at the same moment sees all of the file or none."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
+    write_key_file(draft, key)
+    try:
+        path.hardlink_to(draft)
+    finally:
+        draft.unlink()
 
 
 def _loaded(variable: str, text: str) -> SigningKey:

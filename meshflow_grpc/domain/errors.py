@@ -54,6 +54,8 @@ class MeshflowError(Exception):
     """Base of every error a caller may see. The message is safe to show: it holds no secret and no internal detail."""
 
     reason: ErrorReason = ErrorReason.INTERNAL
+    # Whether the same call does no harm on another server: nothing was begun here, or it attaches there to what was.
+    retry_elsewhere: bool = False
 
     def __init__(
         self,
@@ -170,6 +172,13 @@ class RequestTooLargeError(MeshflowError):
 
 class DrainingError(MeshflowError):
     """The server is shutting down; another replica will answer."""
+
+    reason = ErrorReason.DRAINING
+    retry_elsewhere = True
+
+
+class StoppedError(MeshflowError):
+    """The server stopped in the middle of a call; what the call began may go on elsewhere."""
 
     reason = ErrorReason.DRAINING
 

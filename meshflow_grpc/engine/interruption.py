@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from meshflow_grpc.domain.errors import DrainingError, LedgerUnavailableError, MeshflowError
+from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError, StoppedError
 
 
-def stopped() -> DrainingError:
+def stopped() -> StoppedError:
     """What callers of a run are told whose server stops."""
-    return DrainingError("the server stopped before the run ended; it goes on on another server, or after the restart")
+    return StoppedError("the server stopped before the run ended; it goes on on another server, or after the restart")
 
 
 def may_have_arrived(error: MeshflowError) -> bool:

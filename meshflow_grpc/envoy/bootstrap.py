@@ -13,6 +13,7 @@ from meshflow_grpc.envoy.http_filters import http_filters
 from meshflow_grpc.envoy.local_replies import local_reply_config
 from meshflow_grpc.envoy.rest_routes import api_methods
 from meshflow_grpc.envoy.route_table import CLUSTER, PROBE_CLUSTER, route_config
+from meshflow_grpc.envoy.tls import DownstreamTls, transport_socket
 
 LISTENER = "public"
 MIB = 2**20
@@ -71,11 +72,16 @@ class EnvoyConfig:
     readiness_service: str | None = None
     # Where probes are answered, when not by the upstream itself.
     probes: Address | None = None
+    # TLS on the public address; None listens without.
+    tls: DownstreamTls | None = None
 
 
 def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     """Returns Envoy's bootstrap as plain data. Raises ValueError when the descriptor set describes no service."""
+    # Envoy asks for nobody's secrets without a name of its own.
+    named = {"node": {"id": "meshflow", "cluster": "meshflow"}} if config.tls else {}
     return {
+        **named,
         "admin": {"address": _address(config.admin)},
         "static_resources": {"listeners": [_listener(config)], "clusters": _clusters(config)},
         "overload_manager": {"resource_monitors": [_connection_limit(config.max_connections)]},
@@ -99,8 +105,15 @@ def _listener(config: EnvoyConfig) -> dict[str, Any]:
         # With port reuse a second server on the port would start silently and take half of the traffic.
         "enable_reuse_port": False,
         "per_connection_buffer_limit_bytes": config.max_request_bytes + MIB,
-        "filter_chains": [{"filters": [manager]}],
+        "filter_chains": [_filter_chain(manager, config.tls)],
     }
+
+
+def _filter_chain(manager: dict[str, Any], tls: DownstreamTls | None) -> dict[str, Any]:
+    if tls is None:
+        return {"filters": [manager]}
+    # Whoever connects and does not shake hands holds a connection no longer than that.
+    return {"filters": [manager], "transport_socket": transport_socket(tls), "transport_socket_connect_timeout": "10s"}
 
 
 def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:
@@ -161,14 +174,15 @@ def _limits() -> dict[str, Any]:
 
 
 def _clusters(config: EnvoyConfig) -> list[dict[str, Any]]:
-    upstream = _cluster(CLUSTER, config.upstream)
+    upstream = cluster(CLUSTER, config.upstream)
     if config.readiness_service is not None:
         upstream |= _health(config.readiness_service)
-    return [upstream] if config.probes is None else [upstream, _cluster(PROBE_CLUSTER, config.probes)]
+    return [upstream] if config.probes is None else [upstream, cluster(PROBE_CLUSTER, config.probes)]
 
 
-def _cluster(name: str, address: Address) -> dict[str, Any]:
-    endpoint = {"endpoint": {"address": _upstream_address(address)}}
+def cluster(name: str, *addresses: Address) -> dict[str, Any]:
+    """Returns a cluster of gRPC servers, at addresses or at names of which every address is one."""
+    endpoints = [{"endpoint": {"address": _upstream_address(address)}} for address in addresses]
     http2 = {
         "@type": f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": {"http2_protocol_options": {}},
@@ -178,9 +192,9 @@ def _cluster(name: str, address: Address) -> dict[str, Any]:
     limits = {"max_connections": 1024, "max_pending_requests": 1_000_000, "max_requests": 1_000_000, "max_retries": 64}
     return {
         "name": name,
-        "type": "STRICT_DNS" if _is_name(address) else "STATIC",
+        "type": "STRICT_DNS" if any(map(_is_name, addresses)) else "STATIC",
         "connect_timeout": "2s",
-        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         "typed_extension_protocol_options": {_HTTP_OPTIONS: http2},
         "circuit_breakers": {"thresholds": [limits]},
     }

@@ -9,6 +9,7 @@ from google.api import annotations_pb2
 from google.api.http_pb2 import HttpRule
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodDescriptorProto, MethodOptions
 
+_PROBE_SERVICE = "SystemService"
 _VERBS = ("get", "put", "post", "delete", "patch")
 _VARIABLE = re.compile(r"\{([a-z_]+)\}")
 
@@ -44,6 +45,11 @@ class ApiMethod:
     streams: bool
     read_only: bool
     bindings: tuple[RestBinding, ...]
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether balancers ask it, often and without a token."""
+        return self.service.endswith(f".{_PROBE_SERVICE}")
 
     @property
     def grpc_path(self) -> str:

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.envoy.http_filters import CORS, HTTP, rest_route_filters
 from meshflow_grpc.envoy.rest_routes import ApiMethod, RestBinding
+from meshflow_grpc.envoy.retries import sidecar_retries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 CLUSTER = "meshflow"
 PROBE_CLUSTER = "meshflow-probes"
-PROBE_SERVICE = "SystemService"
 PROBE_TIMEOUT = "5s"
-RETRIES = 2
 _GRPC = {"name": "content-type", "string_match": {"safe_regex": {"regex": r"application/grpc.*"}}}
 _ALLOWED_HEADERS = "authorization,content-type,grpc-timeout,last-event-id,x-grpc-web,x-request-id,x-user-agent"
 _EXPOSED_HEADERS = "grpc-message,grpc-status,grpc-status-details-bin,retry-after,x-request-id"
 
 
 def route_config(
-    methods: tuple[ApiMethod, ...], allowed_origins: tuple[str, ...], probe_cluster: str = CLUSTER
+    methods: tuple[ApiMethod, ...],
+    allowed_origins: tuple[str, ...],
+    probe_cluster: str = CLUSTER,
+    *,
+    retries: Callable[[ApiMethod], dict[str, Any] | None] = sidecar_retries,
 ) -> dict[str, Any]:
     """Returns the route configuration of the public listener; probes go to a cluster of their own where there is one."""
     rest = [_rest_route(binding) for method in methods for binding in method.bindings]
-    grpc = [*(_method_route(method, probe_cluster) for method in methods), _health_route(probe_cluster)]
+    grpc = [
+        *(_method_route(method, probe_cluster, retries(method)) for method in methods),
+        _health_route(probe_cluster),
+    ]
     rest_of_grpc = [_grpc_route({"prefix": prefix}) for prefix in _grpc_prefixes(methods)]
     host: dict[str, Any] = {
         "name": "meshflow",
@@ -68,16 +77,13 @@ def _health_route(probe_cluster: str) -> dict[str, Any]:
     return route
 
 
-def _method_route(method: ApiMethod, probe_cluster: str) -> dict[str, Any]:
+def _method_route(method: ApiMethod, probe_cluster: str, retries: dict[str, Any] | None) -> dict[str, Any]:
     """Timeouts and retries of an RPC, native or transcoded: only probes are limited here, runs are limited by their policy."""
     route = _grpc_route({"path": method.grpc_path})
-    if method.service.endswith(f".{PROBE_SERVICE}"):
+    if method.is_probe:
         route["route"] |= {"timeout": PROBE_TIMEOUT, "cluster": probe_cluster}
-    elif method.read_only and not method.streams:
-        route["route"]["retry_policy"] = {
-            "retry_on": "unavailable,connect-failure,refused-stream,reset-before-request",
-            "num_retries": RETRIES,
-        }
+    if retries is not None:
+        route["route"]["retry_policy"] = retries
     return route
 
 

@@ -22,10 +22,10 @@ def sidecar_yaml() -> str:
         admin=TcpAddress("127.0.0.1", 9901),
         readiness_service="meshflow-readiness",
     )
-    return HEADER + yaml.dump(bootstrap(config), Dumper=_Plain, sort_keys=False, width=120)
+    return HEADER + yaml.dump(bootstrap(config), Dumper=PlainDumper, sort_keys=False, width=120)
 
 
-class _Plain(yaml.SafeDumper):
+class PlainDumper(yaml.SafeDumper):
     """Without anchors, which few readers know."""
 
     def ignore_aliases(self, data: object) -> bool:

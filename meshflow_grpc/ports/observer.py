@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryKind
+    from meshflow_grpc.domain.mesh import MeshChange
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.usage import Usage
 
@@ -66,5 +67,17 @@ class LedgerObserver(Protocol):
         ...
 
 
-class Observer(StepObserver, RunObserver, LedgerObserver, Protocol):
+class MeshObserver(Protocol):
+    """Told about the mesh."""
+
+    def mesh_changed(self, change: MeshChange) -> None:
+        """Something happened to a node."""
+        ...
+
+    def peer_called(self, slug: str, *, ok: bool, seconds: float, sent: int, received: int) -> None:
+        """A peer was called: whether it did its part, how long it took, and bytes there and back."""
+        ...
+
+
+class Observer(StepObserver, RunObserver, LedgerObserver, MeshObserver, Protocol):
     """Told about everything."""

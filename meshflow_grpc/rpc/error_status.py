@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DOMAIN = "meshflow.dev"
 MAX_VIOLATIONS = 100
+# Trailing metadata by which a proxy in front of several servers knows that it may make the call of another one, whatever it is.
+RETRY_ELSEWHERE = "meshflow-retry-elsewhere"
 
 CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
@@ -63,8 +65,11 @@ def status_of(error: MeshflowError) -> grpc.Status:
         delay.FromMilliseconds(round(error.retry_after_s * 1000))
         details.append(RetryInfo(retry_delay=delay))
     status = Status(code=CODES[error.reason].value[0], message=error.message[:2000], details=map(_packed, details))
-    converted: grpc.Status = rpc_status.to_status(status)
-    return converted
+    converted = rpc_status.to_status(status)
+    if error.retry_elsewhere:
+        converted = converted._replace(trailing_metadata=(*converted.trailing_metadata, (RETRY_ELSEWHERE, "1")))
+    answer: grpc.Status = converted
+    return answer
 
 
 def _packed(message: Message) -> Any:

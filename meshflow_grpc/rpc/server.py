@@ -38,6 +38,8 @@ from meshflow_grpc.rpc.servicers.workflow import WorkflowServicer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import grpc
+
     from meshflow_grpc.commands.catalog import Commands
     from meshflow_grpc.engine.server_state import ServerState
     from meshflow_grpc.rpc.interceptors.access_log import RpcObserver
@@ -136,10 +138,16 @@ class GrpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         reflection.enable_server_reflection(SERVICE_NAMES, self._server)
 
-    async def start(self, address: str) -> int:
-        """Listens on ``host:port`` (port 0 = a free one) or ``unix:path``; returns the port. Raises OSError when it is taken."""
+    async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
+        """Listens on ``host:port`` (port 0 = a free one) or ``unix:path``; returns the port. Raises OSError when it is taken.
+
+        With credentials it speaks TLS.
+        """
         try:
-            port = self._server.add_insecure_port(address)
+            if credentials is None:
+                port = self._server.add_insecure_port(address)
+            else:
+                port = self._server.add_secure_port(address, credentials)
         except RuntimeError as error:
             message = f"cannot listen on {address}: the address is in use or not of this machine"
             raise OSError(message) from error

@@ -6,16 +6,27 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from meshflow_grpc.domain.mesh import MeshChangeKind
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryKind
+    from meshflow_grpc.domain.mesh import MeshChange
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.ledger.note_key import VerifierKey
     from meshflow_grpc.ports.log import StoredHead
     from meshflow_grpc.ports.observer import StepRecord
 
 _log = structlog.get_logger(__name__)
+_MESH_ALERTS = frozenset(
+    {
+        MeshChangeKind.NODE_EXPIRED,
+        MeshChangeKind.NODE_UNHEALTHY,
+        MeshChangeKind.BREAKER_OPENED,
+        MeshChangeKind.NODE_REFUSED,
+    }
+)
 
 
 class LogObserver:
@@ -65,6 +76,15 @@ class LogObserver:
     def log_not_published(self, error: Exception) -> None:
         """The log's head could not be published; it is tried again, unless the ledger turned out to be inconsistent."""
         _log.error("log_not_published", error=str(error))
+
+    def mesh_changed(self, change: MeshChange) -> None:
+        """See MeshObserver; what somebody should look at is logged as a warning."""
+        log = _log.warning if change.kind in _MESH_ALERTS else _log.info
+        log(f"mesh_{change.kind.value}", slug=change.slug, node=change.node_id, detail=change.detail)
+
+    def peer_called(self, slug: str, *, ok: bool, seconds: float, sent: int, received: int) -> None:
+        """See MeshObserver."""
+        _log.debug("peer_called", slug=slug, ok=ok, seconds=round(seconds, 6), sent=sent, received=received)
 
     def log_opened(self, head: StoredHead, keys: Sequence[VerifierKey]) -> None:
         """The log's public keys, to be given to those who verify it."""

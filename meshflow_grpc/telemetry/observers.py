@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryKind
+    from meshflow_grpc.domain.mesh import MeshChange
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.ports.observer import Observer, StepRecord
 
@@ -52,3 +53,13 @@ class Observers:
         """See LedgerObserver."""
         for observer in self._observers:
             observer.log_not_published(error)
+
+    def mesh_changed(self, change: MeshChange) -> None:
+        """See MeshObserver."""
+        for observer in self._observers:
+            observer.mesh_changed(change)
+
+    def peer_called(self, slug: str, *, ok: bool, seconds: float, sent: int, received: int) -> None:
+        """See MeshObserver."""
+        for observer in self._observers:
+            observer.peer_called(slug, ok=ok, seconds=seconds, sent=sent, received=received)

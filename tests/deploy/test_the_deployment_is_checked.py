@@ -12,6 +12,7 @@ import yaml
 
 from tools import check_deploy
 
+pytestmark = pytest.mark.timeout(600)  # the first run builds the tools
 BASE = check_deploy.ROOT / "deploy" / "kubernetes" / "base"
 
 

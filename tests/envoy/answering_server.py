@@ -198,14 +198,16 @@ def missing_task() -> status_pb2.Status:
     return status_pb2.Status(code=3, message="task or input is required", details=[detail])
 
 
-async def start_server(witness: Witness, address: str) -> tuple[grpc.aio.Server, int]:
+async def start_server(
+    witness: Witness, address: str, *interceptors: grpc.aio.ServerInterceptor, health: HealthServicer | None = None
+) -> tuple[grpc.aio.Server, int]:
     """Starts the server on the address; returns it with its port (1 for a Unix socket)."""
-    server = grpc.aio.server(options=OPTIONS)
+    server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
     rest_service_pb2_grpc.add_RestServiceServicer_to_server(Rest(witness), server)
     run_service_pb2_grpc.add_RunServiceServicer_to_server(Runs(witness), server)
     ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server(Ledger(), server)
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(System(), server)
-    health_pb2_grpc.add_HealthServicer_to_server(HealthServicer(), server)
+    health_pb2_grpc.add_HealthServicer_to_server(health or HealthServicer(), server)
     reflection.enable_server_reflection(("meshflow.v1.RunService", reflection.SERVICE_NAME), server)
     port = server.add_insecure_port(address)
     await server.start()

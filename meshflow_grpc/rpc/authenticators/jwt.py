@@ -38,13 +38,14 @@ class JwtAuthenticator:
     """Verifies signature, expiry, issuer and audience; a token seen within the last minute is not verified again."""
 
     def __init__(self, jwks: str, rules: JwtRules, now: Callable[[], float] = time.time) -> None:
-        try:
-            self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_json(jwks).keys}
-        except (jwt.PyJWTError, ValueError, KeyError) as error:
-            raise ValueError(f"the JSON Web Key Set cannot be used: {error}") from error
+        self._keys = _parsed(jwks)
         self._rules = rules
         self._now = now
         self._seen: dict[bytes, tuple[float, Principal]] = {}
+
+    def replace(self, jwks: str) -> None:
+        """Uses this key set from the next call on; raises ValueError, and keeps the one before, when it cannot be used."""
+        self._keys, self._seen = _parsed(jwks), {}
 
     async def authenticate(self, metadata: Mapping[str, str]) -> Principal:
         """See Authenticator."""
@@ -80,6 +81,13 @@ class JwtAuthenticator:
         except (jwt.PyJWTError, KeyError, ValueError, TypeError):
             raise UnauthenticatedError(REFUSED) from None
         return claims
+
+
+def _parsed(jwks: str) -> dict[str | None, jwt.PyJWK]:
+    try:
+        return {key.key_id: key for key in jwt.PyJWKSet.from_json(jwks).keys}
+    except (jwt.PyJWTError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ValueError(f"the JSON Web Key Set cannot be used: {error}") from error
 
 
 def _principal_of(claims: Mapping[str, Any]) -> Principal:

@@ -10,7 +10,8 @@ from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import Run, RunStatus
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.ports.observer import StepRecord
-from meshflow_grpc.telemetry.metrics import MAX_NAMES, OTHER, BoundedNames, Metrics
+from meshflow_grpc.telemetry.bounded_names import MAX_NAMES, OTHER, BoundedNames
+from meshflow_grpc.telemetry.metrics import Metrics
 from meshflow_grpc.telemetry.observers import Observers
 
 if TYPE_CHECKING:
@@ -99,3 +100,12 @@ def test_gauges_are_read_when_the_metrics_are() -> None:
     runs[0] = 7
     assert _value(metrics.registry, "meshflow_runs_active") == 7
     assert _value(metrics.registry, "meshflow_ready") == 1
+
+
+def test_series_that_alerts_wait_for_start_at_zero() -> None:
+    """Prometheus sees no increase in a series whose first value is 1: the first tampering would go unnoticed."""
+    registry = Metrics().registry
+    assert _value(registry, "meshflow_ledger_verifications_total", result="tampered") == 0
+    assert _value(registry, "meshflow_step_refusals_total", stage="audit_ledger", reason="STAGE_FAILED") == 0
+    assert _value(registry, "meshflow_ledger_append_failures_total") == 0
+    assert _value(registry, "meshflow_log_publication_failures_total") == 0

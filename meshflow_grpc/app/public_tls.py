@@ -1,0 +1,73 @@
+"""The certificate of the public port: Envoy's where Envoy listens, else the gRPC server's own."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from meshflow_grpc.app.reloading import ReloadedFiles
+from meshflow_grpc.envoy.tls import SecretFiles
+from meshflow_grpc.rpc.transport_security import ServerTls
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import grpc
+
+    from meshflow_grpc.config import Settings
+    from meshflow_grpc.config.certificates import TlsMaterial
+    from meshflow_grpc.envoy.tls import DownstreamTls
+
+
+class PublicTls:
+    """Holds the certificate in use, or nothing where TLS is not configured."""
+
+    def __init__(self, settings: Settings, material: TlsMaterial | None) -> None:
+        self._settings = settings
+        parts = _parts(material) if material else None
+        self._secrets = SecretFiles(*parts) if parts and settings.use_envoy else None
+        self._server = ServerTls(*parts) if parts and not settings.use_envoy else None
+
+    @property
+    def downstream(self) -> DownstreamTls | None:
+        """What Envoy listens with."""
+        return self._secrets.tls if self._secrets else None
+
+    def credentials(self) -> grpc.ServerCredentials | None:
+        """What the gRPC server listens with."""
+        return self._server.credentials() if self._server else None
+
+    def reloaded(self) -> tuple[ReloadedFiles, ...]:
+        """The files to look at again while serving."""
+        named = (self._settings.tls_cert_file, self._settings.tls_key_file, self._settings.tls_client_ca_file)
+        if self._secrets is None and self._server is None:
+            return ()
+        return (ReloadedFiles("tls_certificate", tuple(path for path in named if path), self._renew),)
+
+    def _renew(self) -> None:
+        material = self._settings.tls_material()
+        if material is None:
+            return
+        if self._secrets is not None:
+            self._secrets.write(*_parts(material))
+        if self._server is not None:
+            self._server.replace(*_parts(material))
+
+    def close(self) -> None:
+        """Removes what was written for Envoy."""
+        if self._secrets is not None:
+            self._secrets.close()
+
+
+@contextmanager
+def public_tls(settings: Settings) -> Iterator[PublicTls]:
+    """Opens the configured certificate. Raises ConfigurationError and OSError."""
+    tls = PublicTls(settings, settings.tls_material())
+    try:
+        yield tls
+    finally:
+        tls.close()
+
+
+def _parts(material: TlsMaterial) -> tuple[bytes, bytes, bytes | None]:
+    return material.certificate, material.key, material.authorities

@@ -1,0 +1,52 @@
+"""Settings of how nodes prove themselves to each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, field_validator
+
+from meshflow_grpc.config.mesh import MeshSettings
+from meshflow_grpc.config.problem import ConfigProblem
+
+
+class MeshSecuritySettings(MeshSettings):
+    """The key that signs this node's calls, and the certificates of its channels."""
+
+    mesh_key: SecretStr | None = Field(
+        default=None,
+        description="Ed25519 key (PEM) that proves to peers which node calls; unset: one of the process. Secret.",
+    )
+    mesh_ca_file: Path | None = Field(
+        default=None,
+        description="Authorities (PEM) that peers' certificates must come from; unset: the system's.",
+    )
+    mesh_cert_file: Path | None = Field(
+        default=None, description="This node's certificate (PEM), for peers that ask callers for one."
+    )
+    mesh_cert_key_file: Path | None = Field(default=None, description="Key (PEM) of this node's certificate.")
+
+    @field_validator("mesh_ca_file", "mesh_cert_file", "mesh_cert_key_file")
+    @classmethod
+    def _is_a_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"no file at {value}")
+        return value
+
+    def problems(self) -> tuple[ConfigProblem, ...]:
+        """Returns also half a certificate, and a production node without a key of its own."""
+        found = list(super().problems())
+        if (self.mesh_cert_file is None) != (self.mesh_cert_key_file is None):
+            missing = "CERT_FILE" if self.mesh_cert_file is None else "CERT_KEY_FILE"
+            found.append(
+                ConfigProblem(f"MESHFLOW_MESH_{missing}", "missing: certificate and key go together", "set both")
+            )
+        if self.mesh_slug is not None and self.mesh_key is None and vars(self).get("env") == "production":
+            found.append(
+                ConfigProblem(
+                    "MESHFLOW_MESH_KEY",
+                    "a node in production signs its calls with a key of its own, and there is none",
+                    "make one with `openssl genpkey -algorithm ed25519` and set MESHFLOW_MESH_KEY_FILE to its file",
+                )
+            )
+        return tuple(found)

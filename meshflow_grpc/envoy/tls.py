@@ -1,0 +1,86 @@
+"""TLS on Envoy's public listener. Certificates reach Envoy as secrets in files it watches, so that renewing one drops nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+_TLS: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
+_CERTIFICATE: Final = "certificate"
+_AUTHORITIES: Final = "authorities"
+_SECRET_MODE: Final = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class DownstreamTls:
+    """Files of Envoy's secrets: the certificate with its key and, for mutual TLS, the authorities of clients."""
+
+    certificate: Path
+    authorities: Path | None = None
+
+
+class SecretFiles:
+    """A directory that only this user can open, with the secrets as Envoy reads them. Raises OSError."""
+
+    def __init__(self, certificate: bytes, key: bytes, authorities: bytes | None) -> None:
+        self._directory = Path(tempfile.mkdtemp(prefix="meshflow-tls-"))
+        self.tls = DownstreamTls(self._path(_CERTIFICATE), self._path(_AUTHORITIES) if authorities else None)
+        self.write(certificate, key, authorities)
+
+    def write(self, certificate: bytes, key: bytes, authorities: bytes | None) -> None:
+        """Replaces the secrets at once, each as a whole: Envoy uses them for handshakes from then on."""
+        if self.tls.authorities is not None and authorities is not None:
+            self._replace(_AUTHORITIES, {"validation_context": {"trusted_ca": _inline(authorities)}})
+        pair = {"certificate_chain": _inline(certificate), "private_key": _inline(key)}
+        self._replace(_CERTIFICATE, {"tls_certificate": pair})
+
+    def close(self) -> None:
+        """Removes the files."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _path(self, name: str) -> Path:
+        return self._directory / f"{name}.json"
+
+    def _replace(self, name: str, secret: dict[str, Any]) -> None:
+        # Envoy looks again when a file is moved to the path, never while it is written.
+        new = self._directory / f"{name}.new"
+        text = json.dumps({"resources": [{"@type": f"{_TLS}.Secret", "name": name, **secret}]})
+        descriptor = os.open(new, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_CLOEXEC, _SECRET_MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        new.replace(self._path(name))
+
+
+def transport_socket(tls: DownstreamTls) -> dict[str, Any]:
+    """Returns the listener's transport socket: TLS 1.2 or newer, HTTP/2 and HTTP/1.1."""
+    common: dict[str, Any] = {
+        "alpn_protocols": ["h2", "http/1.1"],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "tls_certificate_sds_secret_configs": [_source(_CERTIFICATE, tls.certificate)],
+    }
+    if tls.authorities is not None:
+        common["validation_context_sds_secret_config"] = _source(_AUTHORITIES, tls.authorities)
+    return {
+        "name": "envoy.transport_sockets.tls",
+        "typed_config": {
+            "@type": f"{_TLS}.DownstreamTlsContext",
+            "common_tls_context": common,
+            "require_client_certificate": tls.authorities is not None,
+        },
+    }
+
+
+def _source(name: str, path: Path) -> dict[str, Any]:
+    return {
+        "name": name,
+        "sds_config": {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"},
+    }
+
+
+def _inline(pem: bytes) -> dict[str, str]:
+    return {"inline_string": pem.decode("utf-8", "replace")}

@@ -1,0 +1,167 @@
+"""This server as a node: it registers, lives, watches its peers, and leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+from meshflow_grpc.domain.errors import LedgerUnavailableError
+from meshflow_grpc.mesh.change_feed import ChangeFeed
+from meshflow_grpc.mesh.channels import PeerChannels
+from meshflow_grpc.mesh.directory import Directory, DirectoryRules
+from meshflow_grpc.mesh.health_checker import CheckRules, HealthChecker
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+
+    from meshflow_grpc.domain.mesh import MeshChange, MeshNode, NodeView, PeerTarget
+    from meshflow_grpc.mesh.health_checker import Jitter
+    from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.mesh import NodeCredentials, NodeRegistry
+    from meshflow_grpc.ports.observer import MeshObserver
+
+_log = structlog.get_logger(__name__)
+# Seconds that leaving may take: a registry that is down does not hold up a shutdown.
+LEAVE_S = 2.0
+BEATS_PER_TTL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MeshRules:
+    """How peers are watched."""
+
+    directory: DirectoryRules = field(default_factory=DirectoryRules)
+    checks: CheckRules = field(default_factory=CheckRules)
+
+
+class LocalMesh:
+    """Implements ports.mesh.MeshMember; ``directory`` is the Peers of the kernel. ``join`` first, ``leave`` last."""
+
+    def __init__(
+        self,
+        registry: NodeRegistry,
+        rules: MeshRules,
+        clock: Clock,
+        observer: MeshObserver,
+        jitter: Jitter,
+        credentials: NodeCredentials | None = None,
+    ) -> None:
+        self._registry = registry
+        self._clock = clock
+        self._observer = observer
+        self._feed = ChangeFeed()
+        self.directory = Directory(rules.directory, clock, self._tell, observer, self._call_later)
+        self.channels = PeerChannels(credentials)
+        self._checker = HealthChecker(self.directory, self.channels, rules.checks, jitter)
+        self._own: MeshNode | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._known_at = 0.0
+        self._read_at: float | None = None
+        self._reading = asyncio.Lock()
+
+    async def join(self, own: MeshNode) -> None:
+        """Registers this server and begins to watch its peers; raises LedgerUnavailableError when the registry cannot be used."""
+        self._own = await self._registry.register(own)
+        await self._read()
+        self._keeping = asyncio.create_task(self._keep(), name="mesh membership")
+
+    async def leave(self) -> None:
+        """Takes this server out of the registry and ends all that watches. Idempotent."""
+        keeping, self._keeping = self._keeping, None
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await self._checker.stop()
+            await self.channels.close()
+            await self._deregister()
+        await self._registry.close()
+
+    def views(self, tenant_id: str) -> tuple[NodeView, ...]:
+        """See MeshMember."""
+        return tuple(view for view in self.directory.views() if view.node.serves(tenant_id))
+
+    def resolve(self, tenant_id: str, target: PeerTarget) -> tuple[NodeView, ...]:
+        """See MeshMember."""
+        views = {view.node.node_id: view for view in self.directory.views()}
+        return tuple(views[node.node_id] for node in self.directory.candidates(tenant_id, target))
+
+    async def register(self, node: MeshNode) -> MeshNode:
+        """See MeshMember."""
+        kept = await self._registry.register(node)
+        await self._read()
+        return kept
+
+    async def heartbeat(self, tenant_id: str, node_id: str) -> MeshNode | None:
+        """See MeshMember."""
+        nodes = await self._registry.nodes()
+        node = next((each for each in nodes if (each.node_id, each.tenant_id) == (node_id, tenant_id)), None)
+        now = self._clock.now()
+        if node is None or not await self._registry.heartbeat(node_id, now):
+            return None
+        await self._read()
+        return replace(node, heartbeat_at=now)
+
+    def changes(self, tenant_id: str, after: int) -> AsyncGenerator[tuple[int, MeshChange], None]:
+        """See MeshMember."""
+        return self._feed.watch(tenant_id, after)
+
+    async def _keep(self) -> None:
+        """Beats and reads three times in a TTL; a registry that cannot be used is asked again, and told of once."""
+        own, failed = self._own, False
+        if own is None:
+            return
+        while True:
+            await asyncio.sleep(own.ttl_s / BEATS_PER_TTL)
+            try:
+                now = self._clock.now()
+                if not await self._registry.heartbeat(own.node_id, now):
+                    own = self._own = await self._registry.register(replace(own, heartbeat_at=now))
+                await self._read()
+            except LedgerUnavailableError as error:
+                if not failed:
+                    _log.warning("mesh_registry_unavailable", reason=error.message)
+                failed = True
+            else:
+                if failed:
+                    _log.info("mesh_registry_available")
+                failed = False
+
+    async def _read(self) -> None:
+        async with self._reading:
+            await self._take_in(await self._registry.nodes())
+
+    async def _take_in(self, nodes: tuple[MeshNode, ...]) -> None:
+        now = self._clock.monotonic()
+        own = self._own
+        if self._read_at is not None and own is not None:
+            # While the registry cannot be read nobody's heartbeat is late.
+            self._known_at += min(now - self._read_at, 2 * own.ttl_s / BEATS_PER_TTL)
+        self._read_at = now
+        self.directory.refresh(nodes, self._known_at)
+        for node_id in self.directory.forgotten(self._known_at):
+            await self._registry.remove(node_id)
+        live = self.directory.live()
+        others = tuple(node for node in live if own is None or node.node_id != own.node_id)
+        if own is not None:
+            self.directory.checked(own.node_id, None)
+        self._checker.watch(others)
+        await self.channels.keep(live)
+
+    async def _deregister(self) -> None:
+        if self._own is None:
+            return
+        try:
+            async with asyncio.timeout(LEAVE_S):
+                await self._registry.remove(self._own.node_id)
+        except (LedgerUnavailableError, TimeoutError) as error:
+            _log.warning("mesh_not_left", reason=str(error), note="peers notice by the missing heartbeat")
+
+    def _tell(self, change: MeshChange) -> None:
+        self._observer.mesh_changed(change)
+        self._feed.publish(change)
+
+    def _call_later(self, seconds: float, function: Callable[[], None]) -> None:
+        asyncio.get_running_loop().call_later(seconds, function)

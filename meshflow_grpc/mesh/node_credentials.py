@@ -1,0 +1,59 @@
+"""How this node proves itself to a peer: a signed token for each call, and TLS where the peer serves it."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+import grpc
+import jwt
+
+from meshflow_grpc.domain.node_token import (
+    LIFETIME_S,
+    NODE_HEADER,
+    ROLES_CLAIM,
+    TENANT_CLAIM,
+    TOKEN_ALGORITHM,
+    TOKEN_TYPE,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from meshflow_grpc.domain.mesh import MeshNode
+    from meshflow_grpc.mesh.channel_files import ChannelFiles
+    from meshflow_grpc.mesh.node_key import NodeKey
+
+ROLES = ("operator",)
+
+
+class SignedCalls:
+    """Implements ports.mesh.NodeCredentials. A token is for one call to one peer in one tenant; peers refuse it a second time."""
+
+    def __init__(self, slug: str, key: NodeKey, files: ChannelFiles, now: Callable[[], float] = time.time) -> None:
+        self._slug = slug
+        self._key = key
+        self._files = files
+        self._now = now
+        self._headers = {"typ": TOKEN_TYPE, "kid": key.key_id}
+
+    def metadata(self, node: MeshNode, tenant_id: str) -> tuple[tuple[str, str], ...]:
+        """Returns what a call carries; call it anew for every call, a repetition included."""
+        now = int(self._now())
+        claims = {
+            "iss": self._slug,
+            "sub": f"node:{self._slug}",
+            "aud": node.slug,
+            "iat": now,
+            "exp": now + LIFETIME_S,
+            "jti": secrets.token_urlsafe(16),
+            TENANT_CLAIM: tenant_id,
+            ROLES_CLAIM: list(ROLES),
+        }
+        token = jwt.encode(claims, self._key.private, TOKEN_ALGORITHM, headers=self._headers)
+        return (("authorization", f"Bearer {token}"), (NODE_HEADER, self._slug))
+
+    def channel_credentials(self, node: MeshNode) -> grpc.ChannelCredentials | None:
+        """Returns what a channel to the peer is encrypted with; None for a peer that serves without TLS. Reads the files anew."""
+        return self._files.credentials() if node.tls else None
