@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.app.assembly import RuntimeOptions
+from meshflow_grpc.domain.conversation import ConversationBounds
 from meshflow_grpc.governance.floors import ServerFloors, Tier
 
 if TYPE_CHECKING:
@@ -22,4 +23,5 @@ def runtime_options(settings: Settings) -> RuntimeOptions:
         floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
         production=settings.env == "production",
         payloads_encrypted=bool(settings.payload_keys),
+        conversation=ConversationBounds(settings.session_turns, settings.session_chars),
     )

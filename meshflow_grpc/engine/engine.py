@@ -219,14 +219,14 @@ class Engine:
     async def _create(self, active: ActiveRun, admitted: AdmittedRun) -> RunExecutor | None:
         """Records the run's start; None when the request id named an earlier run, which this call then stands for."""
         tools = self._parts.tools
-        policy, workflow = admitted.policy.policy, admitted.workflow
+        policy, workflow, hook = admitted.policy.policy, admitted.workflow, admitted.request.webhook
         run = new_run(admitted, active.run_id, tools.clock.now())
         context = await self._parts.contexts.make(
             run, admitted.principal, policy, workflow.agents, left_s=policy.timeout_s, reviewed=workflow.reviewed
         )
-        draft = started_draft(admitted, run)
+        draft = started_draft(admitted, run, context.conversation)
         try:
-            created = await uninterrupted(tools.recorder.create_run(run, draft, admitted.fingerprint))
+            created = await uninterrupted(tools.recorder.create_run(run, draft, admitted.fingerprint, hook))
         except MeshflowError:
             self._parts.contexts.left(run)
             raise

@@ -105,6 +105,7 @@ class Resumption:
             reviewed=workflow.reviewed,
             spent=progress.usage,
             lost=lost,
+            told=origin.conversation,
         )
         return RunExecutor(self._tools, run, workflow.compiled, context, origin.task, progress)
 
