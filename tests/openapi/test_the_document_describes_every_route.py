@@ -77,7 +77,7 @@ def test_only_public_rpcs_need_no_credential() -> None:
     public = {f"{binding.http_method} {binding.template}" for method, binding in ROUTES if is_public(method.grpc_path)}
 
     assert public == {name for name, operation in operations() if operation.get("security") == []}
-    assert DOCUMENT["security"] == [{"bearer": []}]
+    assert DOCUMENT["security"] == [{"bearer": []}, {"certificate": []}]
 
 
 def test_every_component_is_used() -> None:

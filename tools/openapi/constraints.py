@@ -38,6 +38,7 @@ from meshflow_grpc.rpc.convert.run_request import (
     MAX_LABELS,
     MAX_NAME_CHARS,
     MAX_TASK_CHARS,
+    MAX_URL_CHARS,
 )
 
 _NAMES = {"type": "string", "minLength": 1, "maxLength": 200}
@@ -78,6 +79,7 @@ CONSTRAINTS: Mapping[str, dict[str, Any]] = {
         "propertyNames": {"minLength": 1, "maxLength": MAX_LABEL_KEY},
         "additionalProperties": {"type": "string", "maxLength": MAX_LABEL_VALUE},
     },
+    "RunRequest.webhook": {"format": "uri", "maxLength": MAX_URL_CHARS},
     "Policy.mode": {"enum": [mode.value for mode in PolicyMode]},
     "Policy.budget_usd": _USD,
     "Policy.budget_tokens": {"minimum": 0},

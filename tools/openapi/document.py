@@ -29,7 +29,8 @@ _SECURITY = {
         "type": "http",
         "scheme": "bearer",
         "description": "An API key or a JSON Web Token, as MESHFLOW_AUTH says; with `none` the server asks for no credential.",
-    }
+    },
+    "certificate": {"type": "mutualTLS", "description": "The client's certificate, where MESHFLOW_AUTH is `mtls`."},
 }
 _REQUEST_ID = {
     "description": "Names the request in the server's log. A caller may choose it by sending the same header.",
@@ -59,7 +60,7 @@ def _document(contract: Contract) -> dict[str, Any]:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "The server this document comes from."}],
-        "security": [{"bearer": []}],
+        "security": [{"bearer": []}, {"certificate": []}],
         "tags": [{"name": tag, "description": contract.services[tag]} for tag in tags],
         "paths": found,
         "components": {
