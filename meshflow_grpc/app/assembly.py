@@ -36,7 +36,9 @@ from meshflow_grpc.commands.watch_run import WatchRunCommand
 from meshflow_grpc.config.signing import passing_keys
 from meshflow_grpc.domain.conversation import ConversationBounds
 from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.engine.active_runs import ActiveRuns, RunLimits
 from meshflow_grpc.engine.admission import Admission
+from meshflow_grpc.engine.calls_under_way import CallsUnderWay
 from meshflow_grpc.engine.conversations import Conversations
 from meshflow_grpc.engine.elsewhere import Elsewhere
 from meshflow_grpc.engine.engine import Engine, EngineParts
@@ -97,6 +99,8 @@ class RuntimeOptions:
     default_policy: Policy = field(default_factory=Policy)
     allow_inline_workflows: bool = True
     max_in_flight: int = 1024
+    tenant_in_flight: int | None = None
+    tenant_starts_per_s: float | None = None
     step_rate_per_s: float = STEP_RATE_PER_S
     revoked_agents: frozenset[str] = frozenset()
     allow_webhooks: bool = False
@@ -165,10 +169,11 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     conversations = Conversations(storage, outside.scanner, options.conversation)
     contexts = RunContexts(Sessions(storage), conversations, learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
-    resumption = Resumption(storage, tools, admission, contexts)
-    own = (storage, tools, admission, resumption, contexts, outside.ids, state, observer)
+    resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
+    own = (storage, tools, admission, resumption, contexts, outside.ids, observer)
     parts = EngineParts(*own, outside.notifier, workflows, elsewhere)
-    engine = Engine(parts, max_in_flight=options.max_in_flight)
+    limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
+    engine = Engine(parts, ActiveRuns(limits, state, outside.clock))
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(storage, recorder, engine, outside.clock, state)
     commands = Commands(

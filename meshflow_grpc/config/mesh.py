@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
+from meshflow_grpc.config.admission import AdmissionSettings
 from meshflow_grpc.config.problem import ConfigProblem
-from meshflow_grpc.config.sessions import SessionSettings
 from meshflow_grpc.domain.mesh import endpoint_problem, parse_concerns, slug_problem
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - compared, not listened on
 
 
-class MeshSettings(SessionSettings):
+class MeshSettings(AdmissionSettings):
     """Without a slug this server is no node: it registers nowhere and watches nobody. Times are in seconds."""
 
     mesh_slug: str | None = Field(
