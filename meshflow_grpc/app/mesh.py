@@ -38,7 +38,7 @@ async def open_mesh(settings: Settings, telemetry: Telemetry) -> AsyncIterator[L
             "mesh_registry_in_memory", note="no other node can find this one", remedy="set MESHFLOW_MESH_REGISTRY"
         )
     mesh = LocalMesh(registry, mesh_rules(settings), SystemClock(), telemetry.observer, jitter)
-    telemetry.metrics.watch_mesh(mesh.directory.views)
+    telemetry.metrics.watch_mesh(mesh.others)
     try:
         yield mesh
     finally:
