@@ -11,7 +11,8 @@ import structlog
 
 from meshflow_grpc.app.assembly import Outside, Runtime, assemble
 from meshflow_grpc.app.authentication import open_authenticator
-from meshflow_grpc.app.mesh import open_mesh, own_node
+from meshflow_grpc.app.mesh import open_mesh
+from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_tls import public_tls
@@ -38,11 +39,11 @@ from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.tools.loading import load_registry
 
 if TYPE_CHECKING:
+    from meshflow_grpc.app.mesh import Membership
     from meshflow_grpc.app.public_tls import PublicTls
     from meshflow_grpc.app.telemetry import Telemetry
     from meshflow_grpc.config import Settings
     from meshflow_grpc.envoy.tls import DownstreamTls
-    from meshflow_grpc.mesh.local_mesh import LocalMesh
 
 _log = structlog.get_logger(__name__)
 
@@ -95,7 +96,8 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
                     observer=telemetry.observer,
                     tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
                     leases=leases_of(storage, settings.ledger_db, settings.lease_s),
-                    mesh=mesh,
+                    mesh=mesh.local if mesh else None,
+                    peers=mesh.access if mesh else None,
                 )
                 return await _serve(settings, outside, telemetry, mesh)
         finally:
@@ -104,18 +106,20 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
         await storage.close()
 
 
-async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry, mesh: LocalMesh | None) -> int:
+async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry, mesh: Membership | None) -> int:
     with public_tls(settings) as tls:
         return await _serve_publicly(settings, outside, telemetry, tls, mesh)
 
 
 async def _serve_publicly(
-    settings: Settings, outside: Outside, telemetry: Telemetry, tls: PublicTls, mesh: LocalMesh | None
+    settings: Settings, outside: Outside, telemetry: Telemetry, tls: PublicTls, mesh: Membership | None
 ) -> int:
     runtime = assemble(outside, runtime_options(settings))
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
     authenticator, files = await asyncio.to_thread(open_authenticator, settings, tls.proof)
+    if mesh is not None:
+        authenticator = with_nodes(settings, authenticator, mesh.local, telemetry.metrics.node_refused)
     server = GrpcServer(runtime.commands, runtime.state, authenticator, limits, telemetry=telemetry.calls)
     LogObserver().log_opened(await runtime.log.open(), outside.log_keys.verifiers)
     runtime.log.start()
@@ -141,7 +145,7 @@ async def _serve_publicly(
         await publish(True)
         readiness = asyncio.create_task(keep_readiness(runtime.state, outside.storage, publish))
         if mesh is not None:
-            await mesh.join(own_node(settings, envoy.port if envoy else grpc_port))
+            await mesh.join(settings, envoy.port if envoy else grpc_port)
         ledger, address = bare_url(settings.ledger_db), _address(settings, envoy.port if envoy else grpc_port)
         _log.info("serving", address=address, grpc_port=grpc_port, ledger=ledger, resumed_runs=resumed)
         return await _until_stopped(stop, envoy)
@@ -149,7 +153,7 @@ async def _serve_publicly(
         for task in filter(None, (readiness, sweep, reloading)):
             task.cancel()
         if mesh is not None:
-            await mesh.withdraw()
+            await mesh.local.withdraw()
         await publish(False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
         for task in filter(None, (duty, hooks)):

@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
-from meshflow_grpc.config.mesh import MeshSettings
+from meshflow_grpc.config.mesh_security import MeshSecuritySettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.config.web import origin_problems
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
@@ -34,10 +34,11 @@ _SECRETS = {
     "MESHFLOW_SIGNING_KEY": "signing_key",
     "MESHFLOW_PREVIOUS_SIGNING_KEY": "previous_signing_key",
     "MESHFLOW_WEBHOOK_SECRET": "webhook_secret",
+    "MESHFLOW_MESH_KEY": "mesh_key",
 }
 
 
-class Settings(MeshSettings):
+class Settings(MeshSecuritySettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
