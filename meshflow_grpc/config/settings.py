@@ -13,7 +13,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
-from meshflow_grpc.config.web import WebSettings, origin_problems
+from meshflow_grpc.config.web import origin_problems
+from meshflow_grpc.config.workers import WorkerSettings, unused_port
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
 CLIENT_VARIABLES = (
@@ -36,7 +37,7 @@ _SECRETS = {
 }
 
 
-class Settings(WebSettings):
+class Settings(WorkerSettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
@@ -166,6 +167,7 @@ class Settings(WebSettings):
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
         found = [*super().problems(), *origin_problems(self.origins, use_envoy=self.use_envoy)]
+        found += unused_port(self.workers, self.model_fields_set, use_envoy=self.use_envoy)
         if not self.mock and self.anthropic_api_key is None:
             found.append(
                 ConfigProblem(
