@@ -82,7 +82,7 @@ class Settings(WorkerSettings):
         default=None, description="File that every signed head is appended to, best on another disk."
     )
     webhook_secret: SecretStr | None = Field(
-        default=None, min_length=16, description="Key that signs approval webhooks (HMAC-SHA256). Secret."
+        default=None, min_length=16, description="Key that signs webhooks (HMAC-SHA256). Secret."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level logged.")
     log_format: Literal["json", "console"] = Field(
@@ -168,6 +168,7 @@ class Settings(WorkerSettings):
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
         found = [*super().problems(), *origin_problems(self.origins, use_envoy=self.use_envoy)]
         found += unused_port(self.workers, self.model_fields_set, use_envoy=self.use_envoy)
+        found.extend(self.endpoint_problems(self.host))
         if not self.mock and self.anthropic_api_key is None:
             found.append(
                 ConfigProblem(

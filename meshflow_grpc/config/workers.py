@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from meshflow_grpc.config.mesh import MeshSettings
 from meshflow_grpc.config.problem import ConfigProblem
-from meshflow_grpc.config.web import WebSettings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -16,7 +16,7 @@ MOST_WORKERS = 64
 _LAST_PORT = 65_535
 
 
-class WorkerSettings(WebSettings):
+class WorkerSettings(MeshSettings):
     """Workers: whole servers, side by side on one public port."""
 
     workers: int = Field(
@@ -34,6 +34,9 @@ class WorkerSettings(WebSettings):
             found.append(
                 ConfigProblem("MESHFLOW_WORKERS", what, "set it to 1, or MESHFLOW_LEDGER_DB to postgresql://…")
             )
+        if self.workers > 1 and self.mesh_slug is not None:
+            what = f"{self.workers}, and a node of the mesh is one server process"
+            found.append(ConfigProblem("MESHFLOW_WORKERS", what, "set it to 1, or unset MESHFLOW_MESH_SLUG"))
         if self.metrics_port and self.metrics_port + self.workers - 1 > _LAST_PORT:
             what = f"each worker takes a port from {self.metrics_port} on, and there are not {self.workers}"
             found.append(ConfigProblem("MESHFLOW_METRICS_PORT", what, "lower it, or set it to 0"))

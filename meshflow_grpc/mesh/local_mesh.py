@@ -38,7 +38,7 @@ class MeshRules:
 
 
 class LocalMesh:
-    """Implements ports.mesh.MeshMember; ``directory`` is the Peers of the kernel. ``join`` first, ``leave`` last."""
+    """Implements ports.mesh.MeshMember; ``directory`` is the Peers of the kernel. ``join`` first, ``close`` last."""
 
     def __init__(
         self,
@@ -53,7 +53,7 @@ class LocalMesh:
         self._clock = clock
         self._observer = observer
         self._feed = ChangeFeed()
-        self.directory = Directory(rules.directory, clock, self._tell, observer, self._call_later)
+        self.directory = Directory(rules.directory, clock, self.tell, observer, self._call_later)
         self.channels = PeerChannels(credentials)
         self._checker = HealthChecker(self.directory, self.channels, rules.checks, jitter)
         self._own: MeshNode | None = None
@@ -68,15 +68,19 @@ class LocalMesh:
         await self._read()
         self._keeping = asyncio.create_task(self._keep(), name="mesh membership")
 
-    async def leave(self) -> None:
-        """Takes this server out of the registry and ends all that watches. Idempotent."""
+    async def withdraw(self) -> None:
+        """Takes this server out of the registry, so that peers ask it no more; its own runs may still ask them. Idempotent."""
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
-            await self._checker.stop()
-            await self.channels.close()
             await self._deregister()
+
+    async def close(self) -> None:
+        """Withdraws, and ends all that watches. Idempotent."""
+        await self.withdraw()
+        await self._checker.stop()
+        await self.channels.close()
         await self._registry.close()
 
     def views(self, tenant_id: str) -> tuple[NodeView, ...]:
@@ -107,6 +111,11 @@ class LocalMesh:
     def changes(self, tenant_id: str, after: int) -> AsyncGenerator[tuple[int, MeshChange], None]:
         """See MeshMember."""
         return self._feed.watch(tenant_id, after)
+
+    def tell(self, change: MeshChange) -> None:
+        """Tells the log, the metrics and those who watch of a change."""
+        self._observer.mesh_changed(change)
+        self._feed.publish(change)
 
     async def _keep(self) -> None:
         """Beats and reads three times in a TTL; a registry that cannot be used is asked again, and told of once."""
@@ -158,10 +167,6 @@ class LocalMesh:
                 await self._registry.remove(self._own.node_id)
         except (LedgerUnavailableError, TimeoutError) as error:
             _log.warning("mesh_not_left", reason=str(error), note="peers notice by the missing heartbeat")
-
-    def _tell(self, change: MeshChange) -> None:
-        self._observer.mesh_changed(change)
-        self._feed.publish(change)
 
     def _call_later(self, seconds: float, function: Callable[[], None]) -> None:
         asyncio.get_running_loop().call_later(seconds, function)
