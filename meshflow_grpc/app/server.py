@@ -26,10 +26,10 @@ from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.tools.loading import load_registry
 
 if TYPE_CHECKING:
+    from meshflow_grpc.app.mesh import Membership
     from meshflow_grpc.app.seat import Seat
     from meshflow_grpc.app.telemetry import Telemetry
     from meshflow_grpc.config import Settings
-    from meshflow_grpc.mesh.local_mesh import LocalMesh
 
 _log = structlog.get_logger(__name__)
 
@@ -80,7 +80,8 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat |
                     observer=telemetry.observer,
                     tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
                     leases=leases_of(storage, settings.ledger_db, settings.lease_s),
-                    mesh=mesh,
+                    mesh=mesh.local if mesh else None,
+                    peers=mesh.access if mesh else None,
                 )
                 return await _serve(settings, outside, telemetry, mesh, seat)
         finally:
@@ -90,7 +91,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat |
 
 
 async def _serve(
-    settings: Settings, outside: Outside, telemetry: Telemetry, mesh: LocalMesh | None, seat: Seat | None
+    settings: Settings, outside: Outside, telemetry: Telemetry, mesh: Membership | None, seat: Seat | None
 ) -> int:
     with public_tls(settings, seat) as tls:
         return await Serving(settings, outside, telemetry, tls, seat).run(mesh)

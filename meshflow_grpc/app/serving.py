@@ -10,7 +10,7 @@ import structlog
 
 from meshflow_grpc.app.assembly import assemble
 from meshflow_grpc.app.authentication import open_authenticator
-from meshflow_grpc.app.mesh import own_node
+from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
 from meshflow_grpc.app.readiness import keep_readiness
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from meshflow_grpc.app.assembly import Outside
+    from meshflow_grpc.app.mesh import Membership
     from meshflow_grpc.app.public_tls import PublicTls
     from meshflow_grpc.app.seat import Seat
     from meshflow_grpc.app.telemetry import Telemetry
     from meshflow_grpc.config import Settings
     from meshflow_grpc.envoy.process import EnvoyProcess
-    from meshflow_grpc.mesh.local_mesh import LocalMesh
 
 _log = structlog.get_logger(__name__)
 
@@ -61,11 +61,13 @@ class Serving:
         self._early: list[asyncio.Task[None]] = []
         self._late: list[asyncio.Task[None]] = []
 
-    async def run(self, mesh: LocalMesh | None) -> int:
+    async def run(self, mesh: Membership | None) -> int:
         """Serves until a signal (0) or Envoy's end (1). Raises ConfigurationError, ValueError, LogInconsistentError and OSError."""
         settings, runtime = self._settings, self._runtime
         self._telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
         authenticator, files = await asyncio.to_thread(open_authenticator, settings, self._tls.proof)
+        if mesh is not None:
+            authenticator = with_nodes(settings, authenticator, mesh.local, self._telemetry.metrics.node_refused)
         limits = ServerLimits(
             max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH,
             shares_port=self._seat is not None and not settings.use_envoy,
@@ -111,7 +113,7 @@ class Serving:
         if self._outside.leases:
             self._spawn(self._late, runtime.ownership.keep(settings.lease_s))
 
-    async def _announce(self, grpc_port: int, mesh: LocalMesh | None) -> None:
+    async def _announce(self, grpc_port: int, mesh: Membership | None) -> None:
         """From here on traffic is wanted."""
         settings, runtime = self._settings, self._runtime
         runtime.state.started = True
@@ -119,7 +121,7 @@ class Serving:
         self._spawn(self._early, keep_readiness(runtime.state, self._outside.storage, self._publish))
         port = self._envoy.port if self._envoy else grpc_port
         if mesh is not None:
-            await mesh.join(own_node(settings, port))
+            await mesh.join(settings, port)
         said = {"ledger": bare_url(settings.ledger_db), "resumed_runs": self._resumed}
         if self._seat is None:
             _log.info("serving", address=public_address(settings, port), grpc_port=grpc_port, **said)
@@ -132,12 +134,12 @@ class Serving:
         if self._seat is not None:
             self._seat.tell(self._runtime.state)
 
-    async def _stop(self, mesh: LocalMesh | None) -> None:
+    async def _stop(self, mesh: Membership | None) -> None:
         """Readiness off, no new runs, finish what is in flight, then close from the outside in."""
         for task in self._early:
             task.cancel()
         if mesh is not None:
-            await mesh.withdraw()
+            await mesh.local.withdraw()
         self._runtime.state.draining = True
         await self._publish(False)
         await self._drain(self._settings.shutdown_grace_s)

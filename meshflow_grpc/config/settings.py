@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
+from meshflow_grpc.config.production import unsafe
 from meshflow_grpc.config.web import origin_problems
 from meshflow_grpc.config.workers import WorkerSettings, unused_port
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
@@ -34,6 +35,7 @@ _SECRETS = {
     "MESHFLOW_SIGNING_KEY": "signing_key",
     "MESHFLOW_PREVIOUS_SIGNING_KEY": "previous_signing_key",
     "MESHFLOW_WEBHOOK_SECRET": "webhook_secret",
+    "MESHFLOW_MESH_KEY": "mesh_key",
 }
 
 
@@ -175,18 +177,8 @@ class Settings(WorkerSettings):
                     "ANTHROPIC_API_KEY", "no model provider is configured", "set MESHFLOW_MOCK=1 or ANTHROPIC_API_KEY"
                 )
             )
-        if self.env == "production" and self.signing_key is None:
-            found.append(
-                ConfigProblem(
-                    "MESHFLOW_SIGNING_KEY",
-                    "production signs the log's heads with a key of its own, and there is none",
-                    "make one with `meshflow ledger keygen` and set MESHFLOW_SIGNING_KEY_FILE to its file",
-                )
-            )
-        if self.env == "production" and self.auth == "none":
-            found.append(
-                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key, jwt or mtls")
-            )
+        if self.env == "production":
+            found += unsafe(signed=self.signing_key is not None, authenticated=self.auth != "none")
         return tuple(found)
 
     def warnings(self) -> tuple[str, ...]:

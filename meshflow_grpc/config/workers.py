@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from meshflow_grpc.config.mesh import MeshSettings
+from meshflow_grpc.config.mesh_security import MeshSecuritySettings
 from meshflow_grpc.config.problem import ConfigProblem
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ MOST_WORKERS = 64
 _LAST_PORT = 65_535
 
 
-class WorkerSettings(MeshSettings):
+class WorkerSettings(MeshSecuritySettings):
     """Workers: whole servers, side by side on one public port."""
 
     workers: int = Field(

@@ -49,7 +49,7 @@ class LocalMesh:
         jitter: Jitter,
         credentials: NodeCredentials | None = None,
     ) -> None:
-        self._registry = registry
+        self.registry = registry
         self._clock = clock
         self._observer = observer
         self._feed = ChangeFeed()
@@ -64,7 +64,7 @@ class LocalMesh:
 
     async def join(self, own: MeshNode) -> None:
         """Registers this server and begins to watch its peers; raises LedgerUnavailableError when the registry cannot be used."""
-        self._own = await self._registry.register(own)
+        self._own = await self.registry.register(own)
         await self._read()
         self._keeping = asyncio.create_task(self._keep(), name="mesh membership")
 
@@ -81,7 +81,7 @@ class LocalMesh:
         await self.withdraw()
         await self._checker.stop()
         await self.channels.close()
-        await self._registry.close()
+        await self.registry.close()
 
     def views(self, tenant_id: str) -> tuple[NodeView, ...]:
         """See MeshMember."""
@@ -94,16 +94,16 @@ class LocalMesh:
 
     async def register(self, node: MeshNode) -> MeshNode:
         """See MeshMember."""
-        kept = await self._registry.register(node)
+        kept = await self.registry.register(node)
         await self._read()
         return kept
 
     async def heartbeat(self, tenant_id: str, node_id: str) -> MeshNode | None:
         """See MeshMember."""
-        nodes = await self._registry.nodes()
+        nodes = await self.registry.nodes()
         node = next((each for each in nodes if (each.node_id, each.tenant_id) == (node_id, tenant_id)), None)
         now = self._clock.now()
-        if node is None or not await self._registry.heartbeat(node_id, now):
+        if node is None or not await self.registry.heartbeat(node_id, now):
             return None
         await self._read()
         return replace(node, heartbeat_at=now)
@@ -126,8 +126,8 @@ class LocalMesh:
             await asyncio.sleep(own.ttl_s / BEATS_PER_TTL)
             try:
                 now = self._clock.now()
-                if not await self._registry.heartbeat(own.node_id, now):
-                    own = self._own = await self._registry.register(replace(own, heartbeat_at=now))
+                if not await self.registry.heartbeat(own.node_id, now):
+                    own = self._own = await self.registry.register(replace(own, heartbeat_at=now))
                 await self._read()
             except LedgerUnavailableError as error:
                 if not failed:
@@ -140,7 +140,7 @@ class LocalMesh:
 
     async def _read(self) -> None:
         async with self._reading:
-            await self._take_in(await self._registry.nodes())
+            await self._take_in(await self.registry.nodes())
 
     async def _take_in(self, nodes: tuple[MeshNode, ...]) -> None:
         now = self._clock.monotonic()
@@ -151,7 +151,7 @@ class LocalMesh:
         self._read_at = now
         self.directory.refresh(nodes, self._known_at)
         for node_id in self.directory.forgotten(self._known_at):
-            await self._registry.remove(node_id)
+            await self.registry.remove(node_id)
         live = self.directory.live()
         others = tuple(node for node in live if own is None or node.node_id != own.node_id)
         if own is not None:
@@ -164,7 +164,7 @@ class LocalMesh:
             return
         try:
             async with asyncio.timeout(LEAVE_S):
-                await self._registry.remove(self._own.node_id)
+                await self.registry.remove(self._own.node_id)
         except (LedgerUnavailableError, TimeoutError) as error:
             _log.warning("mesh_not_left", reason=str(error), note="peers notice by the missing heartbeat")
 
