@@ -220,6 +220,7 @@ async def test_the_json_twins_do_the_same(service: Service) -> None:
         ({"concerns": ["a"]}, "concerns[0]"),
         ({"concerns": [{"name": "a", "prio": 1}]}, "concerns[0]"),
         ({"concerns": [{"name": "a", "priority": 1.5}]}, "concerns[0]"),
+        ({"concerns": [{"name": "a", "priority": False}]}, "concerns[0]"),
         ({"ttl_s": "soon"}, "ttl_s"),
         ({"tls": 1}, "tls"),
     ],
