@@ -33,6 +33,7 @@ from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.anchor_file import AnchorFile
 from meshflow_grpc.storage.factory import leases_of, open_storage
+from meshflow_grpc.storage.schema import schema_status
 from meshflow_grpc.system import stop_requested
 from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.telemetry.log_observer import LogObserver
@@ -65,6 +66,7 @@ async def serve(settings: Settings) -> int:
 async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     tools = load_registry(settings.app)
+    schema = await schema_status(settings.ledger_db)
     storage = await open_storage(
         settings.ledger_db,
         pool_min=settings.pg_pool_min,
@@ -72,6 +74,8 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
         statement_cache=settings.pg_statement_cache,
         payload_keys=settings.payload_keys,
     )
+    if schema.pending:
+        _log.info("schema_migrated", from_version=schema.version, to_version=schema.pending[-1])
     try:
         provider = await asyncio.to_thread(open_provider, settings)
         try:
