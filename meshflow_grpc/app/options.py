@@ -17,6 +17,8 @@ def runtime_options(settings: Settings) -> RuntimeOptions:
     return RuntimeOptions(
         allow_inline_workflows=settings.allow_inline_workflows,
         max_in_flight=settings.max_in_flight_runs,
+        tenant_in_flight=settings.tenant_max_in_flight_runs,
+        tenant_starts_per_s=settings.tenant_runs_per_s,
         step_rate_per_s=settings.step_rate_per_s,
         revoked_agents=settings.revoked,
         allow_webhooks=settings.webhook_secret is not None,

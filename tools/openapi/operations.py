@@ -15,11 +15,11 @@ from tools.openapi.errors import NAMES, statuses
 from tools.openapi.examples import ANSWERS, BODIES, QUERIES
 from tools.openapi.schemas import Schema, Schemas
 
-_TWINS = {"WatchRunEvents": "WatchRun"}
+_TWINS = {"WatchRunEvents": "WatchRun", "WatchMeshEvents": "WatchMesh"}
 _RAW = "google.api.HttpBody"
 _RAW_TYPES = {"ExportRun": tuple(kind.partition(";")[0] for kind in CONTENT_TYPES.values())}
 _SSE = "text/event-stream"
-_REST_HINT = re.compile(r"\s*REST: [A-Z]+ \S+\.(?=\s|$)")
+_REST_HINT = re.compile(r"\s*REST: [A-Z]+ \S+(?:, as Server-Sent Events)?\.(?=\s|$)")
 _ID = {"minLength": 1, "pattern": "^[^/:]+$"}
 _LAST_EVENT_ID = {
     "name": "Last-Event-ID",
@@ -40,7 +40,7 @@ def paths(contract: Contract, schemas: Schemas) -> dict[str, dict[str, Schema]]:
 def _operation(contract: Contract, route: Route, schemas: Schemas) -> Schema:
     rpc = _described_by(contract, route.method)
     public = is_public(f"/{PACKAGE}.{route.method.service}/{route.method.name}")
-    name = rpc.name if route.verb != "head" else f"{rpc.name}Head"
+    name = _operation_id(contract, route, rpc)
     summary, _, more = _REST_HINT.sub("", rpc.comment).partition(". ")
     operation: Schema = {
         "operationId": name,
@@ -57,6 +57,16 @@ def _operation(contract: Contract, route: Route, schemas: Schemas) -> Schema:
         **{str(status): {"$ref": f"#/components/responses/{NAMES[status]}"} for status in errors},
     }
     return operation | ({"security": []} if public else {})
+
+
+def _operation_id(contract: Contract, route: Route, rpc: Method) -> str:
+    """The RPC's name; further bindings of it say what they are: the verb, or what their path names."""
+    first = next(each for each in contract.routes if each.method == route.method)
+    if route is first:
+        return rpc.name
+    if route.verb != first.verb:
+        return f"{rpc.name}{route.verb.title()}"
+    return f"{rpc.name}By{''.join(name.title() for name in route.variables)}"
 
 
 def _described_by(contract: Contract, method: Method) -> Method:
@@ -97,7 +107,7 @@ def _query_parameters(contract: Contract, route: Route, rpc: Method, schemas: Sc
         found.append(
             parameter | ({"required": True} if required else {}) | ({} if example is None else {"example": example})
         )
-    return [*found, *([_LAST_EVENT_ID] if rpc.name == "WatchRun" else [])]
+    return [*found, *([_LAST_EVENT_ID] if rpc.name in _TWINS.values() else [])]
 
 
 def _body(route: Route, rpc: Method, schemas: Schemas) -> Schema:
