@@ -25,6 +25,7 @@ from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
 from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+from meshflow_grpc.commands.mesh import mesh_commands
 from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
 from meshflow_grpc.commands.run import RunCommand
 from meshflow_grpc.commands.stream_run import StreamRunCommand
@@ -37,6 +38,7 @@ from meshflow_grpc.domain.conversation import ConversationBounds
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.engine.active_runs import ActiveRuns, RunLimits
 from meshflow_grpc.engine.admission import Admission
+from meshflow_grpc.engine.calls_under_way import CallsUnderWay
 from meshflow_grpc.engine.conversations import Conversations
 from meshflow_grpc.engine.elsewhere import Elsewhere
 from meshflow_grpc.engine.engine import Engine, EngineParts
@@ -56,6 +58,7 @@ from meshflow_grpc.engine.run_webhooks import RunWebhooks
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.engine.sole_server import SoleServer
+from meshflow_grpc.engine.step_making import PEER_TOOL
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.detection.window.output_window import OutputWindows
@@ -77,6 +80,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.leases import RunLeases
+    from meshflow_grpc.ports.mesh import MeshAccess, MeshMember
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
@@ -125,7 +129,9 @@ class Outside:
     observer: Observer = field(default_factory=LogObserver)
     tracer: Tracer = field(default_factory=NoTracer)
     leases: RunLeases | None = None
+    peers: MeshAccess | None = None
     sender: WebhookSender | None = None
+    mesh: MeshMember | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +164,14 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     recorder = PublishingRecorder(storage, hub, observer, outside.clock)
     ports = _kernel_ports(outside, options, recorder)
     world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
-    tools = RunTools(Kernel(ports), recorder, hub, *world)
+    tools = RunTools(Kernel(ports), recorder, hub, *world, peer=PEER_TOOL if outside.peers is not None else None)
     admission = _admission(outside, options)
     workflows = RegisteredWorkflows(storage)
     learning = Learning(storage, outside.clock)
     conversations = Conversations(storage, outside.scanner, options.conversation)
     contexts = RunContexts(Sessions(storage), conversations, learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
-    resumption = Resumption(storage, tools, admission, contexts)
+    resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
     own = (storage, tools, admission, resumption, contexts, outside.ids, observer)
     parts = EngineParts(*own, outside.notifier, workflows, elsewhere)
     limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
@@ -198,6 +204,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_workflow=GetWorkflowCommand(workflows),
         list_workflows=ListWorkflowsCommand(storage),
         validate_workflow=ValidateWorkflowCommand(workflows, admission),
+        mesh=mesh_commands(outside.mesh, outside.clock, outside.ids),
     )
     ownership = Ownership(elsewhere.leases, engine, hub)
     webhooks = None if outside.sender is None else RunWebhooks(storage, outside.clock, outside.sender)
@@ -218,6 +225,7 @@ def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: Publishin
         revoked_agents=options.revoked_agents,
         safeguards=_safeguards(options),
         windows=_windows(outside.scanner),
+        mesh=outside.peers,
     )
 
 
@@ -229,7 +237,7 @@ def _admission(outside: Outside, options: RuntimeOptions) -> Admission:
     return Admission(
         options.default_policy,
         allow_inline=options.allow_inline_workflows,
-        checks=NodeChecks(outside.provider, outside.tools, outside.http),
+        checks=NodeChecks(outside.provider, outside.tools, outside.http, has_peers=outside.peers is not None),
         allow_webhooks=options.allow_webhooks,
         floors=options.floors,
         safeguards=_safeguards(options),

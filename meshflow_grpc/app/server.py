@@ -11,6 +11,8 @@ import structlog
 
 from meshflow_grpc.app.assembly import Outside, Runtime, assemble
 from meshflow_grpc.app.authentication import open_authenticator
+from meshflow_grpc.app.mesh import open_mesh
+from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_tls import public_tls
@@ -37,6 +39,7 @@ from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.tools.loading import load_registry
 
 if TYPE_CHECKING:
+    from meshflow_grpc.app.mesh import Membership
     from meshflow_grpc.app.public_tls import PublicTls
     from meshflow_grpc.app.telemetry import Telemetry
     from meshflow_grpc.config import Settings
@@ -78,6 +81,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
             async with (
                 signed_post(key, trust_all=in_trials) as sender,
                 approval_notifier(sender, LogNotifier()) as notifier,
+                open_mesh(settings, telemetry) as mesh,
             ):
                 outside = Outside(
                     storage,
@@ -92,24 +96,30 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
                     observer=telemetry.observer,
                     tracer=telemetry.tracing.run_tracer(provider.name) if telemetry.tracing else NoTracer(),
                     leases=leases_of(storage, settings.ledger_db, settings.lease_s),
+                    mesh=mesh.local if mesh else None,
+                    peers=mesh.access if mesh else None,
                 )
-                return await _serve(settings, outside, telemetry)
+                return await _serve(settings, outside, telemetry, mesh)
         finally:
             await provider.close()
     finally:
         await storage.close()
 
 
-async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry) -> int:
+async def _serve(settings: Settings, outside: Outside, telemetry: Telemetry, mesh: Membership | None) -> int:
     with public_tls(settings) as tls:
-        return await _serve_publicly(settings, outside, telemetry, tls)
+        return await _serve_publicly(settings, outside, telemetry, tls, mesh)
 
 
-async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telemetry, tls: PublicTls) -> int:
+async def _serve_publicly(
+    settings: Settings, outside: Outside, telemetry: Telemetry, tls: PublicTls, mesh: Membership | None
+) -> int:
     runtime = assemble(outside, runtime_options(settings))
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
     authenticator, files = await asyncio.to_thread(open_authenticator, settings, tls.proof)
+    if mesh is not None:
+        authenticator = with_nodes(settings, authenticator, mesh.local, telemetry.metrics.node_refused)
     server = GrpcServer(runtime.commands, runtime.state, authenticator, limits, telemetry=telemetry.calls)
     LogObserver().log_opened(await runtime.log.open(), outside.log_keys.verifiers)
     runtime.log.start()
@@ -134,12 +144,16 @@ async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telem
         runtime.state.started = True
         await publish(True)
         readiness = asyncio.create_task(keep_readiness(runtime.state, outside.storage, publish))
+        if mesh is not None:
+            await mesh.join(settings, envoy.port if envoy else grpc_port)
         ledger, address = bare_url(settings.ledger_db), _address(settings, envoy.port if envoy else grpc_port)
         _log.info("serving", address=address, grpc_port=grpc_port, ledger=ledger, resumed_runs=resumed)
         return await _until_stopped(stop, envoy)
     finally:
         for task in filter(None, (readiness, sweep, reloading)):
             task.cancel()
+        if mesh is not None:
+            await mesh.local.withdraw()
         await publish(False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
         for task in filter(None, (duty, hooks)):

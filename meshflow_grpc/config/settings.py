@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from meshflow_grpc.config.admission import AdmissionSettings
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
+from meshflow_grpc.config.mesh_security import MeshSecuritySettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.config.web import origin_problems
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
@@ -34,10 +34,11 @@ _SECRETS = {
     "MESHFLOW_SIGNING_KEY": "signing_key",
     "MESHFLOW_PREVIOUS_SIGNING_KEY": "previous_signing_key",
     "MESHFLOW_WEBHOOK_SECRET": "webhook_secret",
+    "MESHFLOW_MESH_KEY": "mesh_key",
 }
 
 
-class Settings(AdmissionSettings):
+class Settings(MeshSecuritySettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
@@ -167,6 +168,7 @@ class Settings(AdmissionSettings):
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
         found = [*super().problems(), *origin_problems(self.origins, use_envoy=self.use_envoy)]
+        found.extend(self.endpoint_problems(self.host))
         if not self.mock and self.anthropic_api_key is None:
             found.append(
                 ConfigProblem(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.conversations import Conversations
     from meshflow_grpc.engine.learning import Learning
     from meshflow_grpc.engine.sessions import Sessions
+    from meshflow_grpc.governance.learning import WorkflowStatistics
     from meshflow_grpc.governance.session_budget import SessionShare
     from meshflow_grpc.ports.clock import Clock
 
@@ -50,7 +51,7 @@ class RunContexts:
         """
         if told is None:
             told = await self._conversations.of(run.tenant_id, run.session_id, policy)
-        learned = await self._learning.of(run.tenant_id, run.workflow) if policy.enable_cross_run_learning else None
+        learned = await self.learned(run, policy)
         share = await self._sessions.join(run, policy, lost_nano_usd=lost.cost_nano_usd)
         return RunContext(
             run_id=run.run_id,
@@ -66,6 +67,10 @@ class RunContexts:
             reviewed=reviewed,
             conversation=told,
         )
+
+    async def learned(self, run: Run, policy: Policy) -> WorkflowStatistics | None:
+        """What earlier runs of the workflow taught; None when the policy does not ask for it."""
+        return await self._learning.of(run.tenant_id, run.workflow) if policy.enable_cross_run_learning else None
 
     def left(self, run: Run) -> None:
         """The run takes no more steps for now."""

@@ -47,6 +47,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.WorkflowService/ValidateWorkflow": VIEWER,
     "/meshflow.v1.RestService/PutWorkflowJson": OPERATOR,
     "/meshflow.v1.RestService/ValidateWorkflowJson": VIEWER,
+    "/meshflow.v1.MeshService/RegisterNode": ADMIN,
+    "/meshflow.v1.MeshService/Heartbeat": ADMIN,
+    "/meshflow.v1.MeshService/ListNodes": VIEWER,
+    "/meshflow.v1.MeshService/ResolveNode": VIEWER,
+    "/meshflow.v1.MeshService/WatchMesh": VIEWER,
+    "/meshflow.v1.RestService/RegisterNodeJson": ADMIN,
+    "/meshflow.v1.RestService/HeartbeatJson": ADMIN,
+    "/meshflow.v1.RestService/WatchMeshEvents": VIEWER,
 }
 
 

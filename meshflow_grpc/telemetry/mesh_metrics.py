@@ -29,6 +29,9 @@ class MeshMetrics:
         self.registry = registry
         self._peer = BoundedNames(MAX_PEERS)
         self._changes = Counter("meshflow_mesh_changes", "What happened in the mesh.", ["kind"], registry=registry)
+        self._node_refusals = Counter(
+            "meshflow_mesh_refusals", "Calls of nodes that proved nothing.", ["cause"], registry=registry
+        )
         self._requests = Counter("meshflow_mesh_requests", "Calls to peers.", ["peer", "outcome"], registry=registry)
         self._request_seconds = Histogram(
             "meshflow_mesh_request_duration_seconds",
@@ -48,6 +51,10 @@ class MeshMetrics:
     def mesh_changed(self, change: MeshChange) -> None:
         """See MeshObserver."""
         self._changes.labels(change.kind.value).inc()
+
+    def node_refused(self, cause: str) -> None:
+        """A call said that it comes from a node, and did not prove it."""
+        self._node_refusals.labels(cause).inc()
 
     def peer_called(self, slug: str, *, ok: bool, seconds: float, sent: int, received: int) -> None:
         """See MeshObserver."""

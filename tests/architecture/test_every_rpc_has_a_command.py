@@ -11,7 +11,7 @@ EXEMPT = {
     "SystemService": "answers about the process itself, from state the server holds; there is no use case to authorise",
     "RestService": "the JSON face of other RPCs; each of its RPCs runs the command of its typed twin",
 }
-TWINS = {"WatchRunEvents": "WatchRun"}
+TWINS = {"WatchRunEvents": "WatchRun", "WatchMeshEvents": "WatchMesh"}
 
 
 def snake(name: str) -> str:

@@ -68,7 +68,7 @@ class Member:
 
     async def leave(self) -> None:
         """Takes its leave and stops."""
-        await self.mesh.leave()
+        await self.mesh.close()
         await self.server.stop()
 
     def health(self, slug: str) -> PeerHealth | None:
