@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Self, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Self, TypedDict, TypeVar
 
 import grpc
 
@@ -22,6 +22,7 @@ from meshflow_grpc._gen.meshflow.v1 import (
 )
 from meshflow_grpc.client.connection import DEFAULT_ADDRESS, Connection
 from meshflow_grpc.client.errors import MeshflowCallError, call_error, is_break
+from meshflow_grpc.client.event_stream import events_of, events_of_run, reconnect_delay_s
 from meshflow_grpc.client.requests import RunOptions, run_request, with_request_id
 from meshflow_grpc.domain.run import RunStatus
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
+    from meshflow_grpc.client.event_stream import EventCall
     from meshflow_grpc.client.messages import (
         Approval,
         CheckRunResponse,
@@ -51,7 +53,6 @@ if TYPE_CHECKING:
     )
 
 T = TypeVar("T")
-_MAX_RECONNECT_DELAY_S = 5.0
 
 
 class _CallOptions(TypedDict):
@@ -98,10 +99,13 @@ class AsyncClient:
     async def stream_run(
         self, task: str | None = None, *, timeout_s: float | None = None, **options: Unpack[RunOptions]
     ) -> AsyncGenerator[RunEvent, None]:
-        """Executes a run and yields its events; leaving the loop early is a disconnect."""
-        request = run_request(task, with_request_id(options))
-        call = self._runs.StreamRun(request, timeout=timeout_s, metadata=self.connection.metadata)
-        async with aclosing(_events(call)) as events:
+        """Executes a run and yields its events, none lost or twice over broken connections; leaving the loop is a disconnect."""
+        request, metadata = run_request(task, with_request_id(options)), self.connection.metadata
+
+        def start(left_s: float | None) -> EventCall:
+            return self._runs.StreamRun(request, timeout=left_s, metadata=metadata)
+
+        async with aclosing(events_of_run(start, self.connection, timeout_s)) as events:
             async for event in events:
                 yield event
 
@@ -147,7 +151,7 @@ class AsyncClient:
             except MeshflowCallError as error:
                 if not is_break(error) or broken >= self.connection.reconnects:
                     raise
-            await asyncio.sleep(min(self.connection.reconnect_delay_s * 2**broken, _MAX_RECONNECT_DELAY_S))
+            await asyncio.sleep(reconnect_delay_s(self.connection, broken))
             broken += 1
 
     async def cancel_run(self, run_id: str, *, reason: str = "") -> RunResponse:
@@ -269,7 +273,7 @@ class AsyncClient:
 
     async def _watch_once(self, run_id: str, after: int, view: str) -> AsyncGenerator[RunEvent, None]:
         request = run_service_pb2.WatchRunRequest(run_id=run_id, after_sequence=after, event_view=view)
-        async with aclosing(_events(self._runs.WatchRun(request, metadata=self.connection.metadata))) as events:
+        async with aclosing(events_of(self._runs.WatchRun(request, metadata=self.connection.metadata))) as events:
             async for event in events:
                 if not event.HasField("sequence") or event.sequence > after:
                     yield event
@@ -285,13 +289,3 @@ async def _result(call: Awaitable[T]) -> T:
         return await call
     except grpc.aio.AioRpcError as error:
         raise call_error(error) from error
-
-
-async def _events(call: grpc.aio.UnaryStreamCall[Any, RunEvent]) -> AsyncGenerator[RunEvent, None]:
-    try:
-        async for event in call:
-            yield event
-    except grpc.aio.AioRpcError as error:
-        raise call_error(error) from error
-    finally:
-        call.cancel()
