@@ -33,8 +33,12 @@ from meshflow_grpc.commands.verify_run import VerifyRunCommand
 from meshflow_grpc.commands.wait_run import WaitRunCommand
 from meshflow_grpc.commands.watch_run import WatchRunCommand
 from meshflow_grpc.config.signing import passing_keys
+from meshflow_grpc.domain.conversation import ConversationBounds
 from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.engine.active_runs import ActiveRuns, RunLimits
 from meshflow_grpc.engine.admission import Admission
+from meshflow_grpc.engine.calls_under_way import CallsUnderWay
+from meshflow_grpc.engine.conversations import Conversations
 from meshflow_grpc.engine.elsewhere import Elsewhere
 from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
@@ -49,6 +53,7 @@ from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
 from meshflow_grpc.engine.resumption import Resumption
 from meshflow_grpc.engine.run_contexts import RunContexts
+from meshflow_grpc.engine.run_webhooks import RunWebhooks
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.engine.sole_server import SoleServer
@@ -79,6 +84,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.storage import Storage
     from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.ports.tracer import Tracer
+    from meshflow_grpc.ports.webhooks import WebhookSender
 
 # Steps a second that one agent of one tenant may take, with bursts of as many.
 STEP_RATE_PER_S = 5_000
@@ -91,12 +97,15 @@ class RuntimeOptions:
     default_policy: Policy = field(default_factory=Policy)
     allow_inline_workflows: bool = True
     max_in_flight: int = 1024
+    tenant_in_flight: int | None = None
+    tenant_starts_per_s: float | None = None
     step_rate_per_s: float = STEP_RATE_PER_S
     revoked_agents: frozenset[str] = frozenset()
     allow_webhooks: bool = False
     floors: ServerFloors = field(default_factory=ServerFloors)
     production: bool = False
     payloads_encrypted: bool = False
+    conversation: ConversationBounds = field(default_factory=ConversationBounds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,7 @@ class Outside:
     observer: Observer = field(default_factory=LogObserver)
     tracer: Tracer = field(default_factory=NoTracer)
     leases: RunLeases | None = None
+    sender: WebhookSender | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +141,7 @@ class Runtime:
     log: LogPublisher
     gates: Gates
     ownership: Ownership
+    webhooks: RunWebhooks | None
 
 
 def _windows(scanner: Scanner) -> Windows | None:
@@ -146,31 +157,20 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     storage, observer = outside.storage, outside.observer
     state, hub = ServerState(__version__, outside.clock), EventHub()
     recorder = PublishingRecorder(storage, hub, observer, outside.clock)
-    ports = KernelPorts(
-        recorder=recorder,
-        sessions=storage,
-        provider=outside.provider,
-        scanner=outside.scanner,
-        limiter=RateLimiter(options.step_rate_per_s, max(1, int(options.step_rate_per_s))),
-        clock=outside.clock,
-        observer=observer,
-        jitter=outside.jitter,
-        tracer=outside.tracer,
-        revoked_agents=options.revoked_agents,
-        safeguards=_safeguards(options),
-        windows=_windows(outside.scanner),
-    )
+    ports = _kernel_ports(outside, options, recorder)
     world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
     tools = RunTools(Kernel(ports), recorder, hub, *world)
     admission = _admission(outside, options)
     workflows = RegisteredWorkflows(storage)
     learning = Learning(storage, outside.clock)
-    contexts = RunContexts(Sessions(storage), learning, outside.clock)
+    conversations = Conversations(storage, outside.scanner, options.conversation)
+    contexts = RunContexts(Sessions(storage), conversations, learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
-    resumption = Resumption(storage, tools, admission, contexts)
-    own = (storage, tools, admission, resumption, contexts, outside.ids, state, observer)
+    resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
+    own = (storage, tools, admission, resumption, contexts, outside.ids, observer)
     parts = EngineParts(*own, outside.notifier, workflows, elsewhere)
-    engine = Engine(parts, max_in_flight=options.max_in_flight)
+    limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
+    engine = Engine(parts, ActiveRuns(limits, state, outside.clock))
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(storage, recorder, engine, outside.clock, state)
     commands = Commands(
@@ -182,7 +182,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         wait_run=WaitRunCommand(engine, storage, gates),
         watch_run=WatchRunCommand(storage, hub),
         cancel_run=CancelRunCommand(engine, storage, gates),
-        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage, learning),
+        check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage, learning, conversations),
         diff_runs=DiffRunsCommand(storage),
         fork_run=ForkRunCommand(engine, storage, outside.clock),
         list_entries=ListEntriesCommand(storage),
@@ -200,7 +200,26 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         list_workflows=ListWorkflowsCommand(storage),
         validate_workflow=ValidateWorkflowCommand(workflows, admission),
     )
-    return Runtime(storage, engine, hub, state, commands, log, gates, Ownership(elsewhere.leases, engine, hub))
+    ownership = Ownership(elsewhere.leases, engine, hub)
+    webhooks = None if outside.sender is None else RunWebhooks(storage, outside.clock, outside.sender)
+    return Runtime(storage, engine, hub, state, commands, log, gates, ownership, webhooks)
+
+
+def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: PublishingRecorder) -> KernelPorts:
+    return KernelPorts(
+        recorder=recorder,
+        sessions=outside.storage,
+        provider=outside.provider,
+        scanner=outside.scanner,
+        limiter=RateLimiter(options.step_rate_per_s, max(1, int(options.step_rate_per_s))),
+        clock=outside.clock,
+        observer=outside.observer,
+        jitter=outside.jitter,
+        tracer=outside.tracer,
+        revoked_agents=options.revoked_agents,
+        safeguards=_safeguards(options),
+        windows=_windows(outside.scanner),
+    )
 
 
 def _safeguards(options: RuntimeOptions) -> Safeguards:

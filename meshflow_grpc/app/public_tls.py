@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.app.reloading import ReloadedFiles
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.config.certificates import TlsMaterial
     from meshflow_grpc.envoy.tls import DownstreamTls
 
+_PROOF_BYTES = 32
+
 
 class PublicTls:
     """Holds the certificate in use, or nothing where TLS is not configured."""
@@ -27,11 +31,13 @@ class PublicTls:
         parts = _parts(material) if material else None
         self._secrets = SecretFiles(*parts) if parts and settings.use_envoy else None
         self._server = ServerTls(*parts) if parts and not settings.use_envoy else None
+        # Made anew at each start: it is in Envoy's configuration, which only this user can read, and in this process.
+        self.proof = os.urandom(_PROOF_BYTES).hex() if self._secrets and settings.auth == "mtls" else None
 
     @property
     def downstream(self) -> DownstreamTls | None:
         """What Envoy listens with."""
-        return self._secrets.tls if self._secrets else None
+        return replace(self._secrets.tls, proof=self.proof) if self._secrets else None
 
     def credentials(self) -> grpc.ServerCredentials | None:
         """What the gRPC server listens with."""

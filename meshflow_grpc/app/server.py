@@ -26,6 +26,7 @@ from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartEr
 from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.providers.approval_webhook import approval_notifier
 from meshflow_grpc.providers.http_caller import AllowedHttp
+from meshflow_grpc.providers.signed_post import signed_post
 from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.storage.anchor_file import AnchorFile
@@ -74,13 +75,17 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry) -> int:
             anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
             secret, in_trials = settings.webhook_secret, settings.env == "development"
             key = secret.get_secret_value() if secret else None
-            async with approval_notifier(key, LogNotifier(), trust_all=in_trials) as notifier:
+            async with (
+                signed_post(key, trust_all=in_trials) as sender,
+                approval_notifier(sender, LogNotifier()) as notifier,
+            ):
                 outside = Outside(
                     storage,
                     provider,
                     log_keys=log_keys(settings),
                     anchor=anchor,
                     notifier=notifier,
+                    sender=sender,
                     tools=tools,
                     scanner=await asyncio.to_thread(open_scanner, settings),
                     http=AllowedHttp(settings.called_hosts, trust_all=in_trials),
@@ -104,7 +109,7 @@ async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telem
     runtime = assemble(outside, runtime_options(settings))
     limits = ServerLimits(max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH)
     telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
-    authenticator, files = await asyncio.to_thread(open_authenticator, settings)
+    authenticator, files = await asyncio.to_thread(open_authenticator, settings, tls.proof)
     server = GrpcServer(runtime.commands, runtime.state, authenticator, limits, telemetry=telemetry.calls)
     LogObserver().log_opened(await runtime.log.open(), outside.log_keys.verifiers)
     runtime.log.start()
@@ -113,7 +118,7 @@ async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telem
     grpc_host = "127.0.0.1" if settings.use_envoy else settings.host
     grpc_port = await server.start(f"{grpc_host}:{settings.grpc_port}", tls.credentials())
     probes = ProbeServer(runtime.state, READINESS_NAMES)
-    envoy = sweep = readiness = duty = reloading = None
+    envoy = sweep = readiness = duty = reloading = hooks = None
 
     async def publish(serving: bool) -> None:
         probes.set_serving(serving=serving)
@@ -123,6 +128,7 @@ async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telem
         envoy = await _start_envoy(settings, grpc_port, probes, tls.downstream) if settings.use_envoy else None
         resumed = await runtime.ownership.begin()
         sweep = asyncio.create_task(runtime.gates.keep_expiring())
+        hooks = asyncio.create_task(runtime.webhooks.keep_sending()) if runtime.webhooks else None
         duty = asyncio.create_task(runtime.ownership.keep(settings.lease_s)) if outside.leases else None
         reloading = asyncio.create_task(keep_reloading((*tls.reloaded(), *files), settings.reload_s))
         runtime.state.started = True
@@ -136,8 +142,8 @@ async def _serve_publicly(settings: Settings, outside: Outside, telemetry: Telem
             task.cancel()
         await publish(False)
         await _shut_down(runtime, server, envoy, settings.shutdown_grace_s)
-        if duty is not None:
-            duty.cancel()
+        for task in filter(None, (duty, hooks)):
+            task.cancel()
         probes.stop()
         heart.cancel()
 

@@ -27,6 +27,7 @@ WorkflowFile = Annotated[
     Path | None, typer.Option("--workflow-file", help="A workflow definition in YAML, where the server allows it.")
 ]
 Session = Annotated[str | None, typer.Option("--session", help="Conversation the run belongs to.")]
+Webhook = Annotated[str | None, typer.Option(help="URL that is told when the run has ended.")]
 Labels = Annotated[list[str] | None, typer.Option("--label", metavar="KEY=VALUE", help="Label; repeatable.")]
 Digest = Annotated[
     str | None, typer.Option("--expect-policy-digest", help="Refuses the run unless its policy has this digest.")
@@ -49,6 +50,7 @@ def run_options(
     labels: Sequence[str] | None = None,
     digest: str | None = None,
     request_id: str | None = None,
+    webhook: str | None = None,
 ) -> RunOptions:
     """Gathers the options of a request. Raises InvalidRequestError naming the option that cannot be read."""
     policy = _json_object(policy_json, "--policy") if policy_json is not None else {}
@@ -61,6 +63,7 @@ def run_options(
         "workflow_yaml": _file_text(str(workflow_file), "--workflow-file") if workflow_file is not None else None,
         "session_id": session,
         "request_id": request_id,
+        "webhook": webhook,
         "expected_policy_digest": digest,
         "labels": dict(_pair(label, "--label") for label in labels or ()) or None,
     }

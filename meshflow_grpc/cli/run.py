@@ -16,6 +16,7 @@ from meshflow_grpc.cli.arguments import (
     Session,
     Set,
     Task,
+    Webhook,
     Workflow,
     WorkflowFile,
     run_options,
@@ -58,6 +59,7 @@ async def create(
     labels: Labels = None,
     digest: Digest = None,
     request_id: Annotated[str | None, typer.Option(help="Idempotency key: repeating it returns the same run.")] = None,
+    webhook: Webhook = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return at once; the run goes on.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Write the events to stdout instead of the result.")] = False,
 ) -> ExitCode:
@@ -74,6 +76,7 @@ async def create(
         labels=labels,
         digest=digest,
         request_id=request_id,
+        webhook=webhook,
     )
     run = await client.create_run(task_text(task), **options)
     if detach:
@@ -126,14 +129,16 @@ async def list_runs(
     output: OutputFormat,
     status: Annotated[str, typer.Option(help="Only runs with this status.")] = "",
     workflow: Annotated[str, typer.Option(help="Only runs of this workflow.")] = "",
+    session: Annotated[str, typer.Option(help="Only runs of this session.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Most runs to show, newest first.")] = 50,
 ) -> ExitCode:
     """Lists runs, newest first."""
-    page = await client.list_runs(page_size=min(limit, _PAGE), status=status, workflow=workflow)
+    size = min(limit, _PAGE)
+    page = await client.list_runs(page_size=size, status=status, workflow=workflow, session_id=session)
     runs = list(page.runs)
     while page.next_page_token and len(runs) < limit:
         page = await client.list_runs(
-            page_size=min(limit, _PAGE), page_token=page.next_page_token, status=status, workflow=workflow
+            page_size=size, page_token=page.next_page_token, status=status, workflow=workflow, session_id=session
         )
         runs += page.runs
     write_runs(runs[:limit], output)

@@ -119,11 +119,11 @@ class AsyncClient:
         return await _result(self._runs.GetRun(run_service_pb2.GetRunRequest(run_id=run_id), **self._call()))
 
     async def list_runs(
-        self, *, page_size: int = 0, page_token: str = "", status: str = "", workflow: str = ""
+        self, *, page_size: int = 0, page_token: str = "", status: str = "", workflow: str = "", session_id: str = ""
     ) -> ListRunsResponse:
         """Returns a page of runs, newest first; 0 means the server's page size."""
         request = run_service_pb2.ListRunsRequest(
-            page_size=page_size, page_token=page_token, status=status, workflow=workflow
+            page_size=page_size, page_token=page_token, status=status, workflow=workflow, session_id=session_id
         )
         return await _result(self._runs.ListRuns(request, **self._call()))
 

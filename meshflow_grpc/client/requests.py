@@ -39,6 +39,7 @@ class RunOptions(TypedDict, total=False):
     event_view: str
     expected_policy_digest: str
     labels: Mapping[str, str]
+    webhook: str
 
 
 def run_request(task: str | None, options: RunOptions) -> run_pb2.RunRequest:

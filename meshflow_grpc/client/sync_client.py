@@ -86,10 +86,12 @@ class Client:
         return self._wait(self._client.get_run(run_id))
 
     def list_runs(
-        self, *, page_size: int = 0, page_token: str = "", status: str = "", workflow: str = ""
+        self, *, page_size: int = 0, page_token: str = "", status: str = "", workflow: str = "", session_id: str = ""
     ) -> ListRunsResponse:
         """Returns a page of runs, newest first; 0 means the server's page size."""
-        page = self._client.list_runs(page_size=page_size, page_token=page_token, status=status, workflow=workflow)
+        page = self._client.list_runs(
+            page_size=page_size, page_token=page_token, status=status, workflow=workflow, session_id=session_id
+        )
         return self._wait(page)
 
     def wait_run(self, run_id: str, *, timeout_s: float = 60.0) -> RunResponse:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.check import RunCheck
+from meshflow_grpc.engine.prompt import with_conversation
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, RunRequest
+    from meshflow_grpc.engine.conversations import Conversations
     from meshflow_grpc.engine.engine import Engine
     from meshflow_grpc.engine.learning import Learning
     from meshflow_grpc.engine.preflight import Preflight
@@ -17,7 +20,15 @@ if TYPE_CHECKING:
 class CheckRunCommand:
     """Pre-flight of a request."""
 
-    def __init__(self, engine: Engine, preflight: Preflight, storage: Storage, learning: Learning) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        preflight: Preflight,
+        storage: Storage,
+        learning: Learning,
+        conversations: Conversations,
+    ) -> None:
+        self._conversations = conversations
         self._learning = learning
         self._storage = storage
         self._engine = engine
@@ -30,6 +41,8 @@ class CheckRunCommand:
         limited = session_id is not None and admitted.policy.policy.session_budget_usd is not None
         use = await self._storage.session_use(principal.tenant_id, session_id) if limited and session_id else None
         policy, workflow = admitted.policy.policy, admitted.workflow.compiled.workflow.name
+        told = await self._conversations.of(principal.tenant_id, session_id, policy)
+        admitted = replace(admitted, task=with_conversation(admitted.task, told))
         learned = await self._learning.of(principal.tenant_id, workflow) if policy.enable_cross_run_learning else None
         violations, estimate = self._preflight.check(admitted, use, learned)
         return RunCheck(

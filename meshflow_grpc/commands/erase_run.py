@@ -16,6 +16,7 @@ from meshflow_grpc.domain.errors import (
     RunNotFoundError,
 )
 from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.engine.conversations import told_of
 from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.governance.record_keeping import check_not_held
 from meshflow_grpc.ledger.deletion import new_deletion
@@ -43,7 +44,8 @@ class EraseMode(StrEnum):
 class ErasedRun:
     """The entry that records the erasure, and how much it removed: inputs and outputs that could still be read, or entries.
 
-    ``remaining_forks`` hold copies of the run's outputs and were left as they are.
+    ``remaining_forks`` hold copies of the run's outputs and were left as they are; a later run of its session that was told of it
+    counts as one.
     """
 
     entry: LedgerEntry
@@ -71,7 +73,7 @@ class EraseRunCommand:
         chosen = _mode(mode)
         if len(basis) > MAX_BASIS_CHARS:
             raise InvalidRequestError.of(FieldViolation("basis", f"must have at most {MAX_BASIS_CHARS} characters"))
-        forks = await self._storage.forks_of(principal.tenant_id, run_id)
+        forks = await self._copies(principal.tenant_id, run_id)
         await self._check_holds(principal.tenant_id, (run_id, *(forks if include_forks else ())))
         if include_forks:
             await self._check(principal.tenant_id, (run_id, *forks), chosen)
@@ -82,6 +84,15 @@ class EraseRunCommand:
             return ErasedRun(erased.entry, erased.payloads, erased.entries, forks)
         remaining = tuple([fork for fork in forks if await self._holds_copies(principal.tenant_id, fork)])
         return ErasedRun(erased.entry, erased.payloads, erased.entries, (), remaining)
+
+    async def _copies(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
+        """Forks of the run and runs of its session that were told of it, oldest first."""
+        forks = await self._storage.forks_of(tenant_id, run_id)
+        try:
+            run = await self._storage.get_run(tenant_id, run_id)
+        except (RunNotFoundError, PayloadKeyUnavailableError):
+            return forks
+        return tuple(sorted({*forks, *await told_of(self._storage, run)}))
 
     async def _check_holds(self, tenant_id: str, run_ids: Sequence[str]) -> None:
         for run_id in run_ids:
@@ -121,6 +132,7 @@ class EraseRunCommand:
         tombstone = _of_kind(entries, EntryKind.RUN_DELETED)
         if tombstone is not None:
             return ErasedRun(tombstone)
+        await self._storage.drop_webhook(run_id)
         now = self._clock.now()
         if mode is EraseMode.DELETE:
             draft = new_deletion(run_id, tenant_id, now, principal.id, basis)

@@ -30,10 +30,18 @@ class ListRunsCommand:
         self._storage = storage
 
     async def execute(
-        self, principal: Principal, *, page_size: int, page_token: str, status: str, workflow: str
+        self,
+        principal: Principal,
+        *,
+        page_size: int,
+        page_token: str,
+        status: str,
+        workflow: str,
+        session_id: str = "",
     ) -> RunPage:
         """Raises InvalidRequestError for a page size, token or status that is not valid."""
         size = page_size_or_default(page_size, DEFAULT_PAGE_SIZE)
         if status and status not in list(RunStatus):
             raise InvalidRequestError.of(FieldViolation("status", f"must be one of {', '.join(RunStatus)}"))
-        return await self._storage.list_runs(RunQuery(principal.tenant_id, size, page_token, status, workflow))
+        query = RunQuery(principal.tenant_id, size, page_token, status, workflow, session_id)
+        return await self._storage.list_runs(query)

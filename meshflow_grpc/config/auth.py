@@ -14,15 +14,18 @@ from meshflow_grpc.config.tls import TlsSettings
 class AuthSettings(TlsSettings):
     """How callers prove who they are."""
 
-    auth: Literal["none", "api_key", "jwt"] = Field(
-        default="none", description="How callers prove who they are: `none`, `api_key` or `jwt`."
+    auth: Literal["none", "api_key", "jwt", "mtls"] = Field(
+        default="none", description="How callers prove who they are: `none`, `api_key`, `jwt` or `mtls`."
     )
     api_keys_file: Path | None = Field(default=None, description="File of hashed API keys, for `api_key`; see auth.md.")
     jwt_jwks_file: Path | None = Field(default=None, description="JSON Web Key Set that signs tokens, for `jwt`.")
     jwt_audience: str | None = Field(default=None, description="Audience a token must name, for `jwt`.")
     jwt_issuer: str | None = Field(default=None, description="Issuer a token must name, for `jwt`.")
+    mtls_identities_file: Path | None = Field(
+        default=None, description="Who the names in client certificates are, for `mtls`; see auth.md."
+    )
 
-    @field_validator("api_keys_file", "jwt_jwks_file")
+    @field_validator("api_keys_file", "jwt_jwks_file", "mtls_identities_file")
     @classmethod
     def _readable(cls, value: Path | None) -> Path | None:
         if value is not None and not value.is_file():
@@ -38,6 +41,10 @@ class AuthSettings(TlsSettings):
                 "MESHFLOW_JWT_JWKS_FILE": self.jwt_jwks_file,
                 "MESHFLOW_JWT_AUDIENCE": self.jwt_audience,
                 "MESHFLOW_JWT_ISSUER": self.jwt_issuer,
+            },
+            "mtls": {
+                "MESHFLOW_MTLS_IDENTITIES_FILE": self.mtls_identities_file,
+                "MESHFLOW_TLS_CLIENT_CA_FILE": self.tls_client_ca_file,
             },
         }
         missing = (

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
+from meshflow_grpc.config.admission import AdmissionSettings
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
-from meshflow_grpc.config.web import WebSettings, origin_problems
+from meshflow_grpc.config.web import origin_problems
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
 CLIENT_VARIABLES = (
@@ -36,7 +37,7 @@ _SECRETS = {
 }
 
 
-class Settings(WebSettings):
+class Settings(AdmissionSettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
@@ -81,7 +82,7 @@ class Settings(WebSettings):
         default=None, description="File that every signed head is appended to, best on another disk."
     )
     webhook_secret: SecretStr | None = Field(
-        default=None, min_length=16, description="Key that signs approval webhooks (HMAC-SHA256). Secret."
+        default=None, min_length=16, description="Key that signs webhooks (HMAC-SHA256). Secret."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Lowest level logged.")
     log_format: Literal["json", "console"] = Field(
@@ -182,7 +183,7 @@ class Settings(WebSettings):
             )
         if self.env == "production" and self.auth == "none":
             found.append(
-                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key or jwt")
+                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key, jwt or mtls")
             )
         return tuple(found)
 

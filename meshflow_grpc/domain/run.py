@@ -79,6 +79,7 @@ class RunRequest:
     event_view: EventView = EventView.BASIC
     expected_policy_digest: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    webhook: str | None = None
 
 
 RECORDED_WORKFLOW = "(recorded)"

@@ -45,6 +45,7 @@ _WEBHOOKS_ARE_OFF = FieldViolation(
     "policy.human_in_loop.approval_webhook",
     "this server signs no webhooks; leave it out, or set MESHFLOW_WEBHOOK_SECRET",
 )
+_NO_WEBHOOKS = FieldViolation("webhook", _WEBHOOKS_ARE_OFF.description)
 _SESSION_IS_MISSING = FieldViolation(
     "session_id", "is required with policy.session_budget_usd: name the session whose runs share the budget"
 )
@@ -133,8 +134,16 @@ class Admission:
                 f"the effective policy is {policy.digest}, not the expected {expected}",
                 metadata={"expected_policy_digest": expected, "policy_digest": policy.digest},
             )
+        if request.webhook is not None:
+            self._check_webhook(request.webhook)
         task = task_text(request.task, request.input)
         return AdmittedRun(principal, request, workflow, policy, task, fingerprint(request))
+
+    def _check_webhook(self, url: str) -> None:
+        if not self._allow_webhooks:
+            raise InvalidRequestError.of(_NO_WEBHOOKS)
+        if self._safeguards.production and not url.lower().startswith("https:"):
+            raise InvalidRequestError.of(FieldViolation("webhook", "must be https in production"))
 
     def _found(self, request: RunRequest, found: StoredWorkflow | Workflow | None) -> RunnableWorkflow:
         text = request.workflow_yaml
@@ -230,5 +239,6 @@ def fingerprint(request: RunRequest) -> str:
         request.session_id,
         sorted(request.labels.items()),
         request.expected_policy_digest,
+        *([] if request.webhook is None else [{"webhook": request.webhook}]),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()

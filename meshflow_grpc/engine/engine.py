@@ -9,14 +9,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from meshflow_grpc.domain.errors import (
-    AdmissionLimitError,
-    DrainingError,
     LedgerUnavailableError,
     MeshflowError,
     RunFencedError,
     RunNotFoundError,
 )
-from meshflow_grpc.engine.active_run import ActiveRun
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.interruption import may_have_arrived, stopped
 from meshflow_grpc.engine.run_progress import RunProgress
@@ -30,6 +27,8 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Principal, Run, RunRequest
+    from meshflow_grpc.engine.active_run import ActiveRun
+    from meshflow_grpc.engine.active_runs import ActiveRuns
     from meshflow_grpc.engine.admission import Admission, AdmittedRun
     from meshflow_grpc.engine.elsewhere import Elsewhere
     from meshflow_grpc.engine.executor import RunTools
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
     from meshflow_grpc.engine.resumption import Resumption
     from meshflow_grpc.engine.run_contexts import RunContexts
-    from meshflow_grpc.engine.server_state import ServerState
     from meshflow_grpc.ports.clock import IdSource
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import RunObserver
@@ -59,7 +57,6 @@ class EngineParts:
     resumption: Resumption
     contexts: RunContexts
     ids: IdSource
-    state: ServerState
     observer: RunObserver
     notifier: ApprovalNotifier
     workflows: RegisteredWorkflows
@@ -69,11 +66,10 @@ class EngineParts:
 class Engine:
     """Owns one task per run, so that no caller's going away stops a run by accident."""
 
-    def __init__(self, parts: EngineParts, *, max_in_flight: int) -> None:
+    def __init__(self, parts: EngineParts, active: ActiveRuns) -> None:
         self._parts = parts
         self.elsewhere = parts.elsewhere
-        self._max_in_flight = max_in_flight
-        self._active: dict[str, ActiveRun] = {}
+        self._active = active
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -104,21 +100,21 @@ class Engine:
         self._parts.admission.runnable(from_json(definition))
 
     def start(self, admitted: AdmittedRun, run_id: str) -> ActiveRun:
-        """Starts a run; raises DrainingError or AdmissionLimitError. Await ``created``, then ``done``."""
-        self._check_room()
-        active = self._register(run_id, admitted.principal.tenant_id)
+        """Starts a run; raises as ActiveRuns.check_room does. Await ``created``, then ``done``."""
+        self._active.check_room(admitted.principal.tenant_id)
+        active = self._active.add(run_id, admitted.principal.tenant_id)
         self._spawn(self._run_new(active, admitted))
         return active
 
     async def start_fork(self, fork: Fork) -> Run:
         """Starts a fork and returns when its start is durable; when its request id named an earlier run, that is returned.
 
-        Raises DrainingError, AdmissionLimitError, and, when this server cannot execute its workflow or its floors are above its policy,
+        Raises as ActiveRuns.check_room does, and, when this server cannot execute its workflow or its floors are above its policy,
         InvalidWorkflowError or PolicyFloorViolatedError.
         """
-        self._check_room()
+        self._active.check_room(fork.run.tenant_id)
         self._parts.admission.check_recorded(definition_of(fork.draft), fork.run.policy)
-        active = self._register(fork.run.run_id, fork.run.tenant_id)
+        active = self._active.add(fork.run.run_id, fork.run.tenant_id)
         try:
             created = await uninterrupted(self._parts.tools.recorder.create_run(fork.run, fork.draft, fork.fingerprint))
         except MeshflowError as error:
@@ -137,19 +133,9 @@ class Engine:
         self.go_on(active)
         return created.run
 
-    def _check_room(self) -> None:
-        if self._parts.state.draining:
-            raise DrainingError("the server is draining; retry on another replica", retry_after_s=1.0)
-        if len(self._active) >= self._max_in_flight:
-            raise AdmissionLimitError(
-                f"{self._max_in_flight} runs are in flight, the most this server takes (MESHFLOW_MAX_IN_FLIGHT_RUNS)",
-                metadata={"limit": str(self._max_in_flight)},
-                retry_after_s=1.0,
-            )
-
     def claim(self, run_id: str, tenant_id: str) -> ActiveRun | None:
         """Takes a run that nothing here executes, so that nobody here decides about it; None when it is taken. Release it or go on."""
-        return None if run_id in self._active else self._register(run_id, tenant_id)
+        return None if run_id in self._active else self._active.add(run_id, tenant_id)
 
     def go_on(self, claimed: ActiveRun) -> None:
         """Resumes a claimed run from its ledger."""
@@ -157,8 +143,7 @@ class Engine:
 
     def release(self, claimed: ActiveRun) -> None:
         """Gives a claimed run back."""
-        if self._active.get(claimed.run_id) is claimed:
-            del self._active[claimed.run_id]
+        self._active.remove(claimed)
 
     def ended(self, run: Run) -> None:
         """Tells the observer of a run that ended without being executed further."""
@@ -167,16 +152,16 @@ class Engine:
     @property
     def active_runs(self) -> tuple[str, ...]:
         """The runs this process executes now."""
-        return tuple(self._active)
+        return self._active.ids
 
     async def recover(self) -> int:
         """Resumes running runs that no server executes, as far as there is room; returns how many."""
-        room = self._max_in_flight - len(self._active)
-        if self._parts.state.draining or room <= 0:
+        room = self._active.room
+        if not room:
             return 0
         orphans = await self.elsewhere.leases.claim_orphans(room, self.active_runs)
         for run in orphans:
-            self._spawn(self._resume(self._register(run.run_id, run.tenant_id), wait_s=0.0))
+            self._spawn(self._resume(self._active.add(run.run_id, run.tenant_id), wait_s=0.0))
         return len(orphans)
 
     async def drain(self, grace_s: float) -> int:
@@ -214,19 +199,19 @@ class Engine:
         finally:
             self.release(active)
         if interrupted:
-            await self._resume(self._register(active.run_id, active.tenant_id), wait_s=RESUME_RETRY_S)
+            await self._resume(self._active.add(active.run_id, active.tenant_id), wait_s=RESUME_RETRY_S)
 
     async def _create(self, active: ActiveRun, admitted: AdmittedRun) -> RunExecutor | None:
         """Records the run's start; None when the request id named an earlier run, which this call then stands for."""
         tools = self._parts.tools
-        policy, workflow = admitted.policy.policy, admitted.workflow
+        policy, workflow, hook = admitted.policy.policy, admitted.workflow, admitted.request.webhook
         run = new_run(admitted, active.run_id, tools.clock.now())
         context = await self._parts.contexts.make(
             run, admitted.principal, policy, workflow.agents, left_s=policy.timeout_s, reviewed=workflow.reviewed
         )
-        draft = started_draft(admitted, run)
+        draft = started_draft(admitted, run, context.conversation)
         try:
-            created = await uninterrupted(tools.recorder.create_run(run, draft, admitted.fingerprint))
+            created = await uninterrupted(tools.recorder.create_run(run, draft, admitted.fingerprint, hook))
         except MeshflowError:
             self._parts.contexts.left(run)
             raise
@@ -269,10 +254,6 @@ class Engine:
         else:
             self._parts.notifier.run_paused(run)
         active.succeed(run)
-
-    def _register(self, run_id: str, tenant_id: str) -> ActiveRun:
-        active = self._active[run_id] = ActiveRun(run_id, tenant_id)
-        return active
 
     async def _resume(self, active: ActiveRun, *, wait_s: float) -> None:
         try:

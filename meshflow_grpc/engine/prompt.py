@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from meshflow_grpc.domain.conversation import Turn
     from meshflow_grpc.domain.json_value import JsonValue
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -29,9 +30,26 @@ def node_prompt(task: str, upstream: Sequence[tuple[str, str]]) -> str:
     return f"Task:\n{task}\n\n{results}"
 
 
-def node_input_json(task: str, upstream: Sequence[tuple[str, str]]) -> str:
-    """The same as the ledger keeps it."""
+def with_conversation(prompt: str, turns: Sequence[Turn]) -> str:
+    """The prompt after what was said before; no text of a turn can look like the beginning of another one."""
+    if not turns:
+        return prompt
+    said = "\n".join(
+        f"[{place}] asked:\n{_inset(turn.task)}\n[{place}] answered:\n{_inset(turn.answer)}"
+        for place, turn in enumerate(turns, start=1)
+    )
+    return f"Earlier in this conversation:\n{said}\n\nNow:\n{prompt}"
+
+
+def _inset(text: str) -> str:
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def node_input_json(task: str, upstream: Sequence[tuple[str, str]], turns: Sequence[Turn] = ()) -> str:
+    """The same as the ledger keeps it; what was said in the ``turns`` the run's first entry holds."""
     document: dict[str, JsonValue] = {"task": task}
     if upstream:
         document["upstream"] = dict(upstream)
+    if turns:
+        document["conversation"] = [turn.run_id for turn in turns]
     return _json(document)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
+from meshflow_grpc.domain.webhook import RunWebhook
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +31,18 @@ class PublishingRecorder:
         self._observer = observer
         self._clock = clock
 
-    async def create_run(self, run: Run, draft: EntryDraft, request_fingerprint: str) -> CreatedRun:
-        """See ports.storage.Storage.create_run."""
+    async def create_run(
+        self, run: Run, draft: EntryDraft, request_fingerprint: str, webhook: str | None = None
+    ) -> CreatedRun:
+        """See ports.storage.Storage.create_run. The delivery to ``webhook`` is owed before the run exists: none is forgotten."""
         started = self._clock.monotonic()
         try:
+            if webhook is not None:
+                owed = RunWebhook(run.run_id, run.tenant_id, webhook, run.create_time, run.create_time)
+                await self._storage.add_webhook(owed)
             created = await self._storage.create_run(run, draft, request_fingerprint)
+            if webhook is not None and not created.created:
+                await self._storage.drop_webhook(run.run_id)
         except LedgerUnavailableError:
             self._observer.append_failed()
             raise

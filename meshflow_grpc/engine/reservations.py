@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
 
 
+# The fact of a run_resumed entry that says what it charges; without it, all that is open (ledgers written before it existed).
+CHARGED = "charged"
+
+
 @dataclass(slots=True)
 class OpenReservations:
     """The newest reservation of each step that has no outcome yet."""
@@ -30,14 +34,15 @@ class OpenReservations:
         return found
 
     def take(self, entry: LedgerEntry) -> Usage:
-        """Reads the next entry; returns what it charges for steps that broke off: a resumption charges all that is open."""
+        """Reads the next entry; returns what it charges for steps that broke off. A resumption charges what it states."""
         if entry.kind is EntryKind.BUDGET_RESERVED:
             worst_case = cast("Mapping[str, JsonValue]", entry.facts["worst_case"])
             self.by_step[entry.step_id.partition(RESERVATION_MARK)[0]] = usage_in(worst_case, steps=0)
         elif entry.kind in OUTCOME_KINDS:
             self.by_step.pop(entry.step_id, None)
         elif entry.kind is EntryKind.RUN_RESUMED:
-            lost = self.total
+            stated = entry.facts.get(CHARGED)
+            lost = self.total if stated is None else usage_in(cast("Mapping[str, JsonValue]", stated), steps=0)
             self.by_step.clear()
             return lost
         return ZERO_USAGE

@@ -15,20 +15,23 @@ from meshflow_grpc.domain.run import Principal, Run, RunOutcome, RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.recovery import replay
-from meshflow_grpc.engine.reservations import OpenReservations
+from meshflow_grpc.engine.reservations import CHARGED, OpenReservations
 from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft, origin_of
 from meshflow_grpc.governance.effective_policy import policy_from_json
+from meshflow_grpc.kernel.durable_reservation import usage_facts
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.workflow.digest import from_json
 
 if TYPE_CHECKING:
+    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.policy import Policy
     from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.engine.active_run import ActiveRun
     from meshflow_grpc.engine.admission import Admission, RunnableWorkflow
+    from meshflow_grpc.engine.calls_under_way import CallsUnderWay
     from meshflow_grpc.engine.executor import RunTools
     from meshflow_grpc.engine.run_contexts import RunContexts
     from meshflow_grpc.engine.run_progress import RunProgress
@@ -52,8 +55,11 @@ class _Restored:
 class Resumption:
     """Resumes single runs; the engine decides which and when."""
 
-    def __init__(self, storage: Storage, tools: RunTools, admission: Admission, contexts: RunContexts) -> None:
+    def __init__(
+        self, storage: Storage, tools: RunTools, admission: Admission, contexts: RunContexts, calls: CallsUnderWay
+    ) -> None:
         self._contexts = contexts
+        self._calls = calls
         self._storage = storage
         self._tools = tools
         self._admission = admission
@@ -69,14 +75,8 @@ class Resumption:
             restored = self._restore(run, entries)
         except (LookupError, ValueError, TypeError, MeshflowError) as error:
             return await self._mark_failed(run, error, lost)
-        draft = EntryDraft(
-            run.run_id,
-            run.tenant_id,
-            EntryKind.RUN_RESUMED,
-            self._tools.clock.now(),
-            step_id=f"resume#{restored.progress.epoch}",
-            facts={"actor": {"principal": "meshflow", "auth": "server"}, "policy_digest": run.policy_digest},
-        )
+        lost += await self._unreserved(run, restored, entries)
+        draft = self._resumed_draft(run, restored.progress.epoch, lost)
         change = RunChange(usage=lost) if lost != ZERO_USAGE else None
         await uninterrupted(self._tools.recorder.append(run.run_id, (draft,), change))
         executor = await self._executor(run, restored, lost)
@@ -94,6 +94,22 @@ class Resumption:
         elapsed = _seconds_between(run.create_time, self._tools.clock.now()) - _waited_s(entries)
         return _Restored(origin, workflow, policy, progress, max(0.0, policy.timeout_s - elapsed))
 
+    async def _unreserved(self, run: Run, restored: _Restored, entries: tuple[LedgerEntry, ...]) -> Usage:
+        learned = await self._contexts.learned(run, restored.policy)
+        return self._calls.may_have_cost(
+            restored.workflow.compiled, restored.progress, entries, restored.origin, restored.policy, learned
+        )
+
+    def _resumed_draft(self, run: Run, epoch: int, lost: Usage) -> EntryDraft:
+        facts: dict[str, JsonValue] = {
+            "actor": {"principal": "meshflow", "auth": "server"},
+            "policy_digest": run.policy_digest,
+        }
+        if lost != ZERO_USAGE:
+            facts[CHARGED] = usage_facts(lost)
+        now, step_id = self._tools.clock.now(), f"resume#{epoch}"
+        return EntryDraft(run.run_id, run.tenant_id, EntryKind.RUN_RESUMED, now, step_id=step_id, facts=facts)
+
     async def _executor(self, run: Run, restored: _Restored, lost: Usage) -> RunExecutor:
         origin, workflow, policy, progress = restored.origin, restored.workflow, restored.policy, restored.progress
         context = await self._contexts.make(
@@ -105,6 +121,7 @@ class Resumption:
             reviewed=workflow.reviewed,
             spent=progress.usage,
             lost=lost,
+            told=origin.conversation,
         )
         return RunExecutor(self._tools, run, workflow.compiled, context, origin.task, progress)
 

@@ -11,10 +11,13 @@ from meshflow_grpc.kernel.state import RunContext
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meshflow_grpc.domain.conversation import Turn
     from meshflow_grpc.domain.policy import Policy
     from meshflow_grpc.domain.run import Principal, Run
+    from meshflow_grpc.engine.conversations import Conversations
     from meshflow_grpc.engine.learning import Learning
     from meshflow_grpc.engine.sessions import Sessions
+    from meshflow_grpc.governance.learning import WorkflowStatistics
     from meshflow_grpc.governance.session_budget import SessionShare
     from meshflow_grpc.ports.clock import Clock
 
@@ -22,8 +25,9 @@ if TYPE_CHECKING:
 class RunContexts:
     """Makes one per life of a run; tell it when the run ended or waits for a human."""
 
-    def __init__(self, sessions: Sessions, learning: Learning, clock: Clock) -> None:
+    def __init__(self, sessions: Sessions, conversations: Conversations, learning: Learning, clock: Clock) -> None:
         self._sessions = sessions
+        self._conversations = conversations
         self._learning = learning
         self._clock = clock
 
@@ -38,12 +42,16 @@ class RunContexts:
         reviewed: bool,
         spent: Usage = ZERO_USAGE,
         lost: Usage = ZERO_USAGE,
+        told: tuple[Turn, ...] | None = None,
     ) -> RunContext:
-        """``spent`` is what earlier lives of the run used, ``lost`` what they may have: both count.
+        """``spent`` is what earlier lives of the run used, ``lost`` what they may have: both count. ``told`` is what they were told of
+        the session; None reads it anew.
 
         ``reviewed`` says that no way through the workflow ends without a person. Raises LedgerUnavailableError.
         """
-        learned = await self._learning.of(run.tenant_id, run.workflow) if policy.enable_cross_run_learning else None
+        if told is None:
+            told = await self._conversations.of(run.tenant_id, run.session_id, policy)
+        learned = await self.learned(run, policy)
         share = await self._sessions.join(run, policy, lost_nano_usd=lost.cost_nano_usd)
         return RunContext(
             run_id=run.run_id,
@@ -57,7 +65,12 @@ class RunContexts:
             labels=run.labels,
             learned=learned,
             reviewed=reviewed,
+            conversation=told,
         )
+
+    async def learned(self, run: Run, policy: Policy) -> WorkflowStatistics | None:
+        """What earlier runs of the workflow taught; None when the policy does not ask for it."""
+        return await self._learning.of(run.tenant_id, run.workflow) if policy.enable_cross_run_learning else None
 
     def left(self, run: Run) -> None:
         """The run takes no more steps for now."""

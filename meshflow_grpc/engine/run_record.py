@@ -6,13 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from meshflow_grpc.domain.conversation import Turn
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
 from meshflow_grpc.governance.compliance import DPIA, LEGAL_EFFECT, PURPOSE
 from meshflow_grpc.governance.record_keeping import retention_tag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
@@ -31,6 +32,7 @@ class RunOrigin:
     task: str
     definition: Mapping[str, JsonValue]
     policy: Mapping[str, JsonValue]
+    conversation: tuple[Turn, ...] = ()
 
 
 def new_run(admitted: AdmittedRun, run_id: str, now: str) -> Run:
@@ -52,8 +54,8 @@ def new_run(admitted: AdmittedRun, run_id: str, now: str) -> Run:
     )
 
 
-def started_draft(admitted: AdmittedRun, run: Run) -> EntryDraft:
-    """The run_started entry; its payload holds all that a resume needs."""
+def started_draft(admitted: AdmittedRun, run: Run, turns: Sequence[Turn] = ()) -> EntryDraft:
+    """The run_started entry; its payload holds all that a resume needs, with what the run is told of its session."""
     principal, workflow = admitted.principal, admitted.workflow
     policy = _json(admitted.policy.json)
     task = _json(admitted.task)
@@ -67,14 +69,27 @@ def started_draft(admitted: AdmittedRun, run: Run) -> EntryDraft:
     if retention is not None:
         facts["retention"] = {**retention, "immutable": admitted.policy.policy.immutable_audit}
     facts |= {name: run.labels[name] for name in (PURPOSE, LEGAL_EFFECT, DPIA) if name in run.labels}
+    said = ""
+    if turns:
+        facts["conversation"] = [turn.run_id for turn in turns]
+        said = f'"conversation":{_json([_turn_json(turn) for turn in turns])},'
     return EntryDraft(
         run_id=run.run_id,
         tenant_id=run.tenant_id,
         kind=EntryKind.RUN_STARTED,
         time=run.create_time,
         facts=facts,
-        input=f'{{"policy":{policy},"task":{task},"workflow":{workflow.definition}}}',
+        input=f'{{{said}"policy":{policy},"task":{task},"workflow":{workflow.definition}}}',
     )
+
+
+def _turn_json(turn: Turn) -> dict[str, JsonValue]:
+    return {"run_id": turn.run_id, "task": turn.task, "answer": turn.answer, "labels": sorted(turn.labels)}
+
+
+def _turn_of(document: Mapping[str, JsonValue]) -> Turn:
+    labels = frozenset(cast("list[str]", document["labels"]))
+    return Turn(str(document["run_id"]), str(document["task"]), str(document["answer"]), labels)
 
 
 def forked_draft(
@@ -108,8 +123,13 @@ def origin_of(entry: LedgerEntry) -> RunOrigin:
     actor = cast("Mapping[str, str]", entry.facts["actor"])
     principal = Principal(actor["principal"], entry.tenant_id, method=actor["auth"])
     definition = cast("Mapping[str, JsonValue]", payload["workflow"])
+    turns = cast("list[Mapping[str, JsonValue]]", payload.get("conversation", []))
     return RunOrigin(
-        principal, cast("str", payload["task"]), definition, cast("Mapping[str, JsonValue]", payload["policy"])
+        principal,
+        cast("str", payload["task"]),
+        definition,
+        cast("Mapping[str, JsonValue]", payload["policy"]),
+        tuple(map(_turn_of, turns)),
     )
 
 

@@ -11,7 +11,7 @@ from meshflow_grpc.domain.tool import Action, Tool
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.agent_tools import AgentTools, offered_tools
 from meshflow_grpc.engine.arguments import TASK, ArgumentError, references, rendered, scope
-from meshflow_grpc.engine.prompt import node_input_json, node_prompt
+from meshflow_grpc.engine.prompt import node_input_json, node_prompt, with_conversation
 from meshflow_grpc.kernel.state import Step
 
 if TYPE_CHECKING:
@@ -63,14 +63,15 @@ class StepMaker:
         progress.steps += 1
         upstream = [(run.node_id, progress.outputs[run]) for run in activation.inputs]
         step_id = f"{activation.node_id}#{activation.iteration}"
+        told = self._context.conversation if node.kind is NodeKind.AGENT else ()
         step = Step(
             run=self._context,
             node=node,
             step_id=step_id,
             number=progress.steps,
-            prompt=node_prompt(self._task, upstream),
-            input_json=node_input_json(self._task, upstream),
-            labels=self._labels(activation.inputs),
+            prompt=with_conversation(node_prompt(self._task, upstream), told),
+            input_json=node_input_json(self._task, upstream, told),
+            labels=self._labels(activation.inputs).union(*(turn.labels for turn in told)),
             iteration=activation.iteration,
             epoch=progress.epoch,
             granted=progress.granted.get(activation.run),

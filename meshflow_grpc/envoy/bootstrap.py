@@ -13,7 +13,7 @@ from meshflow_grpc.envoy.http_filters import http_filters
 from meshflow_grpc.envoy.local_replies import local_reply_config
 from meshflow_grpc.envoy.rest_routes import api_methods
 from meshflow_grpc.envoy.route_table import CLUSTER, PROBE_CLUSTER, route_config
-from meshflow_grpc.envoy.tls import DownstreamTls, transport_socket
+from meshflow_grpc.envoy.tls import DownstreamTls, forwarded_certificate, proof_headers, transport_socket
 
 LISTENER = "public"
 MIB = 2**20
@@ -126,10 +126,12 @@ def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:
         "codec_type": "AUTO",
         "route_config": route_config(
             methods, config.allowed_origins, CLUSTER if config.probes is None else PROBE_CLUSTER
-        ),
+        )
+        | proof_headers(config.tls),
         "http_filters": filters,
         "local_reply_config": local_reply_config(_limit_messages(config)),
         "server_name": "meshflow",
+        **forwarded_certificate(config.tls),
         "use_remote_address": True,
         "max_request_headers_kb": MAX_HEADERS_KIB,
         "normalize_path": True,

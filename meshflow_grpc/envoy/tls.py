@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,14 +14,20 @@ _TLS: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 _CERTIFICATE: Final = "certificate"
 _AUTHORITIES: Final = "authorities"
 _SECRET_MODE: Final = 0o600
+PROOF_HEADER: Final = "x-meshflow-proxy-proof"
 
 
 @dataclass(frozen=True, slots=True)
 class DownstreamTls:
-    """Files of Envoy's secrets: the certificate with its key and, for mutual TLS, the authorities of clients."""
+    """Files of Envoy's secrets: the certificate with its key and, for mutual TLS, the authorities of clients.
+
+    With a ``proof`` the names in the client's certificate go to the server in x-forwarded-client-cert, and the proof beside them,
+    by which the server knows that this Envoy wrote them and nobody who reached its own port.
+    """
 
     certificate: Path
     authorities: Path | None = None
+    proof: str | None = field(default=None, repr=False)
 
 
 class SecretFiles:
@@ -73,6 +79,24 @@ def transport_socket(tls: DownstreamTls) -> dict[str, Any]:
             "require_client_certificate": tls.authorities is not None,
         },
     }
+
+
+def forwarded_certificate(tls: DownstreamTls | None) -> dict[str, Any]:
+    """Returns what the connection manager does with x-forwarded-client-cert: what a client sends of it is always removed."""
+    if tls is None or tls.proof is None:
+        return {}
+    return {
+        "forward_client_cert_details": "SANITIZE_SET",
+        "set_current_client_cert_details": {"uri": True, "dns": True},
+    }
+
+
+def proof_headers(tls: DownstreamTls | None) -> dict[str, Any]:
+    """Returns what the route configuration adds to each request."""
+    if tls is None or tls.proof is None:
+        return {}
+    header = {"key": PROOF_HEADER, "value": tls.proof}
+    return {"request_headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
 
 
 def _source(name: str, path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Reservations of a session's budget that survive the process: in the ledger before anything is spent."""
+"""Reservations that survive the process: in the ledger before anything is spent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class DurableReservations:
-    """Those of one step, one entry per model call that may be billed. Without a session budget there is nothing to do."""
+    """Those of one step, one entry per model call that may be billed.
+
+    Without a session budget the step's first call needs none: that it may be under way can be told from the ledger,
+    and what it may cost from its input (engine.calls_under_way).
+    """
 
     def __init__(self, ports: KernelPorts, state: StepState) -> None:
         self._ports = ports
@@ -29,19 +33,16 @@ class DurableReservations:
 
         Reservations before this one in the ledger count, so that no two servers both go on with what only suffices for one.
         """
-        if self._session is None:
+        self._count += 1
+        if self._session is None and self._count == 1:
             return None
         run = self._state.step.run
-        self._count += 1
         draft = _draft(self._state, self._count, charged + need, self._ports.clock.now())
         (entry,) = await uninterrupted(self._ports.recorder.append(run.run_id, (draft,)))
+        if self._session is None:
+            return None
         use = await self._ports.sessions.session_use(run.tenant_id, self._session.session_id, up_to_seq=entry.seq)
         return self._session.overdrawn(need.cost_nano_usd, use)
-
-    @property
-    def charges_interrupted(self) -> bool:
-        """Whether a call that is broken off is charged in full, because the provider may bill it."""
-        return self._session is not None
 
 
 def _draft(state: StepState, number: int, worst: Usage, now: str) -> EntryDraft:
@@ -51,13 +52,18 @@ def _draft(state: StepState, number: int, worst: Usage, now: str) -> EntryDraft:
         "actor": {"principal": run.principal.id, "auth": run.principal.method},
         "policy_digest": run.policy_digest,
         "step": step.number,
-        "worst_case": {
-            "carbon_ug": worst.carbon_ug,
-            "cost_nano_usd": worst.cost_nano_usd,
-            "tokens": {"input": worst.input_tokens, "output": worst.output_tokens},
-        },
+        "worst_case": usage_facts(worst),
     }
     step_id = f"{step.step_id}{RESERVATION_MARK}{number}"
     return EntryDraft(
         run.run_id, run.tenant_id, EntryKind.BUDGET_RESERVED, now, step.node.id, step_id, step.epoch, facts
     )
+
+
+def usage_facts(usage: Usage) -> dict[str, JsonValue]:
+    """A usage as facts of an entry, without its steps."""
+    return {
+        "carbon_ug": usage.carbon_ug,
+        "cost_nano_usd": usage.cost_nano_usd,
+        "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
+    }

@@ -80,8 +80,7 @@ class ModelAttempts:
                 fault = error
             except BaseException:
                 self._breaker.release()
-                if self._reservations.charges_interrupted:
-                    self._spending.charged += self._again
+                self._spending.charged += self._again  # broken off: the provider may bill it in full
                 raise
             if fault is None:
                 self._breaker.record_success()

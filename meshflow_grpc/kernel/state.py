@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from meshflow_grpc.domain.approval import GrantedApproval
+    from meshflow_grpc.domain.conversation import Turn
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.policy import Policy, RiskTier
     from meshflow_grpc.domain.run import Principal
@@ -39,6 +40,7 @@ class RunContext:
     labels: Mapping[str, str] = field(default_factory=dict)
     learned: WorkflowStatistics | None = None
     reviewed: bool = False
+    conversation: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from meshflow_grpc.domain.usage import MAX_SEQ
 from meshflow_grpc.ports.log import LogStore
+from meshflow_grpc.ports.webhooks import WebhookStore
 from meshflow_grpc.ports.workflows import WorkflowStore
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class RunQuery:
     page_token: str = ""
     status: str = ""
     workflow: str = ""
+    session_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class RawChain:
     pages: AsyncIterator[tuple[EntryRow, ...]]
 
 
-class Storage(LogStore, WorkflowStore, Protocol):
+class Storage(LogStore, WorkflowStore, WebhookStore, Protocol):
     """A durable, append-only store of runs and their entries.
 
     MUST link the chain itself inside the transaction: no caller ever holds prev_hash. MUST make an append durable before it returns

@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
     from meshflow_grpc.domain.run import Principal
 
 
 @dataclass(slots=True)
 class Call:
-    """One RPC: its full method name, its request id, and who calls once that is known."""
+    """One RPC: its full method name, its request id, and who calls once that is known.
+
+    ``connection`` tells what TLS knows of the peer of the connection, in gRPC's names; nothing where there is no TLS.
+    """
 
     method: str
     request_id: str
     principal: Principal | None = None
     code: str = "OK"
+    connection: Callable[[], Mapping[str, Iterable[bytes]]] = dict
 
 
 _current: ContextVar[Call] = ContextVar("meshflow_call")

@@ -50,5 +50,6 @@ def _run_id_of(query: RunQuery) -> str:
 
 
 def _tag(query: RunQuery, cursor: bytes) -> bytes:
-    filters = "\0".join((query.tenant_id, query.status, query.workflow))
+    session = (query.session_id,) if query.session_id else ()
+    filters = "\0".join((query.tenant_id, query.status, query.workflow, *session))
     return sha256(b"meshflow/v1/page\0" + filters.encode(errors="surrogatepass") + b"\0" + cursor).digest()[:_TAG_BYTES]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from meshflow_grpc.domain.usage import SessionUse
+    from meshflow_grpc.domain.webhook import RunWebhook
     from meshflow_grpc.domain.workflow import StoredWorkflow
     from meshflow_grpc.ports.log import LogState, NodeKey, RawLog, StoredHead
 
@@ -101,3 +102,19 @@ class PassingOn(Generic[S]):
     ) -> tuple[StoredWorkflow, ...]:
         """See WorkflowStore."""
         return await self.store.workflow_versions(tenant_id, name, below=below, limit=limit)
+
+    async def add_webhook(self, webhook: RunWebhook) -> None:
+        """See WebhookStore."""
+        await self.store.add_webhook(webhook)
+
+    async def take_webhooks(self, now: str, until: str, orphaned: str, limit: int) -> tuple[RunWebhook, ...]:
+        """See WebhookStore."""
+        return await self.store.take_webhooks(now, until, orphaned, limit)
+
+    async def put_off_webhook(self, run_id: str, due_time: str) -> None:
+        """See WebhookStore."""
+        await self.store.put_off_webhook(run_id, due_time)
+
+    async def drop_webhook(self, run_id: str) -> None:
+        """See WebhookStore."""
+        await self.store.drop_webhook(run_id)

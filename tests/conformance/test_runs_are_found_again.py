@@ -186,3 +186,19 @@ async def test_paused_runs_of_all_tenants_come_in_pages(storage: Storage) -> Non
     await create(storage, "run_4")
     assert [run.run_id for run in await storage.paused_runs(limit=2)] == ["run_1", "run_2"]
     assert [run.run_id for run in await storage.paused_runs(after_run_id="run_2")] == ["run_3"]
+
+
+async def test_a_session_is_listed_newest_first_and_page_by_page(storage: Storage) -> None:
+    """Its tenant's runs alone; a token belongs to the session it was given for."""
+    for place, (session, tenant) in enumerate(
+        [("s", TENANT), ("t", TENANT), (None, TENANT), ("s", "other"), ("s", TENANT)]
+    ):
+        await create(storage, f"run_{place}", tenant, session_id=session)
+
+    first = await storage.list_runs(RunQuery(TENANT, 1, session_id="s"))
+    second = await storage.list_runs(RunQuery(TENANT, 1, first.next_page_token, session_id="s"))
+
+    assert [run.run_id for run in (*first.runs, *second.runs)] == ["run_4", "run_0"]
+    assert second.next_page_token == ""
+    with pytest.raises(InvalidRequestError):
+        await storage.list_runs(RunQuery(TENANT, 1, first.next_page_token, session_id="t"))

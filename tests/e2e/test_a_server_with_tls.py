@@ -13,11 +13,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import grpc
 import httpx
 import pytest
 
+from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest
+from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc.client import Client, Connection, MeshflowCallError, TlsFiles
 from tests.fakes.certificates import Authority, PemFiles
+from tests.fakes.log_keys import KEY
 from tests.terminal.conftest import grpcurl
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["grpcurl"]
 pytestmark = pytest.mark.slow
 RENEWED_WITHIN_S = 20.0
+CI = "spiffe://example.org/ci"
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +67,20 @@ class SecureServer:
         return [line for line in self.process.log if line["event"] == event]
 
 
+def mutual_tls(authority: Authority) -> dict[str, str]:
+    """The settings by which certificates are demanded and say who calls."""
+    known = {"id": "ci", "uri": CI, "tenant": "acme", "roles": ["operator"]}
+    file = authority.file.with_name("identities.json")
+    file.write_text(json.dumps({"identities": [known]}))
+    return {
+        "MESHFLOW_TLS_CLIENT_CA_FILE": str(authority.file),
+        "MESHFLOW_AUTH": "mtls",
+        "MESHFLOW_MTLS_IDENTITIES_FILE": str(file),
+        "MESHFLOW_ENV": "production",
+        "MESHFLOW_SIGNING_KEY": KEY.skey(),
+    }
+
+
 def start(start_server: StartServer, authority: Authority, name: str, *options: str, mutual: bool) -> SecureServer:
     """Starts one whose agents take a while."""
     files = authority.server(name)
@@ -70,11 +89,11 @@ def start(start_server: StartServer, authority: Authority, name: str, *options: 
         "MESHFLOW_TLS_KEY_FILE": str(files.key),
         "MESHFLOW_RELOAD_S": "0.1",
         "MESHFLOW_MOCK_LATENCY_MS": "500",
-        **({"MESHFLOW_TLS_CLIENT_CA_FILE": str(authority.file)} if mutual else {}),
+        **(mutual_tls(authority) if mutual else {}),
     }
     server = start_server(None, *options, **environment)
     assert server.url.startswith("https://127.0.0.1:")
-    client = authority.client(f"{name}-client", "spiffe://example.org/ci") if mutual else None
+    client = authority.client(f"{name}-client", CI) if mutual else None
     return SecureServer(server, authority, name, client)
 
 
@@ -134,14 +153,32 @@ def test_mutual_tls_lets_in_whom_the_authority_signed(mutual: SecureServer, grpc
     """The Python client and grpcurl; without a certificate, and with one that somebody else signed, there is no handshake."""
     with Client(Connection(mutual.url, tls=mutual.tls)) as client:
         assert client.run("x").status == "completed"
+    assert mutual.process.rows("SELECT DISTINCT tenant_id, principal_id FROM runs") == [("acme", "ci")]
     assert mutual.client is not None
     files = ["-cacert", mutual.authority.file, "-cert", mutual.client.certificate, "-key", mutual.client.key]
     command = [grpcurl, *files, mutual.url.removeprefix("https://"), "meshflow.v1.SystemService/GetHealth"]
     done = subprocess.run([*map(str, command)], capture_output=True, text=True, timeout=30)
     assert json.loads(done.stdout)["ok"] is True, done.stderr
-    stranger = Authority(tmp_path).client("stranger", "spiffe://example.org/ci")
+    stranger = Authority(tmp_path).client("stranger", CI)
     refused(Connection(mutual.url, tls=TlsFiles(mutual.authority.file)))
     refused(Connection(mutual.url, tls=TlsFiles(mutual.authority.file, stranger.certificate, stranger.key)))
+
+
+def test_nobody_says_who_they_are_but_by_certificate(behind_envoy: SecureServer) -> None:
+    """A known authority's certificate of nobody known, with the header that Envoy writes; and the port behind Envoy."""
+    nobody = behind_envoy.authority.client("nobody", "spiffe://example.org/nobody")
+    context = ssl.create_default_context(cafile=str(behind_envoy.authority.file))
+    context.load_cert_chain(nobody.certificate, nobody.key)
+    forged = {"x-forwarded-client-cert": f"URI={CI}", "x-meshflow-proxy-proof": "x"}
+    answer = httpx.post(f"{behind_envoy.url}/run", json={"task": "x"}, headers=forged, verify=context, timeout=30)
+    assert (answer.status_code, answer.json()["details"][0]["reason"]) == (401, "UNAUTHENTICATED")
+    assert "spiffe://example.org/nobody" in answer.json()["message"]
+    (serving,) = behind_envoy.logged("serving")
+    with grpc.insecure_channel(f"127.0.0.1:{serving['grpc_port']}") as channel:
+        runs: Any = RunServiceStub(channel)
+        with pytest.raises(grpc.RpcError) as caught:
+            runs.Run(RunRequest(task="x"), metadata=tuple(forged.items()), timeout=30)
+    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED  # type: ignore[attr-defined]  # the raised one is a call
 
 
 def test_rest_and_sse_over_mutual_tls(behind_envoy: SecureServer) -> None:
@@ -185,13 +222,13 @@ def test_a_renewal_that_cannot_be_used_changes_nothing(mutual: SecureServer) -> 
     before, already = shown_serial(mutual), len(mutual.logged("not_reloaded"))
     other = mutual.authority.server(f"{mutual.name}-next")
     directory = mutual.authority.file.parent
-    (directory / f"{mutual.name}.key").write_bytes(other.key.read_bytes())
+    other.key.replace(directory / f"{mutual.name}.key")
     deadline = time.monotonic() + RENEWED_WITHIN_S
     while len(mutual.logged("not_reloaded")) == already:
         assert time.monotonic() < deadline
     assert "not the key of the certificate" in mutual.logged("not_reloaded")[-1]["reason"]
     assert "PRIVATE" not in json.dumps(mutual.process.log)
     assert shown_serial(mutual) == before
-    (directory / f"{mutual.name}.pem").write_bytes(other.certificate.read_bytes())
+    other.certificate.replace(directory / f"{mutual.name}.pem")
     while shown_serial(mutual) == before:
         assert time.monotonic() < deadline

@@ -11,7 +11,9 @@ import pytest
 from meshflow_grpc.domain.policy import HumanInLoopConfig, Policy
 from meshflow_grpc.domain.run import PendingApproval, Run, RunStatus
 from meshflow_grpc.governance.effective_policy import policy_json
-from meshflow_grpc.providers.approval_webhook import ApprovalWebhook, UnsafeTargetError, signature
+from meshflow_grpc.ports.webhooks import RefusedTargetError
+from meshflow_grpc.providers.approval_webhook import ApprovalWebhook
+from meshflow_grpc.providers.signed_post import SignedPost, signature
 
 SECRET = "0123456789abcdef"
 
@@ -50,12 +52,14 @@ async def test_a_delivery_is_signed_and_retried_until_it_is_taken() -> None:
     receiver = Receiver([503, 204])
     server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    webhook = ApprovalWebhook(SECRET, trust_all=True)
+    sender = SignedPost(SECRET, trust_all=True)
+    webhook = ApprovalWebhook(sender)
     webhook._first_pause_s = 0.0
     webhook.run_paused(run_with(f"http://127.0.0.1:{port}/hook"))
     await asyncio.wait_for(receiver.enough.wait(), 5)
     headers, body = receiver.seen[-1]
     await webhook.close()
+    await sender.close()
     server.close()
 
     assert len(receiver.seen) == 2
@@ -68,10 +72,10 @@ async def test_a_redirect_is_not_followed() -> None:
     receiver = Receiver([302])
     server = await asyncio.start_server(receiver.handle, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    webhook = ApprovalWebhook(SECRET, trust_all=True)
+    sender = SignedPost(SECRET, trust_all=True)
 
-    assert await webhook._post(f"http://127.0.0.1:{port}/", b"{}", "a") == 302
-    await webhook.close()
+    assert await sender.post(f"http://127.0.0.1:{port}/", b"{}", "a") == 302
+    await sender.close()
     server.close()
 
 
@@ -101,7 +105,7 @@ async def test_targets_inside_are_refused_after_the_look_up(url: str, addresses:
         del host, port
         return addresses
 
-    webhook = ApprovalWebhook(SECRET, trust_all=False, resolve=resolve)
-    with pytest.raises(UnsafeTargetError):
-        await webhook._post(url, b"{}", "a")
-    await webhook.close()
+    sender = SignedPost(SECRET, trust_all=False, resolve=resolve)
+    with pytest.raises(RefusedTargetError):
+        await sender.post(url, b"{}", "a")
+    await sender.close()

@@ -48,6 +48,7 @@ async def test_a_scripted_agent_calls_tools_and_hands_on(make_service: MakeServi
     assert [e.step_id for e in page.entries][1:-1] == [
         "accountant#1/tool#1",
         "accountant#1/tool#2",
+        "accountant#1$2",
         "accountant#1",
         "total#1",
     ]

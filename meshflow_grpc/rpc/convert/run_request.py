@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.domain.run import EventView, OnDisconnect, RunRequest
@@ -22,6 +23,7 @@ MAX_NAME_CHARS = 200
 MAX_LABELS = 16
 MAX_LABEL_KEY = 64
 MAX_LABEL_VALUE = 256
+MAX_URL_CHARS = 2000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -117,6 +119,22 @@ def _digest(value: object) -> str:
     return text
 
 
+def _url(value: object) -> str:
+    text = _text(MAX_URL_CHARS)(value)
+    if not text.isprintable() or " " in text:
+        raise ValueError("must hold printable characters only, and no spaces")
+    try:
+        parts = urlsplit(text)
+        host, known = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"is not a URL: {error}") from error
+    if parts.scheme not in ("https", "http") or not host or known == 0:
+        raise ValueError("must be a URL such as https://example.com/hook")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("must hold no credentials; deliveries are signed")
+    return text
+
+
 def _labels(value: object) -> dict[str, str]:
     labels = _object(value)
     if len(labels) > MAX_LABELS:
@@ -141,6 +159,7 @@ _FIELDS: dict[str, Callable[[object], object]] = {
     "event_view": _choice(EventView),
     "expected_policy_digest": _digest,
     "labels": _labels,
+    "webhook": _url,
 }
 
 REQUEST_FIELDS = tuple(_FIELDS)

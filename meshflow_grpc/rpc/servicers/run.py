@@ -65,6 +65,7 @@ class RunServicer(run_service_pb2_grpc.RunServiceServicer):
             page_token=request.page_token,
             status=request.status,
             workflow=request.workflow,
+            session_id=request.session_id,
         )
         return self._messages.page(page)
 

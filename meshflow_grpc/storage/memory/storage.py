@@ -25,6 +25,7 @@ from meshflow_grpc.storage.batch import (
     without_payloads,
 )
 from meshflow_grpc.storage.memory.log_store import MemoryLogStore, pages
+from meshflow_grpc.storage.memory.webhooks import MemoryWebhooks
 from meshflow_grpc.storage.memory.workflows import MemoryWorkflows
 from meshflow_grpc.storage.paging import checked_cursor, next_token
 from meshflow_grpc.storage.rows import entry_of, entry_row, is_fork_of, run_of, usage_of
@@ -44,12 +45,13 @@ if TYPE_CHECKING:
 _Key = tuple[str, str, int, str]
 
 
-class MemoryStorage(MemoryLogStore, MemoryWorkflows):
+class MemoryStorage(MemoryLogStore, MemoryWorkflows, MemoryWebhooks):
     """Storage in memory; see ``ports.storage.Storage``. Durable until the process ends, which tests and trials want."""
 
     def __init__(self, keys: PayloadKeys = NO_KEYS) -> None:
         MemoryLogStore.__init__(self)
         MemoryWorkflows.__init__(self)
+        MemoryWebhooks.__init__(self)
         self._sequencer = Sequencer(0, lambda: os.urandom(SALT_BYTES), keys)
         self._keys: dict[str, WrappedKey] = {}
         self._recorded: set[_Key] = set()
@@ -100,6 +102,7 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows):
             if row.tenant_id == query.tenant_id
             and query.status in ("", row.status)
             and query.workflow in ("", row.workflow)
+            and query.session_id in ("", row.session_id)
             and (not cursor or run_id < cursor)
         ]
         page = tuple(map(run_of, found[: query.page_size]))

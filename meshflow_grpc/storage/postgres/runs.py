@@ -141,6 +141,7 @@ def select_page(query: RunQuery, below_run_id: str) -> tuple[str, list[object]]:
         ("tenant_id =", query.tenant_id),
         ("status =", query.status),
         ("workflow =", query.workflow),
+        ("session_id =", query.session_id),
         ("run_id <", below_run_id),
     )
     conditions = [(text, value) for text, value in wanted if value or text == "tenant_id ="]

@@ -17,7 +17,7 @@ from meshflow_grpc.storage.postgres.connection import PoolOptions, open_readers,
 from meshflow_grpc.storage.postgres.errors import translated
 from meshflow_grpc.storage.postgres.leases import PostgresLeases
 from meshflow_grpc.storage.postgres.migrate import check_version, migrations
-from meshflow_grpc.storage.postgres.workflows import PostgresWorkflows
+from meshflow_grpc.storage.postgres.webhooks import PostgresWebhooks
 from meshflow_grpc.storage.postgres.writer import Writer
 from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
 from meshflow_grpc.storage.session_use import session_use
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 RAW_PAGE_ROWS = 500
 
 
-class PostgresStorage(PostgresWorkflows):
+class PostgresStorage(PostgresWebhooks):
     """Storage in a PostgreSQL database; see ``ports.storage.Storage`` for what it promises."""
 
     @classmethod

@@ -98,6 +98,8 @@ def select_page(query: RunQuery, below_run_id: str) -> tuple[str, list[object]]:
         conditions.append(("status = ?", query.status))
     if query.workflow:
         conditions.append(("workflow = ?", query.workflow))
+    if query.session_id:
+        conditions.append(("session_id = ?", query.session_id))
     if below_run_id:
         conditions.append(("run_id < ?", below_run_id))
     where = " AND ".join(condition for condition, _ in conditions)

@@ -19,7 +19,7 @@ from meshflow_grpc.storage.sqlite import ledger, payload_keys, runs, sessions
 from meshflow_grpc.storage.sqlite.connection import FileLock, prepare_file
 from meshflow_grpc.storage.sqlite.errors import translated
 from meshflow_grpc.storage.sqlite.reading import check_schema, fetch_raw, open_reader
-from meshflow_grpc.storage.sqlite.workflows import SqliteWorkflows
+from meshflow_grpc.storage.sqlite.webhooks import SqliteWebhooks
 from meshflow_grpc.storage.sqlite.writer import Writer
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ BUSY_TIMEOUT_S = 5.0
 RAW_PAGE_ROWS = 500
 
 
-class SqliteStorage(SqliteWorkflows):
+class SqliteStorage(SqliteWebhooks):
     """Storage on one SQLite file; see ``ports.storage.Storage`` for what it promises."""
 
     def __init__(self, path: Path, reader: aiosqlite.Connection, writer: Writer | None, lock: FileLock | None) -> None:

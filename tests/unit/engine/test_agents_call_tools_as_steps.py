@@ -45,6 +45,7 @@ async def test_a_call_is_recorded_as_a_step_under_the_agents() -> None:
     assert (run.status, run.output) == (RunStatus.COMPLETED, "the end")
     assert [(e.kind, e.step_id) for e in entries[1:-1]] == [
         (EntryKind.STEP_COMMITTED, "a#1/tool#1"),
+        (EntryKind.BUDGET_RESERVED, "a#1$2"),
         (EntryKind.STEP_COMMITTED, "a#1"),
     ]
     step = entries[1]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meshflow_grpc.app import RuntimeOptions
+from meshflow_grpc.domain.conversation import ConversationBounds
 from meshflow_grpc.domain.errors import InvalidRequestError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import CancelReason, Run, RunRequest, RunStatus
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.stored_row import EntryRow
 
 RUNS = 200
+UNTOLD = RuntimeOptions(conversation=ConversationBounds(turns=0))
 ONE = "name: one\nnodes:\n  b{n}: {{kind: agent, max_output_tokens: 10}}\nedges:\n  - START -> b{n}\n"
 TWO = """
 name: two
@@ -87,7 +90,7 @@ async def test_a_budget_for_exactly_all_of_it_is_enough() -> None:
 
 async def test_a_blocked_run_keeps_its_output_and_names_the_least_sufficient_number() -> None:
     """With that number the same request goes through; what earlier runs of the session spent counts."""
-    world = make_world()
+    world = make_world(options=UNTOLD)
     first = await world.run(workflow_yaml=TWO, session_id="s")
     limit = (first.usage.cost_nano_usd + 70_000) / 1e9
     blocked = await world.run(workflow_yaml=TWO, session_id="s", policy={"session_budget_usd": limit})
@@ -97,7 +100,7 @@ async def test_a_blocked_run_keeps_its_output_and_names_the_least_sufficient_num
     assert f"of session_budget_usd=${limit}" in told
     enough = float(told.rpartition("raise policy.session_budget_usd to at least ")[2])
     for number, status in ((enough, RunStatus.COMPLETED), (enough - 1e-9, RunStatus.BLOCKED)):
-        world = make_world()
+        world = make_world(options=UNTOLD)
         await world.run(workflow_yaml=TWO, session_id="s")
         again = await world.run(workflow_yaml=TWO, session_id="s", policy={"session_budget_usd": number})
         assert again.status is status

@@ -444,7 +444,9 @@ class EraseRunRequest(_message.Message):
     policy.immutable_audit.
     """
     include_forks: _builtins.bool
-    """Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named."""
+    """Erases what holds copies too: the run's forks, and runs of its session that were told of it; all of them must have ended.
+    Without it they are only named.
+    """
     def __init__(
         self,
         *,
@@ -488,11 +490,11 @@ class EraseRunResponse(_message.Message):
 
     @_builtins.property
     def erased_forks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Forks that were erased with the run."""
+        """Forks, and later runs of the session, that were erased with the run."""
 
     @_builtins.property
     def remaining_forks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Forks that hold copies of the run's outputs and were left as they are."""
+        """Forks, and later runs of the session, that hold copies of the run's texts and were left as they are."""
 
     def __init__(
         self,

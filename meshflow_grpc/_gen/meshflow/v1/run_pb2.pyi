@@ -58,6 +58,7 @@ class RunRequest(_message.Message):
     EVENT_VIEW_FIELD_NUMBER: _builtins.int
     EXPECTED_POLICY_DIGEST_FIELD_NUMBER: _builtins.int
     LABELS_FIELD_NUMBER: _builtins.int
+    WEBHOOK_FIELD_NUMBER: _builtins.int
     task: _builtins.str
     """The task in words. Either task or input is required."""
     workflow: _builtins.str
@@ -65,7 +66,7 @@ class RunRequest(_message.Message):
     workflow_yaml: _builtins.str
     """A workflow definition in YAML, where the server allows inline definitions."""
     session_id: _builtins.str
-    """Conversation this run belongs to."""
+    """Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered."""
     request_id: _builtins.str
     """Idempotency key (AIP-155): the same id with the same request returns the same run; with another request it is refused."""
     on_disconnect: _builtins.str
@@ -74,6 +75,8 @@ class RunRequest(_message.Message):
     """Which events a stream shows: basic (default) or full."""
     expected_policy_digest: _builtins.str
     """Refuses the run unless the effective policy has this digest."""
+    webhook: _builtins.str
+    """URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md."""
     @_builtins.property
     def input(self) -> _struct_pb2.Struct:
         """The task as data, for workflows that take structured input."""
@@ -100,10 +103,11 @@ class RunRequest(_message.Message):
         event_view: _builtins.str | None = ...,
         expected_policy_digest: _builtins.str | None = ...,
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        webhook: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_event_view", b"_event_view", "_expected_policy_digest", b"_expected_policy_digest", "_input", b"_input", "_on_disconnect", b"_on_disconnect", "_policy", b"_policy", "_request_id", b"_request_id", "_session_id", b"_session_id", "_task", b"_task", "_workflow", b"_workflow", "_workflow_yaml", b"_workflow_yaml", "event_view", b"event_view", "expected_policy_digest", b"expected_policy_digest", "input", b"input", "on_disconnect", b"on_disconnect", "policy", b"policy", "request_id", b"request_id", "session_id", b"session_id", "task", b"task", "workflow", b"workflow", "workflow_yaml", b"workflow_yaml"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_event_view", b"_event_view", "_expected_policy_digest", b"_expected_policy_digest", "_input", b"_input", "_on_disconnect", b"_on_disconnect", "_policy", b"_policy", "_request_id", b"_request_id", "_session_id", b"_session_id", "_task", b"_task", "_webhook", b"_webhook", "_workflow", b"_workflow", "_workflow_yaml", b"_workflow_yaml", "event_view", b"event_view", "expected_policy_digest", b"expected_policy_digest", "input", b"input", "on_disconnect", b"on_disconnect", "policy", b"policy", "request_id", b"request_id", "session_id", b"session_id", "task", b"task", "webhook", b"webhook", "workflow", b"workflow", "workflow_yaml", b"workflow_yaml"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event_view", b"_event_view", "_expected_policy_digest", b"_expected_policy_digest", "_input", b"_input", "_on_disconnect", b"_on_disconnect", "_policy", b"_policy", "_request_id", b"_request_id", "_session_id", b"_session_id", "_task", b"_task", "_workflow", b"_workflow", "_workflow_yaml", b"_workflow_yaml", "event_view", b"event_view", "expected_policy_digest", b"expected_policy_digest", "input", b"input", "labels", b"labels", "on_disconnect", b"on_disconnect", "policy", b"policy", "request_id", b"request_id", "session_id", b"session_id", "task", b"task", "workflow", b"workflow", "workflow_yaml", b"workflow_yaml"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_event_view", b"_event_view", "_expected_policy_digest", b"_expected_policy_digest", "_input", b"_input", "_on_disconnect", b"_on_disconnect", "_policy", b"_policy", "_request_id", b"_request_id", "_session_id", b"_session_id", "_task", b"_task", "_webhook", b"_webhook", "_workflow", b"_workflow", "_workflow_yaml", b"_workflow_yaml", "event_view", b"event_view", "expected_policy_digest", b"expected_policy_digest", "input", b"input", "labels", b"labels", "on_disconnect", b"on_disconnect", "policy", b"policy", "request_id", b"request_id", "session_id", b"session_id", "task", b"task", "webhook", b"webhook", "workflow", b"workflow", "workflow_yaml", b"workflow_yaml"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__event_view: _TypeAlias = _typing.Literal["event_view"]  # noqa: Y015
     _WhichOneofArgType__event_view: _TypeAlias = _typing.Literal["_event_view", b"_event_view"]  # noqa: Y015
@@ -121,6 +125,8 @@ class RunRequest(_message.Message):
     _WhichOneofArgType__session_id: _TypeAlias = _typing.Literal["_session_id", b"_session_id"]  # noqa: Y015
     _WhichOneofReturnType__task: _TypeAlias = _typing.Literal["task"]  # noqa: Y015
     _WhichOneofArgType__task: _TypeAlias = _typing.Literal["_task", b"_task"]  # noqa: Y015
+    _WhichOneofReturnType__webhook: _TypeAlias = _typing.Literal["webhook"]  # noqa: Y015
+    _WhichOneofArgType__webhook: _TypeAlias = _typing.Literal["_webhook", b"_webhook"]  # noqa: Y015
     _WhichOneofReturnType__workflow: _TypeAlias = _typing.Literal["workflow"]  # noqa: Y015
     _WhichOneofArgType__workflow: _TypeAlias = _typing.Literal["_workflow", b"_workflow"]  # noqa: Y015
     _WhichOneofReturnType__workflow_yaml: _TypeAlias = _typing.Literal["workflow_yaml"]  # noqa: Y015
@@ -141,6 +147,8 @@ class RunRequest(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__session_id) -> _WhichOneofReturnType__session_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__task) -> _WhichOneofReturnType__task | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__webhook) -> _WhichOneofReturnType__webhook | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__workflow) -> _WhichOneofReturnType__workflow | None: ...
     @_typing.overload

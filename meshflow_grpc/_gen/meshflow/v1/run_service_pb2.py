@@ -28,7 +28,7 @@ from meshflow_grpc._gen.meshflow.v1 import policy_pb2 as meshflow_dot_v1_dot_pol
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as meshflow_dot_v1_dot_run__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmeshflow/v1/run_service.proto\x12\x0bmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17meshflow/v1/event.proto\x1a\x18meshflow/v1/policy.proto\x1a\x15meshflow/v1/run.proto\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"Z\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x10\n\x08workflow\x18\x04 \x01(\t\"S\n\x10ListRunsResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.meshflow.v1.RunResponse\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x0eWaitRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\ttimeout_s\x18\x02 \x01(\x01\"M\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x12\x12\n\nevent_view\x18\x03 \x01(\t\"2\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xcc\x02\n\x10\x43heckRunResponse\x12\x12\n\nadmissible\x18\x01 \x01(\x08\x12\x10\n\x08workflow\x18\x02 \x01(\t\x12-\n\x10\x65\x66\x66\x65\x63tive_policy\x18\x03 \x01(\x0b\x32\x13.meshflow.v1.Policy\x12\x15\n\rpolicy_digest\x18\x04 \x01(\t\x12\x30\n\nviolations\x18\x05 \x03(\x0b\x32\x1c.meshflow.v1.PolicyViolation\x12\x1a\n\x12\x65stimated_cost_usd\x18\x06 \x01(\x01\x12\x18\n\x10\x65stimated_tokens\x18\x07 \x01(\x05\x12\x1a\n\x12\x65stimated_carbon_g\x18\x08 \x01(\x01\x12\x16\n\x0e\x61pproval_nodes\x18\t \x03(\t\x12\x30\n\x0b\x65xpectation\x18( \x01(\x0b\x32\x1b.meshflow.v1.RunExpectation\"\x7f\n\x0eRunExpectation\x12\x0c\n\x04runs\x18\x01 \x01(\x05\x12\x10\n\x08\x63ost_usd\x18\x02 \x01(\x01\x12\x0e\n\x06tokens\x18\x03 \x01(\x05\x12\x10\n\x08\x63\x61rbon_g\x18\x04 \x01(\x01\x12+\n\x05nodes\x18\x05 \x03(\x0b\x32\x1c.meshflow.v1.NodeExpectation\"\x8b\x01\n\x0fNodeExpectation\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04runs\x18\x03 \x01(\x05\x12\r\n\x05steps\x18\x04 \x01(\x05\x12\x0e\n\x06tokens\x18\x05 \x01(\x05\x12\x10\n\x08\x63ost_usd\x18\x06 \x01(\x01\x12\x19\n\x11max_step_cost_usd\x18\x07 \x01(\x01\"T\n\x0fPolicyViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06remedy\x18\x04 \x01(\t\"b\n\x0e\x46orkRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x17\n\x0f\x62\x65\x66ore_sequence\x18\x02 \x01(\x05\x12\x13\n\x0b\x62\x65\x66ore_node\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"/\n\x0f\x44iffRunsRequest\x12\r\n\x05run_a\x18\x01 \x01(\t\x12\r\n\x05run_b\x18\x02 \x01(\t\"\x9f\x01\n\x10\x44iffRunsResponse\x12\x11\n\tonly_in_a\x18\x01 \x03(\t\x12\x11\n\tonly_in_b\x18\x02 \x03(\t\x12\x0e\n\x06\x63ommon\x18\x03 \x03(\t\x12(\n\x07\x63hanged\x18\x04 \x03(\x0b\x32\x17.meshflow.v1.NodeChange\x12\x16\n\x0e\x63ost_delta_usd\x18\x05 \x01(\x01\x12\x13\n\x0btoken_delta\x18\x06 \x01(\x05\"\x8b\x01\n\nNodeChange\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x11\n\tverdict_a\x18\x02 \x01(\t\x12\x11\n\tverdict_b\x18\x03 \x01(\t\x12\x15\n\x08output_a\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08output_b\x18\x05 \x01(\tH\x01\x88\x01\x01\x42\x0b\n\t_output_aB\x0b\n\t_output_b2\xe7\x06\n\nRunService\x12\x38\n\x03Run\x12\x17.meshflow.v1.RunRequest\x1a\x18.meshflow.v1.RunResponse\x12=\n\tStreamRun\x12\x17.meshflow.v1.RunRequest\x1a\x15.meshflow.v1.RunEvent0\x01\x12>\n\tCreateRun\x12\x17.meshflow.v1.RunRequest\x1a\x18.meshflow.v1.RunResponse\x12\\\n\x06GetRun\x12\x1a.meshflow.v1.GetRunRequest\x1a\x18.meshflow.v1.RunResponse\"\x1c\x90\x02\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/runs/{run_id}\x12\\\n\x08ListRuns\x12\x1c.meshflow.v1.ListRunsRequest\x1a\x1d.meshflow.v1.ListRunsResponse\"\x13\x90\x02\x01\x82\xd3\xe4\x93\x02\n\x12\x08/v1/runs\x12\x63\n\x07WaitRun\x12\x1b.meshflow.v1.WaitRunRequest\x1a\x18.meshflow.v1.RunResponse\"!\x90\x02\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/runs/{run_id}:wait\x12\x46\n\x08WatchRun\x12\x1c.meshflow.v1.WatchRunRequest\x1a\x15.meshflow.v1.RunEvent\"\x03\x90\x02\x01\x30\x01\x12I\n\tCancelRun\x12\x1d.meshflow.v1.CancelRunRequest\x1a\x18.meshflow.v1.RunResponse\"\x03\x90\x02\x02\x12G\n\x08\x43heckRun\x12\x17.meshflow.v1.RunRequest\x1a\x1d.meshflow.v1.CheckRunResponse\"\x03\x90\x02\x01\x12\x61\n\x08\x44iffRuns\x12\x1c.meshflow.v1.DiffRunsRequest\x1a\x1d.meshflow.v1.DiffRunsResponse\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/runs:diff\x12@\n\x07\x46orkRun\x12\x1b.meshflow.v1.ForkRunRequest\x1a\x18.meshflow.v1.RunResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dmeshflow/v1/run_service.proto\x12\x0bmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17meshflow/v1/event.proto\x1a\x18meshflow/v1/policy.proto\x1a\x15meshflow/v1/run.proto\"\x1f\n\rGetRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\"n\n\x0fListRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x10\n\x08workflow\x18\x04 \x01(\t\x12\x12\n\nsession_id\x18< \x01(\t\"S\n\x10ListRunsResponse\x12&\n\x04runs\x18\x01 \x03(\x0b\x32\x18.meshflow.v1.RunResponse\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x0eWaitRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x11\n\ttimeout_s\x18\x02 \x01(\x01\"M\n\x0fWatchRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x12\x12\n\nevent_view\x18\x03 \x01(\t\"2\n\x10\x43\x61ncelRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\xcc\x02\n\x10\x43heckRunResponse\x12\x12\n\nadmissible\x18\x01 \x01(\x08\x12\x10\n\x08workflow\x18\x02 \x01(\t\x12-\n\x10\x65\x66\x66\x65\x63tive_policy\x18\x03 \x01(\x0b\x32\x13.meshflow.v1.Policy\x12\x15\n\rpolicy_digest\x18\x04 \x01(\t\x12\x30\n\nviolations\x18\x05 \x03(\x0b\x32\x1c.meshflow.v1.PolicyViolation\x12\x1a\n\x12\x65stimated_cost_usd\x18\x06 \x01(\x01\x12\x18\n\x10\x65stimated_tokens\x18\x07 \x01(\x05\x12\x1a\n\x12\x65stimated_carbon_g\x18\x08 \x01(\x01\x12\x16\n\x0e\x61pproval_nodes\x18\t \x03(\t\x12\x30\n\x0b\x65xpectation\x18( \x01(\x0b\x32\x1b.meshflow.v1.RunExpectation\"\x7f\n\x0eRunExpectation\x12\x0c\n\x04runs\x18\x01 \x01(\x05\x12\x10\n\x08\x63ost_usd\x18\x02 \x01(\x01\x12\x0e\n\x06tokens\x18\x03 \x01(\x05\x12\x10\n\x08\x63\x61rbon_g\x18\x04 \x01(\x01\x12+\n\x05nodes\x18\x05 \x03(\x0b\x32\x1c.meshflow.v1.NodeExpectation\"\x8b\x01\n\x0fNodeExpectation\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x0c\n\x04runs\x18\x03 \x01(\x05\x12\r\n\x05steps\x18\x04 \x01(\x05\x12\x0e\n\x06tokens\x18\x05 \x01(\x05\x12\x10\n\x08\x63ost_usd\x18\x06 \x01(\x01\x12\x19\n\x11max_step_cost_usd\x18\x07 \x01(\x01\"T\n\x0fPolicyViolation\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\r\n\x05stage\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06remedy\x18\x04 \x01(\t\"b\n\x0e\x46orkRunRequest\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12\x17\n\x0f\x62\x65\x66ore_sequence\x18\x02 \x01(\x05\x12\x13\n\x0b\x62\x65\x66ore_node\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"/\n\x0f\x44iffRunsRequest\x12\r\n\x05run_a\x18\x01 \x01(\t\x12\r\n\x05run_b\x18\x02 \x01(\t\"\x9f\x01\n\x10\x44iffRunsResponse\x12\x11\n\tonly_in_a\x18\x01 \x03(\t\x12\x11\n\tonly_in_b\x18\x02 \x03(\t\x12\x0e\n\x06\x63ommon\x18\x03 \x03(\t\x12(\n\x07\x63hanged\x18\x04 \x03(\x0b\x32\x17.meshflow.v1.NodeChange\x12\x16\n\x0e\x63ost_delta_usd\x18\x05 \x01(\x01\x12\x13\n\x0btoken_delta\x18\x06 \x01(\x05\"\x8b\x01\n\nNodeChange\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x11\n\tverdict_a\x18\x02 \x01(\t\x12\x11\n\tverdict_b\x18\x03 \x01(\t\x12\x15\n\x08output_a\x18\x04 \x01(\tH\x00\x88\x01\x01\x12\x15\n\x08output_b\x18\x05 \x01(\tH\x01\x88\x01\x01\x42\x0b\n\t_output_aB\x0b\n\t_output_b2\xe7\x06\n\nRunService\x12\x38\n\x03Run\x12\x17.meshflow.v1.RunRequest\x1a\x18.meshflow.v1.RunResponse\x12=\n\tStreamRun\x12\x17.meshflow.v1.RunRequest\x1a\x15.meshflow.v1.RunEvent0\x01\x12>\n\tCreateRun\x12\x17.meshflow.v1.RunRequest\x1a\x18.meshflow.v1.RunResponse\x12\\\n\x06GetRun\x12\x1a.meshflow.v1.GetRunRequest\x1a\x18.meshflow.v1.RunResponse\"\x1c\x90\x02\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/runs/{run_id}\x12\\\n\x08ListRuns\x12\x1c.meshflow.v1.ListRunsRequest\x1a\x1d.meshflow.v1.ListRunsResponse\"\x13\x90\x02\x01\x82\xd3\xe4\x93\x02\n\x12\x08/v1/runs\x12\x63\n\x07WaitRun\x12\x1b.meshflow.v1.WaitRunRequest\x1a\x18.meshflow.v1.RunResponse\"!\x90\x02\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/runs/{run_id}:wait\x12\x46\n\x08WatchRun\x12\x1c.meshflow.v1.WatchRunRequest\x1a\x15.meshflow.v1.RunEvent\"\x03\x90\x02\x01\x30\x01\x12I\n\tCancelRun\x12\x1d.meshflow.v1.CancelRunRequest\x1a\x18.meshflow.v1.RunResponse\"\x03\x90\x02\x02\x12G\n\x08\x43heckRun\x12\x17.meshflow.v1.RunRequest\x1a\x1d.meshflow.v1.CheckRunResponse\"\x03\x90\x02\x01\x12\x61\n\x08\x44iffRuns\x12\x1c.meshflow.v1.DiffRunsRequest\x1a\x1d.meshflow.v1.DiffRunsResponse\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/runs:diff\x12@\n\x07\x46orkRun\x12\x1b.meshflow.v1.ForkRunRequest\x1a\x18.meshflow.v1.RunResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,31 +52,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETRUNREQUEST']._serialized_start=150
   _globals['_GETRUNREQUEST']._serialized_end=181
   _globals['_LISTRUNSREQUEST']._serialized_start=183
-  _globals['_LISTRUNSREQUEST']._serialized_end=273
-  _globals['_LISTRUNSRESPONSE']._serialized_start=275
-  _globals['_LISTRUNSRESPONSE']._serialized_end=358
-  _globals['_WAITRUNREQUEST']._serialized_start=360
-  _globals['_WAITRUNREQUEST']._serialized_end=411
-  _globals['_WATCHRUNREQUEST']._serialized_start=413
-  _globals['_WATCHRUNREQUEST']._serialized_end=490
-  _globals['_CANCELRUNREQUEST']._serialized_start=492
-  _globals['_CANCELRUNREQUEST']._serialized_end=542
-  _globals['_CHECKRUNRESPONSE']._serialized_start=545
-  _globals['_CHECKRUNRESPONSE']._serialized_end=877
-  _globals['_RUNEXPECTATION']._serialized_start=879
-  _globals['_RUNEXPECTATION']._serialized_end=1006
-  _globals['_NODEEXPECTATION']._serialized_start=1009
-  _globals['_NODEEXPECTATION']._serialized_end=1148
-  _globals['_POLICYVIOLATION']._serialized_start=1150
-  _globals['_POLICYVIOLATION']._serialized_end=1234
-  _globals['_FORKRUNREQUEST']._serialized_start=1236
-  _globals['_FORKRUNREQUEST']._serialized_end=1334
-  _globals['_DIFFRUNSREQUEST']._serialized_start=1336
-  _globals['_DIFFRUNSREQUEST']._serialized_end=1383
-  _globals['_DIFFRUNSRESPONSE']._serialized_start=1386
-  _globals['_DIFFRUNSRESPONSE']._serialized_end=1545
-  _globals['_NODECHANGE']._serialized_start=1548
-  _globals['_NODECHANGE']._serialized_end=1687
-  _globals['_RUNSERVICE']._serialized_start=1690
-  _globals['_RUNSERVICE']._serialized_end=2561
+  _globals['_LISTRUNSREQUEST']._serialized_end=293
+  _globals['_LISTRUNSRESPONSE']._serialized_start=295
+  _globals['_LISTRUNSRESPONSE']._serialized_end=378
+  _globals['_WAITRUNREQUEST']._serialized_start=380
+  _globals['_WAITRUNREQUEST']._serialized_end=431
+  _globals['_WATCHRUNREQUEST']._serialized_start=433
+  _globals['_WATCHRUNREQUEST']._serialized_end=510
+  _globals['_CANCELRUNREQUEST']._serialized_start=512
+  _globals['_CANCELRUNREQUEST']._serialized_end=562
+  _globals['_CHECKRUNRESPONSE']._serialized_start=565
+  _globals['_CHECKRUNRESPONSE']._serialized_end=897
+  _globals['_RUNEXPECTATION']._serialized_start=899
+  _globals['_RUNEXPECTATION']._serialized_end=1026
+  _globals['_NODEEXPECTATION']._serialized_start=1029
+  _globals['_NODEEXPECTATION']._serialized_end=1168
+  _globals['_POLICYVIOLATION']._serialized_start=1170
+  _globals['_POLICYVIOLATION']._serialized_end=1254
+  _globals['_FORKRUNREQUEST']._serialized_start=1256
+  _globals['_FORKRUNREQUEST']._serialized_end=1354
+  _globals['_DIFFRUNSREQUEST']._serialized_start=1356
+  _globals['_DIFFRUNSREQUEST']._serialized_end=1403
+  _globals['_DIFFRUNSRESPONSE']._serialized_start=1406
+  _globals['_DIFFRUNSRESPONSE']._serialized_end=1565
+  _globals['_NODECHANGE']._serialized_start=1568
+  _globals['_NODECHANGE']._serialized_end=1707
+  _globals['_RUNSERVICE']._serialized_start=1710
+  _globals['_RUNSERVICE']._serialized_end=2581
 # @@protoc_insertion_point(module_scope)

@@ -52,6 +52,7 @@ class ListRunsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     WORKFLOW_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """Most runs to return: 1 to 1000. Default: 50."""
     page_token: _builtins.str
@@ -60,6 +61,8 @@ class ListRunsRequest(_message.Message):
     """Only runs with this status."""
     workflow: _builtins.str
     """Only runs of this workflow."""
+    session_id: _builtins.str
+    """Only runs of this session."""
     def __init__(
         self,
         *,
@@ -67,10 +70,11 @@ class ListRunsRequest(_message.Message):
         page_token: _builtins.str = ...,
         status: _builtins.str = ...,
         workflow: _builtins.str = ...,
+        session_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "status", b"status", "workflow", b"workflow"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "session_id", b"session_id", "status", b"status", "workflow", b"workflow"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

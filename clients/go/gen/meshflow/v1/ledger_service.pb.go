@@ -848,7 +848,8 @@ type EraseRunRequest struct {
 	// `anonymize` (default): the chain stays, without what people wrote. `delete`: a tombstone stays; refused under
 	// policy.immutable_audit.
 	Mode string `protobuf:"bytes,3,opt,name=mode,proto3" json:"mode,omitempty"`
-	// Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+	// Erases what holds copies too: the run's forks, and runs of its session that were told of it; all of them must have ended.
+	// Without it they are only named.
 	IncludeForks  bool `protobuf:"varint,4,opt,name=include_forks,json=includeForks,proto3" json:"include_forks,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -925,9 +926,9 @@ type EraseRunResponse struct {
 	LedgerHead *LedgerHead `protobuf:"bytes,4,opt,name=ledger_head,json=ledgerHead,proto3" json:"ledger_head,omitempty"`
 	// Entries that were deleted; 0 when the run was anonymized, or had been deleted before.
 	EntriesDeleted int32 `protobuf:"varint,5,opt,name=entries_deleted,json=entriesDeleted,proto3" json:"entries_deleted,omitempty"`
-	// Forks that were erased with the run.
+	// Forks, and later runs of the session, that were erased with the run.
 	ErasedForks []string `protobuf:"bytes,6,rep,name=erased_forks,json=erasedForks,proto3" json:"erased_forks,omitempty"`
-	// Forks that hold copies of the run's outputs and were left as they are.
+	// Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
 	RemainingForks []string `protobuf:"bytes,7,rep,name=remaining_forks,json=remainingForks,proto3" json:"remaining_forks,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

@@ -36,7 +36,7 @@ type RunRequest struct {
 	Workflow *string `protobuf:"bytes,4,opt,name=workflow,proto3,oneof" json:"workflow,omitempty"`
 	// A workflow definition in YAML, where the server allows inline definitions.
 	WorkflowYaml *string `protobuf:"bytes,5,opt,name=workflow_yaml,json=workflowYaml,proto3,oneof" json:"workflow_yaml,omitempty"`
-	// Conversation this run belongs to.
+	// Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
 	SessionId *string `protobuf:"bytes,6,opt,name=session_id,json=sessionId,proto3,oneof" json:"session_id,omitempty"`
 	// Idempotency key (AIP-155): the same id with the same request returns the same run; with another request it is refused.
 	RequestId *string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3,oneof" json:"request_id,omitempty"`
@@ -47,7 +47,9 @@ type RunRequest struct {
 	// Refuses the run unless the effective policy has this digest.
 	ExpectedPolicyDigest *string `protobuf:"bytes,10,opt,name=expected_policy_digest,json=expectedPolicyDigest,proto3,oneof" json:"expected_policy_digest,omitempty"`
 	// Free key-value pairs kept with the run: at most 16, keys of 1 to 64 characters, values of at most 256.
-	Labels        map[string]string `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Labels map[string]string `protobuf:"bytes,11,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+	Webhook       *string `protobuf:"bytes,60,opt,name=webhook,proto3,oneof" json:"webhook,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -157,6 +159,13 @@ func (x *RunRequest) GetLabels() map[string]string {
 		return x.Labels
 	}
 	return nil
+}
+
+func (x *RunRequest) GetWebhook() string {
+	if x != nil && x.Webhook != nil {
+		return *x.Webhook
+	}
+	return ""
 }
 
 // A run as it stands.
@@ -517,7 +526,7 @@ var File_meshflow_v1_run_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_run_proto_rawDesc = "" +
 	"\n" +
-	"\x15meshflow/v1/run.proto\x12\vmeshflow.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18meshflow/v1/policy.proto\"\xb6\x05\n" +
+	"\x15meshflow/v1/run.proto\x12\vmeshflow.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18meshflow/v1/policy.proto\"\xe1\x05\n" +
 	"\n" +
 	"RunRequest\x12\x17\n" +
 	"\x04task\x18\x01 \x01(\tH\x00R\x04task\x88\x01\x01\x122\n" +
@@ -534,7 +543,9 @@ const file_meshflow_v1_run_proto_rawDesc = "" +
 	"event_view\x18\t \x01(\tH\bR\teventView\x88\x01\x01\x129\n" +
 	"\x16expected_policy_digest\x18\n" +
 	" \x01(\tH\tR\x14expectedPolicyDigest\x88\x01\x01\x12;\n" +
-	"\x06labels\x18\v \x03(\v2#.meshflow.v1.RunRequest.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06labels\x18\v \x03(\v2#.meshflow.v1.RunRequest.LabelsEntryR\x06labels\x12\x1d\n" +
+	"\awebhook\x18< \x01(\tH\n" +
+	"R\awebhook\x88\x01\x01\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
@@ -547,7 +558,9 @@ const file_meshflow_v1_run_proto_rawDesc = "" +
 	"\v_request_idB\x10\n" +
 	"\x0e_on_disconnectB\r\n" +
 	"\v_event_viewB\x19\n" +
-	"\x17_expected_policy_digest\"\xaa\b\n" +
+	"\x17_expected_policy_digestB\n" +
+	"\n" +
+	"\b_webhook\"\xaa\b\n" +
 	"\vRunResponse\x12\x15\n" +
 	"\x06run_id\x18\x01 \x01(\tR\x05runId\x12\x16\n" +
 	"\x06status\x18\x02 \x01(\tR\x06status\x12\x16\n" +

@@ -78,7 +78,9 @@ type ListRunsRequest struct {
 	// Only runs with this status.
 	Status string `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	// Only runs of this workflow.
-	Workflow      string `protobuf:"bytes,4,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	Workflow string `protobuf:"bytes,4,opt,name=workflow,proto3" json:"workflow,omitempty"`
+	// Only runs of this session.
+	SessionId     string `protobuf:"bytes,60,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -137,6 +139,13 @@ func (x *ListRunsRequest) GetStatus() string {
 func (x *ListRunsRequest) GetWorkflow() string {
 	if x != nil {
 		return x.Workflow
+	}
+	return ""
+}
+
+func (x *ListRunsRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
 	}
 	return ""
 }
@@ -1060,13 +1069,15 @@ const file_meshflow_v1_run_service_proto_rawDesc = "" +
 	"\n" +
 	"\x1dmeshflow/v1/run_service.proto\x12\vmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x17meshflow/v1/event.proto\x1a\x18meshflow/v1/policy.proto\x1a\x15meshflow/v1/run.proto\"&\n" +
 	"\rGetRunRequest\x12\x15\n" +
-	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\x81\x01\n" +
+	"\x06run_id\x18\x01 \x01(\tR\x05runId\"\xa0\x01\n" +
 	"\x0fListRunsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\x12\x16\n" +
 	"\x06status\x18\x03 \x01(\tR\x06status\x12\x1a\n" +
-	"\bworkflow\x18\x04 \x01(\tR\bworkflow\"h\n" +
+	"\bworkflow\x18\x04 \x01(\tR\bworkflow\x12\x1d\n" +
+	"\n" +
+	"session_id\x18< \x01(\tR\tsessionId\"h\n" +
 	"\x10ListRunsResponse\x12,\n" +
 	"\x04runs\x18\x01 \x03(\v2\x18.meshflow.v1.RunResponseR\x04runs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"D\n" +

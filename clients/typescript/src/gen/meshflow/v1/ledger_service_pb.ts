@@ -494,7 +494,8 @@ export type EraseRunRequest = Message<"meshflow.v1.EraseRunRequest"> & {
   mode: string;
 
   /**
-   * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+   * Erases what holds copies too: the run's forks, and runs of its session that were told of it; all of them must have ended.
+   * Without it they are only named.
    *
    * @generated from field: bool include_forks = 4;
    */
@@ -550,14 +551,14 @@ export type EraseRunResponse = Message<"meshflow.v1.EraseRunResponse"> & {
   entriesDeleted: number;
 
   /**
-   * Forks that were erased with the run.
+   * Forks, and later runs of the session, that were erased with the run.
    *
    * @generated from field: repeated string erased_forks = 6;
    */
   erasedForks: string[];
 
   /**
-   * Forks that hold copies of the run's outputs and were left as they are.
+   * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
    *
    * @generated from field: repeated string remaining_forks = 7;
    */

@@ -202,7 +202,8 @@ private static final long serialVersionUID = 0L;
   private boolean includeForks_ = false;
   /**
    * <pre>
-   * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+   * Erases what holds copies too: the run's forks, and runs of its session that were told of it; all of them must have ended.
+   * Without it they are only named.
    * </pre>
    *
    * <code>bool include_forks = 4;</code>
@@ -869,7 +870,8 @@ private static final long serialVersionUID = 0L;
     private boolean includeForks_ ;
     /**
      * <pre>
-     * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+     * Erases what holds copies too: the run's forks, and runs of its session that were told of it; all of them must have ended.
+     * Without it they are only named.
      * </pre>
      *
      * <code>bool include_forks = 4;</code>
@@ -881,7 +883,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+     * Erases what holds copies too: the run's forks, and runs of its session that were told of it; all of them must have ended.
+     * Without it they are only named.
      * </pre>
      *
      * <code>bool include_forks = 4;</code>
@@ -897,7 +900,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+     * Erases what holds copies too: the run's forks, and runs of its session that were told of it; all of them must have ended.
+     * Without it they are only named.
      * </pre>
      *
      * <code>bool include_forks = 4;</code>

@@ -74,7 +74,8 @@ public interface EraseRunRequestOrBuilder extends
 
   /**
    * <pre>
-   * Erases the run's forks too, which hold copies of its outputs; all of them must have ended. Without it they are only named.
+   * Erases what holds copies too: the run's forks, and runs of its session that were told of it; all of them must have ended.
+   * Without it they are only named.
    * </pre>
    *
    * <code>bool include_forks = 4;</code>

@@ -194,7 +194,7 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * Forks that were erased with the run.
+   * Forks, and later runs of the session, that were erased with the run.
    * </pre>
    *
    * <code>repeated string erased_forks = 6;</code>
@@ -206,7 +206,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Forks that were erased with the run.
+   * Forks, and later runs of the session, that were erased with the run.
    * </pre>
    *
    * <code>repeated string erased_forks = 6;</code>
@@ -217,7 +217,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Forks that were erased with the run.
+   * Forks, and later runs of the session, that were erased with the run.
    * </pre>
    *
    * <code>repeated string erased_forks = 6;</code>
@@ -229,7 +229,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Forks that were erased with the run.
+   * Forks, and later runs of the session, that were erased with the run.
    * </pre>
    *
    * <code>repeated string erased_forks = 6;</code>
@@ -247,7 +247,7 @@ private static final long serialVersionUID = 0L;
       com.google.protobuf.LazyStringArrayList.emptyList();
   /**
    * <pre>
-   * Forks that hold copies of the run's outputs and were left as they are.
+   * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
    * </pre>
    *
    * <code>repeated string remaining_forks = 7;</code>
@@ -259,7 +259,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Forks that hold copies of the run's outputs and were left as they are.
+   * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
    * </pre>
    *
    * <code>repeated string remaining_forks = 7;</code>
@@ -270,7 +270,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Forks that hold copies of the run's outputs and were left as they are.
+   * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
    * </pre>
    *
    * <code>repeated string remaining_forks = 7;</code>
@@ -282,7 +282,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Forks that hold copies of the run's outputs and were left as they are.
+   * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
    * </pre>
    *
    * <code>repeated string remaining_forks = 7;</code>
@@ -1173,7 +1173,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that were erased with the run.
+     * Forks, and later runs of the session, that were erased with the run.
      * </pre>
      *
      * <code>repeated string erased_forks = 6;</code>
@@ -1186,7 +1186,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that were erased with the run.
+     * Forks, and later runs of the session, that were erased with the run.
      * </pre>
      *
      * <code>repeated string erased_forks = 6;</code>
@@ -1197,7 +1197,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that were erased with the run.
+     * Forks, and later runs of the session, that were erased with the run.
      * </pre>
      *
      * <code>repeated string erased_forks = 6;</code>
@@ -1209,7 +1209,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that were erased with the run.
+     * Forks, and later runs of the session, that were erased with the run.
      * </pre>
      *
      * <code>repeated string erased_forks = 6;</code>
@@ -1222,7 +1222,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that were erased with the run.
+     * Forks, and later runs of the session, that were erased with the run.
      * </pre>
      *
      * <code>repeated string erased_forks = 6;</code>
@@ -1241,7 +1241,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that were erased with the run.
+     * Forks, and later runs of the session, that were erased with the run.
      * </pre>
      *
      * <code>repeated string erased_forks = 6;</code>
@@ -1259,7 +1259,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that were erased with the run.
+     * Forks, and later runs of the session, that were erased with the run.
      * </pre>
      *
      * <code>repeated string erased_forks = 6;</code>
@@ -1277,7 +1277,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that were erased with the run.
+     * Forks, and later runs of the session, that were erased with the run.
      * </pre>
      *
      * <code>repeated string erased_forks = 6;</code>
@@ -1292,7 +1292,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that were erased with the run.
+     * Forks, and later runs of the session, that were erased with the run.
      * </pre>
      *
      * <code>repeated string erased_forks = 6;</code>
@@ -1320,7 +1320,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that hold copies of the run's outputs and were left as they are.
+     * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
      * </pre>
      *
      * <code>repeated string remaining_forks = 7;</code>
@@ -1333,7 +1333,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that hold copies of the run's outputs and were left as they are.
+     * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
      * </pre>
      *
      * <code>repeated string remaining_forks = 7;</code>
@@ -1344,7 +1344,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that hold copies of the run's outputs and were left as they are.
+     * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
      * </pre>
      *
      * <code>repeated string remaining_forks = 7;</code>
@@ -1356,7 +1356,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that hold copies of the run's outputs and were left as they are.
+     * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
      * </pre>
      *
      * <code>repeated string remaining_forks = 7;</code>
@@ -1369,7 +1369,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that hold copies of the run's outputs and were left as they are.
+     * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
      * </pre>
      *
      * <code>repeated string remaining_forks = 7;</code>
@@ -1388,7 +1388,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that hold copies of the run's outputs and were left as they are.
+     * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
      * </pre>
      *
      * <code>repeated string remaining_forks = 7;</code>
@@ -1406,7 +1406,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that hold copies of the run's outputs and were left as they are.
+     * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
      * </pre>
      *
      * <code>repeated string remaining_forks = 7;</code>
@@ -1424,7 +1424,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that hold copies of the run's outputs and were left as they are.
+     * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
      * </pre>
      *
      * <code>repeated string remaining_forks = 7;</code>
@@ -1439,7 +1439,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Forks that hold copies of the run's outputs and were left as they are.
+     * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
      * </pre>
      *
      * <code>repeated string remaining_forks = 7;</code>

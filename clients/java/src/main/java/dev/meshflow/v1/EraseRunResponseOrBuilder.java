@@ -89,7 +89,7 @@ public interface EraseRunResponseOrBuilder extends
 
   /**
    * <pre>
-   * Forks that were erased with the run.
+   * Forks, and later runs of the session, that were erased with the run.
    * </pre>
    *
    * <code>repeated string erased_forks = 6;</code>
@@ -99,7 +99,7 @@ public interface EraseRunResponseOrBuilder extends
       getErasedForksList();
   /**
    * <pre>
-   * Forks that were erased with the run.
+   * Forks, and later runs of the session, that were erased with the run.
    * </pre>
    *
    * <code>repeated string erased_forks = 6;</code>
@@ -108,7 +108,7 @@ public interface EraseRunResponseOrBuilder extends
   int getErasedForksCount();
   /**
    * <pre>
-   * Forks that were erased with the run.
+   * Forks, and later runs of the session, that were erased with the run.
    * </pre>
    *
    * <code>repeated string erased_forks = 6;</code>
@@ -118,7 +118,7 @@ public interface EraseRunResponseOrBuilder extends
   java.lang.String getErasedForks(int index);
   /**
    * <pre>
-   * Forks that were erased with the run.
+   * Forks, and later runs of the session, that were erased with the run.
    * </pre>
    *
    * <code>repeated string erased_forks = 6;</code>
@@ -130,7 +130,7 @@ public interface EraseRunResponseOrBuilder extends
 
   /**
    * <pre>
-   * Forks that hold copies of the run's outputs and were left as they are.
+   * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
    * </pre>
    *
    * <code>repeated string remaining_forks = 7;</code>
@@ -140,7 +140,7 @@ public interface EraseRunResponseOrBuilder extends
       getRemainingForksList();
   /**
    * <pre>
-   * Forks that hold copies of the run's outputs and were left as they are.
+   * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
    * </pre>
    *
    * <code>repeated string remaining_forks = 7;</code>
@@ -149,7 +149,7 @@ public interface EraseRunResponseOrBuilder extends
   int getRemainingForksCount();
   /**
    * <pre>
-   * Forks that hold copies of the run's outputs and were left as they are.
+   * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
    * </pre>
    *
    * <code>repeated string remaining_forks = 7;</code>
@@ -159,7 +159,7 @@ public interface EraseRunResponseOrBuilder extends
   java.lang.String getRemainingForks(int index);
   /**
    * <pre>
-   * Forks that hold copies of the run's outputs and were left as they are.
+   * Forks, and later runs of the session, that hold copies of the run's texts and were left as they are.
    * </pre>
    *
    * <code>repeated string remaining_forks = 7;</code>

@@ -79,4 +79,24 @@ public interface ListRunsRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getWorkflowBytes();
+
+  /**
+   * <pre>
+   * Only runs of this session.
+   * </pre>
+   *
+   * <code>string session_id = 60;</code>
+   * @return The sessionId.
+   */
+  java.lang.String getSessionId();
+  /**
+   * <pre>
+   * Only runs of this session.
+   * </pre>
+   *
+   * <code>string session_id = 60;</code>
+   * @return The bytes for sessionId.
+   */
+  com.google.protobuf.ByteString
+      getSessionIdBytes();
 }

@@ -68,7 +68,7 @@ public final class Run extends com.google.protobuf.GeneratedFile {
       "\n\025meshflow/v1/run.proto\022\013meshflow.v1\032\034go" +
       "ogle/protobuf/struct.proto\032\037google/proto" +
       "buf/timestamp.proto\032\030meshflow/v1/policy." +
-      "proto\"\260\004\n\nRunRequest\022\021\n\004task\030\001 \001(\tH\000\210\001\001\022" +
+      "proto\"\322\004\n\nRunRequest\022\021\n\004task\030\001 \001(\tH\000\210\001\001\022" +
       "+\n\005input\030\002 \001(\0132\027.google.protobuf.StructH" +
       "\001\210\001\001\022(\n\006policy\030\003 \001(\0132\023.meshflow.v1.Polic" +
       "yH\002\210\001\001\022\025\n\010workflow\030\004 \001(\tH\003\210\001\001\022\032\n\rworkflo" +
@@ -77,37 +77,38 @@ public final class Run extends com.google.protobuf.GeneratedFile {
       "nect\030\010 \001(\tH\007\210\001\001\022\027\n\nevent_view\030\t \001(\tH\010\210\001\001" +
       "\022#\n\026expected_policy_digest\030\n \001(\tH\t\210\001\001\0223\n" +
       "\006labels\030\013 \003(\0132#.meshflow.v1.RunRequest.L" +
-      "abelsEntry\032-\n\013LabelsEntry\022\013\n\003key\030\001 \001(\t\022\r" +
-      "\n\005value\030\002 \001(\t:\0028\001B\007\n\005_taskB\010\n\006_inputB\t\n\007" +
-      "_policyB\013\n\t_workflowB\020\n\016_workflow_yamlB\r" +
-      "\n\013_session_idB\r\n\013_request_idB\020\n\016_on_disc" +
-      "onnectB\r\n\013_event_viewB\031\n\027_expected_polic" +
-      "y_digest\"\241\006\n\013RunResponse\022\016\n\006run_id\030\001 \001(\t" +
-      "\022\016\n\006status\030\002 \001(\t\022\016\n\006output\030\003 \001(\t\022\026\n\016tota" +
-      "l_cost_usd\030\004 \001(\001\022\024\n\014total_tokens\030\005 \001(\005\022\026" +
-      "\n\016ledger_entries\030\006 \001(\005\022\026\n\016total_carbon_g" +
-      "\030\007 \001(\001\022\023\n\013duration_ms\030\010 \001(\001\022\020\n\010workflow\030" +
-      "\t \001(\t\022\025\n\rpolicy_digest\030\n \001(\t\022-\n\020effectiv" +
-      "e_policy\030\013 \001(\0132\023.meshflow.v1.Policy\022\027\n\nb" +
-      "locked_by\030\014 \001(\tH\000\210\001\001\022\031\n\014block_reason\030\r \001" +
-      "(\tH\001\210\001\001\022;\n\020pending_approval\030\016 \001(\0132\034.mesh" +
-      "flow.v1.PendingApprovalH\002\210\001\001\022,\n\013ledger_h" +
-      "ead\030\017 \001(\0132\027.meshflow.v1.LedgerHead\022\027\n\nse" +
-      "ssion_id\030\020 \001(\tH\003\210\001\001\022\032\n\rstatus_reason\030\021 \001" +
-      "(\tH\004\210\001\001\022\027\n\nrequest_id\030\022 \001(\tH\005\210\001\001\0224\n\006labe" +
-      "ls\030\023 \003(\0132$.meshflow.v1.RunResponse.Label" +
-      "sEntry\022/\n\013create_time\030\024 \001(\0132\032.google.pro" +
-      "tobuf.Timestamp\022/\n\013update_time\030\025 \001(\0132\032.g" +
-      "oogle.protobuf.Timestamp\032-\n\013LabelsEntry\022" +
-      "\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001B\r\n\013_bloc" +
-      "ked_byB\017\n\r_block_reasonB\023\n\021_pending_appr" +
-      "ovalB\r\n\013_session_idB\020\n\016_status_reasonB\r\n" +
-      "\013_request_id\",\n\nLedgerHead\022\020\n\010sequence\030\001" +
-      " \001(\005\022\014\n\004hash\030\002 \001(\t\"x\n\017PendingApproval\022\023\n" +
-      "\013approval_id\030\001 \001(\t\022\017\n\007node_id\030\002 \001(\t\022\016\n\006r" +
-      "eason\030\003 \001(\t\022/\n\013expire_time\030\004 \001(\0132\032.googl" +
-      "e.protobuf.TimestampB\023\n\017dev.meshflow.v1P" +
-      "\001b\006proto3"
+      "abelsEntry\022\024\n\007webhook\030< \001(\tH\n\210\001\001\032-\n\013Labe" +
+      "lsEntry\022\013\n\003key\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001B" +
+      "\007\n\005_taskB\010\n\006_inputB\t\n\007_policyB\013\n\t_workfl" +
+      "owB\020\n\016_workflow_yamlB\r\n\013_session_idB\r\n\013_" +
+      "request_idB\020\n\016_on_disconnectB\r\n\013_event_v" +
+      "iewB\031\n\027_expected_policy_digestB\n\n\010_webho" +
+      "ok\"\241\006\n\013RunResponse\022\016\n\006run_id\030\001 \001(\t\022\016\n\006st" +
+      "atus\030\002 \001(\t\022\016\n\006output\030\003 \001(\t\022\026\n\016total_cost" +
+      "_usd\030\004 \001(\001\022\024\n\014total_tokens\030\005 \001(\005\022\026\n\016ledg" +
+      "er_entries\030\006 \001(\005\022\026\n\016total_carbon_g\030\007 \001(\001" +
+      "\022\023\n\013duration_ms\030\010 \001(\001\022\020\n\010workflow\030\t \001(\t\022" +
+      "\025\n\rpolicy_digest\030\n \001(\t\022-\n\020effective_poli" +
+      "cy\030\013 \001(\0132\023.meshflow.v1.Policy\022\027\n\nblocked" +
+      "_by\030\014 \001(\tH\000\210\001\001\022\031\n\014block_reason\030\r \001(\tH\001\210\001" +
+      "\001\022;\n\020pending_approval\030\016 \001(\0132\034.meshflow.v" +
+      "1.PendingApprovalH\002\210\001\001\022,\n\013ledger_head\030\017 " +
+      "\001(\0132\027.meshflow.v1.LedgerHead\022\027\n\nsession_" +
+      "id\030\020 \001(\tH\003\210\001\001\022\032\n\rstatus_reason\030\021 \001(\tH\004\210\001" +
+      "\001\022\027\n\nrequest_id\030\022 \001(\tH\005\210\001\001\0224\n\006labels\030\023 \003" +
+      "(\0132$.meshflow.v1.RunResponse.LabelsEntry" +
+      "\022/\n\013create_time\030\024 \001(\0132\032.google.protobuf." +
+      "Timestamp\022/\n\013update_time\030\025 \001(\0132\032.google." +
+      "protobuf.Timestamp\032-\n\013LabelsEntry\022\013\n\003key" +
+      "\030\001 \001(\t\022\r\n\005value\030\002 \001(\t:\0028\001B\r\n\013_blocked_by" +
+      "B\017\n\r_block_reasonB\023\n\021_pending_approvalB\r" +
+      "\n\013_session_idB\020\n\016_status_reasonB\r\n\013_requ" +
+      "est_id\",\n\nLedgerHead\022\020\n\010sequence\030\001 \001(\005\022\014" +
+      "\n\004hash\030\002 \001(\t\"x\n\017PendingApproval\022\023\n\013appro" +
+      "val_id\030\001 \001(\t\022\017\n\007node_id\030\002 \001(\t\022\016\n\006reason\030" +
+      "\003 \001(\t\022/\n\013expire_time\030\004 \001(\0132\032.google.prot" +
+      "obuf.TimestampB\023\n\017dev.meshflow.v1P\001b\006pro" +
+      "to3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -121,7 +122,7 @@ public final class Run extends com.google.protobuf.GeneratedFile {
     internal_static_meshflow_v1_RunRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_RunRequest_descriptor,
-        new java.lang.String[] { "Task", "Input", "Policy", "Workflow", "WorkflowYaml", "SessionId", "RequestId", "OnDisconnect", "EventView", "ExpectedPolicyDigest", "Labels", });
+        new java.lang.String[] { "Task", "Input", "Policy", "Workflow", "WorkflowYaml", "SessionId", "RequestId", "OnDisconnect", "EventView", "ExpectedPolicyDigest", "Labels", "Webhook", });
     internal_static_meshflow_v1_RunRequest_LabelsEntry_descriptor =
       internal_static_meshflow_v1_RunRequest_descriptor.getNestedType(0);
     internal_static_meshflow_v1_RunRequest_LabelsEntry_fieldAccessorTable = new

@@ -40,6 +40,7 @@ private static final long serialVersionUID = 0L;
     onDisconnect_ = "";
     eventView_ = "";
     expectedPolicyDigest_ = "";
+    webhook_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -331,7 +332,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object sessionId_ = "";
   /**
    * <pre>
-   * Conversation this run belongs to.
+   * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
    * </pre>
    *
    * <code>optional string session_id = 6;</code>
@@ -343,7 +344,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Conversation this run belongs to.
+   * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
    * </pre>
    *
    * <code>optional string session_id = 6;</code>
@@ -364,7 +365,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Conversation this run belongs to.
+   * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
    * </pre>
    *
    * <code>optional string session_id = 6;</code>
@@ -716,6 +717,65 @@ java.lang.String defaultValue) {
     return map.get(key);
   }
 
+  public static final int WEBHOOK_FIELD_NUMBER = 60;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object webhook_ = "";
+  /**
+   * <pre>
+   * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+   * </pre>
+   *
+   * <code>optional string webhook = 60;</code>
+   * @return Whether the webhook field is set.
+   */
+  @java.lang.Override
+  public boolean hasWebhook() {
+    return ((bitField0_ & 0x00000400) != 0);
+  }
+  /**
+   * <pre>
+   * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+   * </pre>
+   *
+   * <code>optional string webhook = 60;</code>
+   * @return The webhook.
+   */
+  @java.lang.Override
+  public java.lang.String getWebhook() {
+    java.lang.Object ref = webhook_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      webhook_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+   * </pre>
+   *
+   * <code>optional string webhook = 60;</code>
+   * @return The bytes for webhook.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getWebhookBytes() {
+    java.lang.Object ref = webhook_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      webhook_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -766,6 +826,9 @@ java.lang.String defaultValue) {
         internalGetLabels(),
         LabelsDefaultEntryHolder.defaultEntry,
         11);
+    if (((bitField0_ & 0x00000400) != 0)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 60, webhook_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -811,6 +874,9 @@ java.lang.String defaultValue) {
           .buildPartial();
       size += com.google.protobuf.CodedOutputStream
           .computeMessageSize(11, labels__);
+    }
+    if (((bitField0_ & 0x00000400) != 0)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(60, webhook_);
     }
     return size;
   }
@@ -888,6 +954,11 @@ java.lang.String defaultValue) {
     }
     if (!internalGetLabels().equals(
         other.internalGetLabels())) return false;
+    if (hasWebhook() != other.hasWebhook()) return false;
+    if (hasWebhook()) {
+      if (!getWebhook()
+          .equals(other.getWebhook())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -942,6 +1013,10 @@ java.lang.String defaultValue) {
     if (!internalGetLabels().getMap().isEmpty()) {
       hash = (37 * hash) + LABELS_FIELD_NUMBER;
       hash = (53 * hash) + internalGetLabels().hashCode();
+    }
+    if (hasWebhook()) {
+      hash = (37 * hash) + WEBHOOK_FIELD_NUMBER;
+      hash = (53 * hash) + getWebhook().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1126,6 +1201,7 @@ java.lang.String defaultValue) {
       eventView_ = "";
       expectedPolicyDigest_ = "";
       internalGetMutableLabels().clear();
+      webhook_ = "";
       return this;
     }
 
@@ -1208,6 +1284,10 @@ java.lang.String defaultValue) {
         result.labels_ = internalGetLabels();
         result.labels_.makeImmutable();
       }
+      if (((from_bitField0_ & 0x00000800) != 0)) {
+        result.webhook_ = webhook_;
+        to_bitField0_ |= 0x00000400;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1272,6 +1352,11 @@ java.lang.String defaultValue) {
       internalGetMutableLabels().mergeFrom(
           other.internalGetLabels());
       bitField0_ |= 0x00000400;
+      if (other.hasWebhook()) {
+        webhook_ = other.webhook_;
+        bitField0_ |= 0x00000800;
+        onChanged();
+      }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
       return this;
@@ -1359,6 +1444,11 @@ java.lang.String defaultValue) {
               bitField0_ |= 0x00000400;
               break;
             } // case 90
+            case 482: {
+              webhook_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00000800;
+              break;
+            } // case 482
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -1998,7 +2088,7 @@ java.lang.String defaultValue) {
     private java.lang.Object sessionId_ = "";
     /**
      * <pre>
-     * Conversation this run belongs to.
+     * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
      * </pre>
      *
      * <code>optional string session_id = 6;</code>
@@ -2009,7 +2099,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Conversation this run belongs to.
+     * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
      * </pre>
      *
      * <code>optional string session_id = 6;</code>
@@ -2029,7 +2119,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Conversation this run belongs to.
+     * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
      * </pre>
      *
      * <code>optional string session_id = 6;</code>
@@ -2050,7 +2140,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Conversation this run belongs to.
+     * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
      * </pre>
      *
      * <code>optional string session_id = 6;</code>
@@ -2067,7 +2157,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Conversation this run belongs to.
+     * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
      * </pre>
      *
      * <code>optional string session_id = 6;</code>
@@ -2081,7 +2171,7 @@ java.lang.String defaultValue) {
     }
     /**
      * <pre>
-     * Conversation this run belongs to.
+     * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
      * </pre>
      *
      * <code>optional string session_id = 6;</code>
@@ -2662,6 +2752,109 @@ java.lang.String defaultValue) {
       internalGetMutableLabels().getMutableMap()
           .putAll(values);
       bitField0_ |= 0x00000400;
+      return this;
+    }
+
+    private java.lang.Object webhook_ = "";
+    /**
+     * <pre>
+     * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+     * </pre>
+     *
+     * <code>optional string webhook = 60;</code>
+     * @return Whether the webhook field is set.
+     */
+    public boolean hasWebhook() {
+      return ((bitField0_ & 0x00000800) != 0);
+    }
+    /**
+     * <pre>
+     * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+     * </pre>
+     *
+     * <code>optional string webhook = 60;</code>
+     * @return The webhook.
+     */
+    public java.lang.String getWebhook() {
+      java.lang.Object ref = webhook_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        webhook_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+     * </pre>
+     *
+     * <code>optional string webhook = 60;</code>
+     * @return The bytes for webhook.
+     */
+    public com.google.protobuf.ByteString
+        getWebhookBytes() {
+      java.lang.Object ref = webhook_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        webhook_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+     * </pre>
+     *
+     * <code>optional string webhook = 60;</code>
+     * @param value The webhook to set.
+     * @return This builder for chaining.
+     */
+    public Builder setWebhook(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      webhook_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+     * </pre>
+     *
+     * <code>optional string webhook = 60;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearWebhook() {
+      webhook_ = getDefaultInstance().getWebhook();
+      bitField0_ = (bitField0_ & ~0x00000800);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+     * </pre>
+     *
+     * <code>optional string webhook = 60;</code>
+     * @param value The bytes for webhook to set.
+     * @return This builder for chaining.
+     */
+    public Builder setWebhookBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      webhook_ = value;
+      bitField0_ |= 0x00000800;
+      onChanged();
       return this;
     }
 

@@ -153,7 +153,7 @@ public interface RunRequestOrBuilder extends
 
   /**
    * <pre>
-   * Conversation this run belongs to.
+   * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
    * </pre>
    *
    * <code>optional string session_id = 6;</code>
@@ -162,7 +162,7 @@ public interface RunRequestOrBuilder extends
   boolean hasSessionId();
   /**
    * <pre>
-   * Conversation this run belongs to.
+   * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
    * </pre>
    *
    * <code>optional string session_id = 6;</code>
@@ -171,7 +171,7 @@ public interface RunRequestOrBuilder extends
   java.lang.String getSessionId();
   /**
    * <pre>
-   * Conversation this run belongs to.
+   * Conversation this run belongs to: its agents are told what completed runs of the tenant's session were asked and answered.
    * </pre>
    *
    * <code>optional string session_id = 6;</code>
@@ -349,4 +349,33 @@ java.lang.String defaultValue);
    */
   java.lang.String getLabelsOrThrow(
       java.lang.String key);
+
+  /**
+   * <pre>
+   * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+   * </pre>
+   *
+   * <code>optional string webhook = 60;</code>
+   * @return Whether the webhook field is set.
+   */
+  boolean hasWebhook();
+  /**
+   * <pre>
+   * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+   * </pre>
+   *
+   * <code>optional string webhook = 60;</code>
+   * @return The webhook.
+   */
+  java.lang.String getWebhook();
+  /**
+   * <pre>
+   * URL that is told when the run has ended, signed, at least once; https, of at most 2000 characters. See docs/webhooks.md.
+   * </pre>
+   *
+   * <code>optional string webhook = 60;</code>
+   * @return The bytes for webhook.
+   */
+  com.google.protobuf.ByteString
+      getWebhookBytes();
 }

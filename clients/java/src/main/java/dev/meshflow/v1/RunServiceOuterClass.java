@@ -109,67 +109,68 @@ public final class RunServiceOuterClass extends com.google.protobuf.GeneratedFil
       "w.v1\032\034google/api/annotations.proto\032\027mesh" +
       "flow/v1/event.proto\032\030meshflow/v1/policy." +
       "proto\032\025meshflow/v1/run.proto\"\037\n\rGetRunRe" +
-      "quest\022\016\n\006run_id\030\001 \001(\t\"Z\n\017ListRunsRequest" +
+      "quest\022\016\n\006run_id\030\001 \001(\t\"n\n\017ListRunsRequest" +
       "\022\021\n\tpage_size\030\001 \001(\005\022\022\n\npage_token\030\002 \001(\t\022" +
-      "\016\n\006status\030\003 \001(\t\022\020\n\010workflow\030\004 \001(\t\"S\n\020Lis" +
-      "tRunsResponse\022&\n\004runs\030\001 \003(\0132\030.meshflow.v" +
-      "1.RunResponse\022\027\n\017next_page_token\030\002 \001(\t\"3" +
-      "\n\016WaitRunRequest\022\016\n\006run_id\030\001 \001(\t\022\021\n\ttime" +
-      "out_s\030\002 \001(\001\"M\n\017WatchRunRequest\022\016\n\006run_id" +
-      "\030\001 \001(\t\022\026\n\016after_sequence\030\002 \001(\005\022\022\n\nevent_" +
-      "view\030\003 \001(\t\"2\n\020CancelRunRequest\022\016\n\006run_id" +
-      "\030\001 \001(\t\022\016\n\006reason\030\002 \001(\t\"\314\002\n\020CheckRunRespo" +
-      "nse\022\022\n\nadmissible\030\001 \001(\010\022\020\n\010workflow\030\002 \001(" +
-      "\t\022-\n\020effective_policy\030\003 \001(\0132\023.meshflow.v" +
-      "1.Policy\022\025\n\rpolicy_digest\030\004 \001(\t\0220\n\nviola" +
-      "tions\030\005 \003(\0132\034.meshflow.v1.PolicyViolatio" +
-      "n\022\032\n\022estimated_cost_usd\030\006 \001(\001\022\030\n\020estimat" +
-      "ed_tokens\030\007 \001(\005\022\032\n\022estimated_carbon_g\030\010 " +
-      "\001(\001\022\026\n\016approval_nodes\030\t \003(\t\0220\n\013expectati" +
-      "on\030( \001(\0132\033.meshflow.v1.RunExpectation\"\177\n" +
-      "\016RunExpectation\022\014\n\004runs\030\001 \001(\005\022\020\n\010cost_us" +
-      "d\030\002 \001(\001\022\016\n\006tokens\030\003 \001(\005\022\020\n\010carbon_g\030\004 \001(" +
-      "\001\022+\n\005nodes\030\005 \003(\0132\034.meshflow.v1.NodeExpec" +
-      "tation\"\213\001\n\017NodeExpectation\022\017\n\007node_id\030\001 " +
-      "\001(\t\022\r\n\005model\030\002 \001(\t\022\014\n\004runs\030\003 \001(\005\022\r\n\005step" +
-      "s\030\004 \001(\005\022\016\n\006tokens\030\005 \001(\005\022\020\n\010cost_usd\030\006 \001(" +
-      "\001\022\031\n\021max_step_cost_usd\030\007 \001(\001\"T\n\017PolicyVi" +
-      "olation\022\r\n\005field\030\001 \001(\t\022\r\n\005stage\030\002 \001(\t\022\023\n" +
-      "\013description\030\003 \001(\t\022\016\n\006remedy\030\004 \001(\t\"b\n\016Fo" +
-      "rkRunRequest\022\016\n\006run_id\030\001 \001(\t\022\027\n\017before_s" +
-      "equence\030\002 \001(\005\022\023\n\013before_node\030\003 \001(\t\022\022\n\nre" +
-      "quest_id\030\004 \001(\t\"/\n\017DiffRunsRequest\022\r\n\005run" +
-      "_a\030\001 \001(\t\022\r\n\005run_b\030\002 \001(\t\"\237\001\n\020DiffRunsResp" +
-      "onse\022\021\n\tonly_in_a\030\001 \003(\t\022\021\n\tonly_in_b\030\002 \003" +
-      "(\t\022\016\n\006common\030\003 \003(\t\022(\n\007changed\030\004 \003(\0132\027.me" +
-      "shflow.v1.NodeChange\022\026\n\016cost_delta_usd\030\005" +
-      " \001(\001\022\023\n\013token_delta\030\006 \001(\005\"\213\001\n\nNodeChange" +
-      "\022\017\n\007node_id\030\001 \001(\t\022\021\n\tverdict_a\030\002 \001(\t\022\021\n\t" +
-      "verdict_b\030\003 \001(\t\022\025\n\010output_a\030\004 \001(\tH\000\210\001\001\022\025" +
-      "\n\010output_b\030\005 \001(\tH\001\210\001\001B\013\n\t_output_aB\013\n\t_o" +
-      "utput_b2\347\006\n\nRunService\0228\n\003Run\022\027.meshflow" +
-      ".v1.RunRequest\032\030.meshflow.v1.RunResponse" +
-      "\022=\n\tStreamRun\022\027.meshflow.v1.RunRequest\032\025" +
-      ".meshflow.v1.RunEvent0\001\022>\n\tCreateRun\022\027.m" +
-      "eshflow.v1.RunRequest\032\030.meshflow.v1.RunR" +
-      "esponse\022\\\n\006GetRun\022\032.meshflow.v1.GetRunRe" +
-      "quest\032\030.meshflow.v1.RunResponse\"\034\220\002\001\202\323\344\223" +
-      "\002\023\022\021/v1/runs/{run_id}\022\\\n\010ListRuns\022\034.mesh" +
-      "flow.v1.ListRunsRequest\032\035.meshflow.v1.Li" +
-      "stRunsResponse\"\023\220\002\001\202\323\344\223\002\n\022\010/v1/runs\022c\n\007W" +
-      "aitRun\022\033.meshflow.v1.WaitRunRequest\032\030.me" +
-      "shflow.v1.RunResponse\"!\220\002\001\202\323\344\223\002\030\022\026/v1/ru" +
-      "ns/{run_id}:wait\022F\n\010WatchRun\022\034.meshflow." +
-      "v1.WatchRunRequest\032\025.meshflow.v1.RunEven" +
-      "t\"\003\220\002\0010\001\022I\n\tCancelRun\022\035.meshflow.v1.Canc" +
-      "elRunRequest\032\030.meshflow.v1.RunResponse\"\003" +
-      "\220\002\002\022G\n\010CheckRun\022\027.meshflow.v1.RunRequest" +
-      "\032\035.meshflow.v1.CheckRunResponse\"\003\220\002\001\022a\n\010" +
-      "DiffRuns\022\034.meshflow.v1.DiffRunsRequest\032\035" +
-      ".meshflow.v1.DiffRunsResponse\"\030\220\002\001\202\323\344\223\002\017" +
-      "\022\r/v1/runs:diff\022@\n\007ForkRun\022\033.meshflow.v1" +
-      ".ForkRunRequest\032\030.meshflow.v1.RunRespons" +
-      "eB\023\n\017dev.meshflow.v1P\001b\006proto3"
+      "\016\n\006status\030\003 \001(\t\022\020\n\010workflow\030\004 \001(\t\022\022\n\nses" +
+      "sion_id\030< \001(\t\"S\n\020ListRunsResponse\022&\n\004run" +
+      "s\030\001 \003(\0132\030.meshflow.v1.RunResponse\022\027\n\017nex" +
+      "t_page_token\030\002 \001(\t\"3\n\016WaitRunRequest\022\016\n\006" +
+      "run_id\030\001 \001(\t\022\021\n\ttimeout_s\030\002 \001(\001\"M\n\017Watch" +
+      "RunRequest\022\016\n\006run_id\030\001 \001(\t\022\026\n\016after_sequ" +
+      "ence\030\002 \001(\005\022\022\n\nevent_view\030\003 \001(\t\"2\n\020Cancel" +
+      "RunRequest\022\016\n\006run_id\030\001 \001(\t\022\016\n\006reason\030\002 \001" +
+      "(\t\"\314\002\n\020CheckRunResponse\022\022\n\nadmissible\030\001 " +
+      "\001(\010\022\020\n\010workflow\030\002 \001(\t\022-\n\020effective_polic" +
+      "y\030\003 \001(\0132\023.meshflow.v1.Policy\022\025\n\rpolicy_d" +
+      "igest\030\004 \001(\t\0220\n\nviolations\030\005 \003(\0132\034.meshfl" +
+      "ow.v1.PolicyViolation\022\032\n\022estimated_cost_" +
+      "usd\030\006 \001(\001\022\030\n\020estimated_tokens\030\007 \001(\005\022\032\n\022e" +
+      "stimated_carbon_g\030\010 \001(\001\022\026\n\016approval_node" +
+      "s\030\t \003(\t\0220\n\013expectation\030( \001(\0132\033.meshflow." +
+      "v1.RunExpectation\"\177\n\016RunExpectation\022\014\n\004r" +
+      "uns\030\001 \001(\005\022\020\n\010cost_usd\030\002 \001(\001\022\016\n\006tokens\030\003 " +
+      "\001(\005\022\020\n\010carbon_g\030\004 \001(\001\022+\n\005nodes\030\005 \003(\0132\034.m" +
+      "eshflow.v1.NodeExpectation\"\213\001\n\017NodeExpec" +
+      "tation\022\017\n\007node_id\030\001 \001(\t\022\r\n\005model\030\002 \001(\t\022\014" +
+      "\n\004runs\030\003 \001(\005\022\r\n\005steps\030\004 \001(\005\022\016\n\006tokens\030\005 " +
+      "\001(\005\022\020\n\010cost_usd\030\006 \001(\001\022\031\n\021max_step_cost_u" +
+      "sd\030\007 \001(\001\"T\n\017PolicyViolation\022\r\n\005field\030\001 \001" +
+      "(\t\022\r\n\005stage\030\002 \001(\t\022\023\n\013description\030\003 \001(\t\022\016" +
+      "\n\006remedy\030\004 \001(\t\"b\n\016ForkRunRequest\022\016\n\006run_" +
+      "id\030\001 \001(\t\022\027\n\017before_sequence\030\002 \001(\005\022\023\n\013bef" +
+      "ore_node\030\003 \001(\t\022\022\n\nrequest_id\030\004 \001(\t\"/\n\017Di" +
+      "ffRunsRequest\022\r\n\005run_a\030\001 \001(\t\022\r\n\005run_b\030\002 " +
+      "\001(\t\"\237\001\n\020DiffRunsResponse\022\021\n\tonly_in_a\030\001 " +
+      "\003(\t\022\021\n\tonly_in_b\030\002 \003(\t\022\016\n\006common\030\003 \003(\t\022(" +
+      "\n\007changed\030\004 \003(\0132\027.meshflow.v1.NodeChange" +
+      "\022\026\n\016cost_delta_usd\030\005 \001(\001\022\023\n\013token_delta\030" +
+      "\006 \001(\005\"\213\001\n\nNodeChange\022\017\n\007node_id\030\001 \001(\t\022\021\n" +
+      "\tverdict_a\030\002 \001(\t\022\021\n\tverdict_b\030\003 \001(\t\022\025\n\010o" +
+      "utput_a\030\004 \001(\tH\000\210\001\001\022\025\n\010output_b\030\005 \001(\tH\001\210\001" +
+      "\001B\013\n\t_output_aB\013\n\t_output_b2\347\006\n\nRunServi" +
+      "ce\0228\n\003Run\022\027.meshflow.v1.RunRequest\032\030.mes" +
+      "hflow.v1.RunResponse\022=\n\tStreamRun\022\027.mesh" +
+      "flow.v1.RunRequest\032\025.meshflow.v1.RunEven" +
+      "t0\001\022>\n\tCreateRun\022\027.meshflow.v1.RunReques" +
+      "t\032\030.meshflow.v1.RunResponse\022\\\n\006GetRun\022\032." +
+      "meshflow.v1.GetRunRequest\032\030.meshflow.v1." +
+      "RunResponse\"\034\220\002\001\202\323\344\223\002\023\022\021/v1/runs/{run_id" +
+      "}\022\\\n\010ListRuns\022\034.meshflow.v1.ListRunsRequ" +
+      "est\032\035.meshflow.v1.ListRunsResponse\"\023\220\002\001\202" +
+      "\323\344\223\002\n\022\010/v1/runs\022c\n\007WaitRun\022\033.meshflow.v1" +
+      ".WaitRunRequest\032\030.meshflow.v1.RunRespons" +
+      "e\"!\220\002\001\202\323\344\223\002\030\022\026/v1/runs/{run_id}:wait\022F\n\010" +
+      "WatchRun\022\034.meshflow.v1.WatchRunRequest\032\025" +
+      ".meshflow.v1.RunEvent\"\003\220\002\0010\001\022I\n\tCancelRu" +
+      "n\022\035.meshflow.v1.CancelRunRequest\032\030.meshf" +
+      "low.v1.RunResponse\"\003\220\002\002\022G\n\010CheckRun\022\027.me" +
+      "shflow.v1.RunRequest\032\035.meshflow.v1.Check" +
+      "RunResponse\"\003\220\002\001\022a\n\010DiffRuns\022\034.meshflow." +
+      "v1.DiffRunsRequest\032\035.meshflow.v1.DiffRun" +
+      "sResponse\"\030\220\002\001\202\323\344\223\002\017\022\r/v1/runs:diff\022@\n\007F" +
+      "orkRun\022\033.meshflow.v1.ForkRunRequest\032\030.me" +
+      "shflow.v1.RunResponseB\023\n\017dev.meshflow.v1" +
+      "P\001b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -190,7 +191,7 @@ public final class RunServiceOuterClass extends com.google.protobuf.GeneratedFil
     internal_static_meshflow_v1_ListRunsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_ListRunsRequest_descriptor,
-        new java.lang.String[] { "PageSize", "PageToken", "Status", "Workflow", });
+        new java.lang.String[] { "PageSize", "PageToken", "Status", "Workflow", "SessionId", });
     internal_static_meshflow_v1_ListRunsResponse_descriptor =
       getDescriptor().getMessageType(2);
     internal_static_meshflow_v1_ListRunsResponse_fieldAccessorTable = new
