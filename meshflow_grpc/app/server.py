@@ -198,6 +198,7 @@ async def _shut_down(runtime: Runtime, server: GrpcServer, envoy: EnvoyProcess |
     if stopped:
         _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
     await runtime.ownership.leave()
+    runtime.hub.close()
     await server.stop(min(LINGER_S, grace_s))
     await runtime.log.stop()
     if envoy is not None:
