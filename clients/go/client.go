@@ -24,6 +24,7 @@ type Client struct {
 	approvals  meshflowv1.ApprovalServiceClient
 	workflows  meshflowv1.WorkflowServiceClient
 	system     meshflowv1.SystemServiceClient
+	mesh       meshflowv1.MeshServiceClient
 }
 
 // Dial makes a client for host:port, http://host:port or https://host. It connects on the first call, and again after
@@ -45,6 +46,7 @@ func Dial(address string, options ...Option) (*Client, error) {
 		approvals:  meshflowv1.NewApprovalServiceClient(connection),
 		workflows:  meshflowv1.NewWorkflowServiceClient(connection),
 		system:     meshflowv1.NewSystemServiceClient(connection),
+		mesh:       meshflowv1.NewMeshServiceClient(connection),
 	}, nil
 }
 
@@ -211,17 +213,17 @@ func withRequestID(request *RunRequest) *RunRequest {
 // errStopped says that the reader wants no more events.
 var errStopped = errors.New("stopped by the reader")
 
-// forward hands on each event until the stream ends (nil), fails, or the reader stops (errStopped).
-func forward(stream grpc.ServerStreamingClient[RunEvent], accept func(*RunEvent) bool) error {
+// forward hands on each message until the stream ends (nil), fails, or the reader stops (errStopped).
+func forward[Message any](stream grpc.ServerStreamingClient[Message], accept func(*Message) bool) error {
 	for {
-		event, err := stream.Recv()
+		message, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if !accept(event) {
+		if !accept(message) {
 			return errStopped
 		}
 	}

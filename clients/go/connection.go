@@ -27,7 +27,8 @@ const maxMessageBytes = 64 << 20
 // Every request that starts a run carries a request id, so that UNAVAILABLE can be retried; of ForkRun that is the caller's choice.
 const serviceConfig = `{"methodConfig": [{"name": [{"service": "meshflow.v1.RunService", "method": "ForkRun"}]}, {
 	"name": [{"service": "meshflow.v1.RunService"}, {"service": "meshflow.v1.LedgerService"},
-		{"service": "meshflow.v1.ApprovalService"}, {"service": "meshflow.v1.WorkflowService"}, {"service": "meshflow.v1.SystemService"}],
+		{"service": "meshflow.v1.ApprovalService"}, {"service": "meshflow.v1.WorkflowService"}, {"service": "meshflow.v1.SystemService"},
+		{"service": "meshflow.v1.MeshService"}],
 	"retryPolicy": {"maxAttempts": 4, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
 		"retryableStatusCodes": ["UNAVAILABLE"]}}]}`
 

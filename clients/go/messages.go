@@ -62,6 +62,16 @@ type (
 	WorkflowPage = meshflowv1.ListWorkflowsResponse
 	// WorkflowValidation is what is wrong with a definition, if anything.
 	WorkflowValidation = meshflowv1.WorkflowValidation
+	// MeshNode is a node of the mesh, as registered and as the server sees it.
+	MeshNode = meshflowv1.MeshNode
+	// MeshConcern is work that a node takes, with its priority.
+	MeshConcern = meshflowv1.MeshConcern
+	// RegisterNodeRequest is a node to register.
+	RegisterNodeRequest = meshflowv1.RegisterNodeRequest
+	// ResolveNodeRequest asks whom a step would go to.
+	ResolveNodeRequest = meshflowv1.ResolveNodeRequest
+	// MeshChange is something that happened to a node.
+	MeshChange = meshflowv1.MeshChange
 	// ServerHealth is the health, version and uptime of the server.
 	ServerHealth = meshflowv1.GetHealthResponse
 )

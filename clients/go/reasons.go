@@ -62,4 +62,8 @@ const (
 	ReasonRunImmutable Reason = "RUN_IMMUTABLE"
 	// ReasonRunConflict: The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION.
 	ReasonRunConflict Reason = "RUN_CONFLICT"
+	// ReasonMeshNotConfigured: This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION.
+	ReasonMeshNotConfigured Reason = "MESH_NOT_CONFIGURED"
+	// ReasonNodeNotFound: No node of this name, id or concern serves the tenant, or none of them lives. NOT_FOUND.
+	ReasonNodeNotFound Reason = "NODE_NOT_FOUND"
 )

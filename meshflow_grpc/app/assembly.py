@@ -25,6 +25,7 @@ from meshflow_grpc.commands.list_approvals import ListApprovalsCommand
 from meshflow_grpc.commands.list_entries import ListEntriesCommand
 from meshflow_grpc.commands.list_runs import ListRunsCommand
 from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+from meshflow_grpc.commands.mesh import mesh_commands
 from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
 from meshflow_grpc.commands.run import RunCommand
 from meshflow_grpc.commands.stream_run import StreamRunCommand
@@ -57,6 +58,7 @@ from meshflow_grpc.engine.run_webhooks import RunWebhooks
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.engine.sessions import Sessions
 from meshflow_grpc.engine.sole_server import SoleServer
+from meshflow_grpc.engine.step_making import PEER_TOOL
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.detection.window.output_window import OutputWindows
@@ -78,6 +80,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock, IdSource
     from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.leases import RunLeases
+    from meshflow_grpc.ports.mesh import MeshAccess, MeshMember
     from meshflow_grpc.ports.notifier import ApprovalNotifier
     from meshflow_grpc.ports.observer import Observer
     from meshflow_grpc.ports.provider import ModelProvider
@@ -126,7 +129,9 @@ class Outside:
     observer: Observer = field(default_factory=LogObserver)
     tracer: Tracer = field(default_factory=NoTracer)
     leases: RunLeases | None = None
+    peers: MeshAccess | None = None
     sender: WebhookSender | None = None
+    mesh: MeshMember | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +164,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     recorder = PublishingRecorder(storage, hub, observer, outside.clock)
     ports = _kernel_ports(outside, options, recorder)
     world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
-    tools = RunTools(Kernel(ports), recorder, hub, *world)
+    tools = RunTools(Kernel(ports), recorder, hub, *world, peer=PEER_TOOL if outside.peers is not None else None)
     admission = _admission(outside, options)
     workflows = RegisteredWorkflows(storage)
     learning = Learning(storage, outside.clock)
@@ -190,7 +195,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_tree_head=GetTreeHeadCommand(log),
         get_inclusion_proof=GetInclusionProofCommand(storage, log),
         get_consistency_proof=GetConsistencyProofCommand(storage, log),
-        export_run=ExportRunCommand(storage, log, outside.log_keys.verifiers, outside.clock),
+        export_run=ExportRunCommand(storage, log, outside.log_keys.verifiers, outside.clock, outside.peers),
         erase_run=EraseRunCommand(storage, outside.clock),
         list_approvals=ListApprovalsCommand(storage, gates),
         get_approval=GetApprovalCommand(gates),
@@ -199,6 +204,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_workflow=GetWorkflowCommand(workflows),
         list_workflows=ListWorkflowsCommand(storage),
         validate_workflow=ValidateWorkflowCommand(workflows, admission),
+        mesh=mesh_commands(outside.mesh, outside.clock, outside.ids),
     )
     ownership = Ownership(elsewhere.leases, engine, hub)
     webhooks = None if outside.sender is None else RunWebhooks(storage, outside.clock, outside.sender)
@@ -219,6 +225,7 @@ def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: Publishin
         revoked_agents=options.revoked_agents,
         safeguards=_safeguards(options),
         windows=_windows(outside.scanner),
+        mesh=outside.peers,
     )
 
 
@@ -230,7 +237,7 @@ def _admission(outside: Outside, options: RuntimeOptions) -> Admission:
     return Admission(
         options.default_policy,
         allow_inline=options.allow_inline_workflows,
-        checks=NodeChecks(outside.provider, outside.tools, outside.http),
+        checks=NodeChecks(outside.provider, outside.tools, outside.http, has_peers=outside.peers is not None),
         allow_webhooks=options.allow_webhooks,
         floors=options.floors,
         safeguards=_safeguards(options),

@@ -17,7 +17,7 @@ DEFAULT_ADDRESS = "127.0.0.1:8765"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 _LOOPBACK = {"127.0.0.1", "localhost", "[::1]"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_SERVICES = ("RunService", "LedgerService", "ApprovalService", "WorkflowService", "SystemService")
+_SERVICES = ("RunService", "LedgerService", "ApprovalService", "WorkflowService", "SystemService", "MeshService")
 # Requests that start a run carry a request_id, and the others do no harm twice; ForkRun without one would start a second run.
 _SERVICE_CONFIG = json.dumps(
     {

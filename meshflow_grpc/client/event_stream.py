@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from meshflow_grpc.client.errors import MeshflowCallError, call_error, is_break
+from meshflow_grpc.client.async_calls import messages
+from meshflow_grpc.client.errors import MeshflowCallError, is_break
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -26,17 +27,6 @@ def reconnect_delay_s(connection: Connection, broken: int) -> float:
     return min(connection.reconnect_delay_s * 2.0**broken, _MAX_RECONNECT_DELAY_S)
 
 
-async def events_of(call: EventCall) -> AsyncGenerator[RunEvent, None]:
-    """Yields a call's events and ends the call; raises MeshflowCallError."""
-    try:
-        async for event in call:
-            yield event
-    except grpc.aio.AioRpcError as error:
-        raise call_error(error) from error
-    finally:
-        call.cancel()
-
-
 async def events_of_run(
     start: Callable[[float | None], EventCall], connection: Connection, timeout_s: float | None
 ) -> AsyncGenerator[RunEvent, None]:
@@ -50,7 +40,7 @@ async def events_of_run(
     shown = broken = 0
     while True:
         try:
-            async with aclosing(events_of(start(None if deadline is None else deadline - loop.time()))) as events:
+            async with aclosing(messages(start(None if deadline is None else deadline - loop.time()))) as events:
                 async for event in events:
                     if event.HasField("sequence") and event.sequence <= shown:
                         continue

@@ -17,6 +17,8 @@ from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2 import (
     VerifyRunResponse,
 )
 from meshflow_grpc._gen.meshflow.v1.log_pb2 import ConsistencyProof, InclusionProof, TreeHead
+from meshflow_grpc._gen.meshflow.v1.mesh_pb2 import MeshChange, MeshNode
+from meshflow_grpc._gen.meshflow.v1.mesh_service_pb2 import ListNodesResponse, ResolveNodeResponse
 from meshflow_grpc._gen.meshflow.v1.policy_pb2 import Policy
 from meshflow_grpc._gen.meshflow.v1.run_pb2 import LedgerHead, PendingApproval, RunResponse
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import (
@@ -47,14 +49,18 @@ __all__ = [
     "LedgerHead",
     "ListApprovalsResponse",
     "ListEntriesResponse",
+    "ListNodesResponse",
     "ListRunsResponse",
     "ListWorkflowsResponse",
     "LoopProgress",
+    "MeshChange",
+    "MeshNode",
     "NodeChange",
     "PayloadErasure",
     "PendingApproval",
     "Policy",
     "PolicyViolation",
+    "ResolveNodeResponse",
     "RunEvent",
     "RunResponse",
     "TreeHead",

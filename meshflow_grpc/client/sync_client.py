@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from meshflow_grpc.client.async_client import AsyncClient
 from meshflow_grpc.client.connection import DEFAULT_ADDRESS, Connection
+from meshflow_grpc.client.sync_mesh import MeshCalls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Coroutine, Iterator
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Client:
+class Client(MeshCalls):
     """Calls a meshflow server from blocking code, any thread; a context manager. Promises what AsyncClient does."""
+
+    _client: AsyncClient
 
     def __init__(self, connection: Connection | str = DEFAULT_ADDRESS) -> None:
         self._loop = asyncio.new_event_loop()
@@ -201,7 +204,7 @@ class Client:
             future.cancel()
             raise
 
-    def _iterate(self, events: AsyncGenerator[RunEvent, None]) -> Iterator[RunEvent]:
+    def _iterate(self, events: AsyncGenerator[T, None]) -> Iterator[T]:
         try:
             while (event := self._wait(_next(events))) is not None:
                 yield event
@@ -219,5 +222,5 @@ async def _open(connection: Connection | str) -> AsyncClient:
     return AsyncClient(connection)
 
 
-async def _next(events: AsyncGenerator[RunEvent, None]) -> RunEvent | None:
+async def _next(events: AsyncGenerator[T, None]) -> T | None:
     return await anext(events, None)

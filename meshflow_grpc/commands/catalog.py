@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.commands.list_entries import ListEntriesCommand
     from meshflow_grpc.commands.list_runs import ListRunsCommand
     from meshflow_grpc.commands.list_workflows import ListWorkflowsCommand
+    from meshflow_grpc.commands.mesh import MeshCommands
     from meshflow_grpc.commands.put_workflow import PutWorkflowCommand
     from meshflow_grpc.commands.run import RunCommand
     from meshflow_grpc.commands.stream_run import StreamRunCommand
@@ -62,3 +63,4 @@ class Commands:
     get_workflow: GetWorkflowCommand
     list_workflows: ListWorkflowsCommand
     validate_workflow: ValidateWorkflowCommand
+    mesh: MeshCommands

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
+from meshflow_grpc.config.admission import AdmissionSettings
 from meshflow_grpc.config.problem import ConfigProblem
-from meshflow_grpc.config.web import WebSettings
 from meshflow_grpc.domain.mesh import endpoint_problem, parse_concerns, slug_problem
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.mesh import Concern
 
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::", "[::]"})  # noqa: S104 - compared, not listened on
 
-class MeshSettings(WebSettings):
+
+class MeshSettings(AdmissionSettings):
     """Without a slug this server is no node: it registers nowhere and watches nobody. Times are in seconds."""
 
     mesh_slug: str | None = Field(
@@ -80,18 +82,25 @@ class MeshSettings(WebSettings):
         return value
 
     @property
-    def endpoints(self) -> tuple[str, ...]:
+    def node_endpoints(self) -> tuple[str, ...]:
         """Where peers reach this node, as set; empty for the address of the public port."""
         return tuple(self.mesh_endpoint.split(",")) if self.mesh_endpoint else ()
 
     @property
-    def concerns(self) -> tuple[Concern, ...]:
+    def node_concerns(self) -> tuple[Concern, ...]:
         """The work this node takes."""
         return parse_concerns(self.mesh_concerns or "")
 
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns also what a node lacks, and settings of a node that this server is not."""
         return (*super().problems(), *self._without_a_slug())
+
+    def endpoint_problems(self, host: str) -> tuple[ConfigProblem, ...]:
+        """A node that listens on every address must say which one its peers are to use."""
+        if self.mesh_slug is None or self.mesh_endpoint is not None or host not in _EVERY_ADDRESS:
+            return ()
+        what = f"missing, and {host} is no address that peers can reach"
+        return (ConfigProblem("MESHFLOW_MESH_ENDPOINT", what, "set it to host:port as peers see this node"),)
 
     def _without_a_slug(self) -> tuple[ConfigProblem, ...]:
         if self.mesh_slug is not None:

@@ -36,11 +36,11 @@ class MeshSecuritySettings(MeshSettings):
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns also half a certificate, and a production node without a key of its own."""
         found = list(super().problems())
-        if (self.mesh_cert_file is None) != (self.mesh_cert_key_file is None):
-            missing = "CERT_FILE" if self.mesh_cert_file is None else "CERT_KEY_FILE"
-            found.append(
-                ConfigProblem(f"MESHFLOW_MESH_{missing}", "missing: certificate and key go together", "set both")
-            )
+        pair = {"mesh_cert_file", "mesh_cert_key_file"}
+        if len(pair & self.model_fields_set) == 1:
+            (missing,) = pair - self.model_fields_set
+            what = "missing: certificate and key go together"
+            found.append(ConfigProblem(f"MESHFLOW_{missing.upper()}", what, "set both"))
         if self.mesh_slug is not None and self.mesh_key is None and vars(self).get("env") == "production":
             found.append(
                 ConfigProblem(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, cast
 
+from meshflow_grpc.domain.approval import Decision
 from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.domain.peer_step import PEER_MARK, AskedPeer
 from meshflow_grpc.domain.policy import RiskTier
+from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.engine.events import output_text
 
 if TYPE_CHECKING:
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+
+_IN_DOUBT = "IN_DOUBT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +39,35 @@ class CallHistory:
 
     calls: dict[str, RecordedCall] = field(default_factory=dict)
     in_doubt: set[str] = field(default_factory=set)
+    asked: dict[str, AskedPeer] = field(default_factory=dict)
+    _doubts: dict[str, str] = field(default_factory=dict)
 
     def take(self, entry: LedgerEntry) -> None:
         """Reads an intent or a committed step; an intent without a committed outcome leaves its step in doubt."""
         if entry.kind is EntryKind.STEP_INTENT:
-            self.in_doubt.add(entry.step_id)
+            step_id = entry.step_id.partition(PEER_MARK)[0]
+            self.in_doubt.add(step_id)
+            if "peer" in entry.facts:
+                self.asked[step_id] = _asked(entry)
             return
+        if entry.kind is EntryKind.STEP_PAUSED and entry.facts["reason"] == _IN_DOUBT:
+            self._doubts[cast("Mapping[str, str]", entry.facts["approval"])["approval_id"]] = entry.step_id
+        if entry.kind is EntryKind.GATE_DECIDED:
+            self._clear(entry)
         if entry.kind is not EntryKind.STEP_COMMITTED:
             return
         self.in_doubt.discard(entry.step_id)
+        self.asked.pop(entry.step_id, None)
         if "parent" in entry.facts:
             self.calls[entry.step_id] = _recorded(entry)
+
+    def _clear(self, entry: LedgerEntry) -> None:
+        """A person, not the clock, may let a step that is in doubt be done again."""
+        facts = entry.facts
+        step_id = self._doubts.get(cast("str", facts["approval_id"]))
+        actor = cast("Mapping[str, str]", facts["actor"])
+        if step_id in self.asked and facts["decision"] == Decision.APPROVE and actor["auth"] != "server":
+            self.asked[step_id] = replace(self.asked[step_id], cleared=True)
 
     def answer(self, step_id: str, tool: str, arguments: Mapping[str, JsonValue]) -> RecordedCall | None:
         """The outcome of the same call at the same place, given once; None when there is none."""
@@ -66,6 +89,13 @@ class CallHistory:
         prefix = f"{parent}/"
         acted = any(call.acted for place, call in self.calls.items() if place.startswith(prefix))
         return acted or any(place.startswith(prefix) for place in self.in_doubt)
+
+
+def _asked(entry: LedgerEntry) -> AskedPeer:
+    peer = cast("Mapping[str, Any]", entry.facts["peer"])
+    share = peer["share"]
+    usage = Usage(0, share["tokens"], share["cost_nano_usd"], share["carbon_ug"], steps=1)
+    return AskedPeer(peer["node_id"], peer["slug"], usage, peer["timeout_ms"])
 
 
 def _recorded(entry: LedgerEntry) -> RecordedCall:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import CancelReason, Run
+    from meshflow_grpc.domain.tool import Tool
     from meshflow_grpc.engine.event_hub import EventHub
     from meshflow_grpc.engine.recorder import PublishingRecorder
     from meshflow_grpc.engine.run_progress import RunProgress
@@ -59,6 +60,7 @@ class RunTools:
     tracer: Tracer = field(default_factory=NoTracer)
     http: HttpCaller | None = None
     leases: RunLeases | None = None
+    peer: Tool | None = None
 
 
 class RunExecutor:
@@ -78,9 +80,8 @@ class RunExecutor:
         self._workflow = workflow
         self._context = context
         self._progress = progress
-        self._steps = StepMaker(
-            context, task, progress, tools.catalog, self._take_step, workflow.output_checks, tools.http
-        )
+        calls = (tools.catalog, self._take_step, workflow.output_checks, tools.http, tools.peer)
+        self._steps = StepMaker(context, task, progress, *calls)
         self._stop: RunOutcome | None = None
         self._driver: asyncio.Task[Run] | None = None
         self._finishing = self._fenced = False
@@ -100,6 +101,7 @@ class RunExecutor:
         if self._finishing or self._stop is not None:
             return
         self._stop = outcome
+        self._context.ending = True
         if self._driver is not None:
             self._driver.cancel()
 
@@ -122,7 +124,7 @@ class RunExecutor:
         try:
             if self._stop is None:
                 await self._take_steps()
-            outcome = self._stop or self._outcome()
+            outcome = self._stop or (None if self._progress.waiting else self._completed())
         except RunEnded as end:
             outcome = end.outcome
         except StepNotRecordedError as error:
@@ -161,6 +163,9 @@ class RunExecutor:
                 for task in sorted(done, key=_place):
                     activation = pending.pop(task)
                     ready.extend(await self._advance(activation, task.result()))
+        except RunEnded:
+            self._context.ending = True
+            raise
         finally:
             await _cancel_all(pending)
 
@@ -235,10 +240,6 @@ class RunExecutor:
                 )
             )
         await uninterrupted(self._tools.recorder.append(self._run.run_id, drafts))
-
-    def _outcome(self) -> RunOutcome | None:
-        """How the run ended; None when it waits for a human."""
-        return None if self._progress.waiting else self._completed()
 
     def _completed(self) -> RunOutcome:
         progress = self._progress

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.tools import ToolCatalog
 
-EXECUTABLE_KINDS = frozenset(NodeKind) - {NodeKind.GRPC}
 # Set by the server itself, or secret: a definition is recorded in the ledger.
 OWN_HEADERS = frozenset(
     {
@@ -46,7 +45,10 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")
 class NodeChecks:
     """Checks nodes one by one: a model must have a price, so that its budget can be held; tools and functions must be there."""
 
-    def __init__(self, provider: ModelProvider, catalog: ToolCatalog, http: HttpCaller | None = None) -> None:
+    def __init__(
+        self, provider: ModelProvider, catalog: ToolCatalog, http: HttpCaller | None = None, *, has_peers: bool = False
+    ) -> None:
+        self._has_peers = has_peers
         self._http = http
         self._provider = provider
         self._catalog = catalog
@@ -54,10 +56,6 @@ class NodeChecks:
     def problems(self, workflow: Workflow, node: Node) -> list[FieldViolation]:
         """Everything that keeps this server from executing a node."""
         field = f"workflow.nodes.{node.id}"
-        if node.kind not in EXECUTABLE_KINDS:
-            known = ", ".join(sorted(EXECUTABLE_KINDS))
-            message = f"kind {node.kind.value!r} cannot be executed by this server; known: {known}"
-            return [FieldViolation(f"{field}.kind", message)]
         found: list[FieldViolation] = []
         if node.kind is NodeKind.HUMAN:
             found.extend(_gate_problems(node, field))
@@ -69,6 +67,8 @@ class NodeChecks:
             found.extend(self._tool(field, workflow, node))
         elif node.kind is NodeKind.HTTP:
             found.extend(self._http_request(field, workflow, node))
+        elif node.kind is NodeKind.GRPC:
+            found.extend(self._peer(field, workflow, node))
         elif (ref := cast("str", node.config["ref"])) not in self._catalog.function_names:
             found.append(FieldViolation(f"{field}.ref", _unknown("function", ref, self._catalog.function_names)))
         return found
@@ -116,6 +116,13 @@ class NodeChecks:
             elif not isinstance(value, str) or not value.isprintable() or "${" in value or not _HEADER.fullmatch(name):
                 yield FieldViolation(place, "must be a header's name and text, without references")
         yield from _references(f"{field}.body", workflow, node, set(references(node.config.get("body"))))
+
+    def _peer(self, field: str, workflow: Workflow, node: Node) -> Iterator[FieldViolation]:
+        if not self._has_peers:
+            yield FieldViolation(
+                f"{field}.kind", "this server is no node of a mesh, so it has no peers; set MESHFLOW_MESH_SLUG"
+            )
+        yield from _references(f"{field}.task", workflow, node, set(references(node.config.get("task"))))
 
 
 def _references(field: str, workflow: Workflow, node: Node, named: set[str]) -> Iterator[FieldViolation]:

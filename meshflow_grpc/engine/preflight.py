@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.check import NodeExpectation, PolicyViolation, RunExpectation
@@ -17,13 +18,15 @@ from meshflow_grpc.governance.session_budget import SessionAccount
 from meshflow_grpc.governance.tool_permission import tool_refusal
 from meshflow_grpc.kernel.agent_call import max_tool_rounds
 from meshflow_grpc.kernel.model_call import max_output_tokens, model_of, worst_case
+from meshflow_grpc.kernel.peer_request import peer_share, target_of
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 from meshflow_grpc.kernel.stages.policy_evaluation import rule_variables
 from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE, denied_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from meshflow_grpc.domain.policy import Policy
     from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.engine.admission import AdmittedRun
@@ -53,8 +56,9 @@ class Preflight:
         ``session`` is what the request's session has used, needed under a session budget; what was ``learned`` raises the worst case as
         it raises reservations.
         """
-        worst = [self._node(admitted, node, learned) for node in admitted.workflow.compiled.workflow.nodes]
-        estimate = sum(worst, ZERO_USAGE)
+        nodes = admitted.workflow.compiled.workflow.nodes
+        estimate = sum((self._node(admitted, node, learned) for node in nodes), ZERO_USAGE)
+        estimate += peer_shares(admitted.policy.policy, nodes, estimate)
         rules = (violation for violation, _ in self._rules(admitted) if violation is not None)
         found = (
             *_floors(admitted),
@@ -63,6 +67,7 @@ class Preflight:
             *self._guardian(admitted),
             *self._sensitive(admitted),
             *self._tools(admitted),
+            *self._peers(admitted),
             *_budget(admitted, estimate, session),
         )
         return found, estimate
@@ -141,6 +146,19 @@ class Preflight:
                 )
         return tuple(found)
 
+    def _peers(self, admitted: AdmittedRun) -> Iterator[PolicyViolation]:
+        """Nodes for which there is no peer just now; a run that comes there later may find one."""
+        mesh = self._ports.mesh
+        if mesh is None:
+            return
+        for node in admitted.workflow.compiled.workflow.nodes:
+            target = target_of(node)
+            if node.kind is NodeKind.GRPC and not mesh.peers.candidates(admitted.principal.tenant_id, target):
+                named = ", ".join(filter(None, (target.slug, target.concern, *target.failover)))
+                field = f"workflow.nodes.{node.id}.{'peer' if target.slug else 'concern'}"
+                message = f"no live node of the mesh takes it: {named}"
+                yield PolicyViolation(field, "execution", message, "start the node, or name one that lives")
+
     def _profiles(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
         """What stage 6 would object to in any step."""
         facts = StepFacts(
@@ -177,6 +195,17 @@ class Preflight:
             )
             for kind in kinds
         )
+
+
+def peer_shares(policy: Policy, nodes: Iterable[Node], others: Usage) -> Usage:
+    """Most that peers can be given in one pass: each its share of what the others leave."""
+    budget, total = budget_of(policy, others, None), ZERO_USAGE
+    for node in nodes:
+        if node.kind is NodeKind.GRPC:
+            share = replace(peer_share(node, budget), steps=0)
+            budget.settle(ZERO_USAGE, share)
+            total += share
+    return total
 
 
 def _budget(admitted: AdmittedRun, estimate: Usage, session: SessionUse | None) -> tuple[PolicyViolation, ...]:

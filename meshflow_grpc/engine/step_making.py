@@ -6,8 +6,9 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from meshflow_grpc.domain.peer_step import GRPC
 from meshflow_grpc.domain.policy import RiskTier
-from meshflow_grpc.domain.tool import Action, Tool
+from meshflow_grpc.domain.tool import Action, Tool, ToolError
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.agent_tools import AgentTools, offered_tools
 from meshflow_grpc.engine.arguments import TASK, ArgumentError, references, rendered, scope
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 HTTP = "http"
 HTTP_FIELDS = ("method", "url", "headers", "body")
 HTTP_TIMEOUT_S = 30.0
+PEER_FIELDS = ("peer", "concern", "failover", "workflow")
 # Requests that may be sent again without a second effect (RFC 9110, 9.2.2); DELETE is irreversible and never sent again by itself.
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT"})
 _NO_LABELS: frozenset[str] = frozenset()
@@ -48,8 +50,10 @@ class StepMaker:
         govern: Callable[[Step], Awaitable[StepOutcome]],
         output_checks: Mapping[str, OutputCheck],
         http: HttpCaller | None,
+        peer: Tool | None,
     ) -> None:
         self._http = http
+        self._peer = peer
         self._output_checks = output_checks
         self._context = context
         self._task = task
@@ -84,6 +88,8 @@ class StepMaker:
             return self._python_step(step, upstream)
         if node.kind is NodeKind.HTTP:
             return self._http_step(step, activation.inputs)
+        if node.kind is NodeKind.GRPC:
+            return self._peer_step(step, activation.inputs)
         if node.kind is NodeKind.SUBGRAPH:
             return replace(step, action=gathered(node, upstream))
         return step if not node.config.get("tools") else self._with_tools(step)
@@ -105,6 +111,18 @@ class StepMaker:
         config = step.node.config
         template = {"method": "GET", **{key: config[key] for key in HTTP_FIELDS if key in config}}
         return self._calling(step, inputs, template, HTTP, http_tool(self._http, str(template["method"])))
+
+    def _peer_step(self, step: Step, inputs: Sequence[NodeRun]) -> Step:
+        """A peer is told what an agent would be, unless the node says what."""
+        config = step.node.config
+        whom = {key: config[key] for key in PEER_FIELDS if key in config}
+        step = replace(step, asked=self._progress.history.asked.get(step.step_id))
+        if "task" in config:
+            return self._calling(step, inputs, {"task": config["task"], **whom}, GRPC, self._peer)
+        arguments = {"task": step.prompt, **whom}
+        text = _json(arguments)
+        action = Action(GRPC, self._peer, arguments)
+        return replace(step, prompt=text, input_json=f'{{"arguments":{text}}}', action=action)
 
     def _calling(
         self, step: Step, inputs: Sequence[NodeRun], template: Mapping[str, JsonValue], name: str, tool: Tool | None
@@ -155,6 +173,14 @@ def gathered(node: Node, upstream: Sequence[tuple[str, str]]) -> Action:
     name = cast("str", node.config["workflow"])
     tool = Tool(name, "", {}, call, lambda _: None, RiskTier.READ_ONLY, frozenset(), idempotent=True)
     return Action(name, tool, {}, is_tool=False)
+
+
+async def _at_a_peer(_arguments: Mapping[str, JsonValue], _context: ToolContext) -> str:
+    raise ToolError("a peer is called by the kernel alone")
+
+
+# A grpc node's call, as policies see it.
+PEER_TOOL = Tool(GRPC, "", {}, _at_a_peer, lambda _: None, RiskTier.INTERNAL, idempotent=True)
 
 
 def http_tool(http: HttpCaller | None, method: str) -> Tool | None:

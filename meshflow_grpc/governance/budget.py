@@ -55,6 +55,16 @@ class Budget:
         """What is reserved and not yet settled."""
         return self._reserved
 
+    def part(self, fraction: float) -> Usage:
+        """A part of what is neither spent nor reserved, tokens as output tokens, and one step; nothing is reserved by that."""
+        limits, used = self._limits, self._spent + self._reserved
+        cost = limits.cost_nano_usd - used.cost_nano_usd
+        if self.session is not None:
+            cost = min(cost, self.session.left_nano_usd)
+        carbon = 0 if limits.carbon_ug is None else limits.carbon_ug - used.carbon_ug
+        tokens, cost, carbon = (int(max(0, left) * fraction) for left in (limits.tokens - used.tokens, cost, carbon))
+        return Usage(output_tokens=tokens, cost_nano_usd=cost, carbon_ug=carbon, steps=1)
+
     def reserve(self, worst_case: Usage) -> Shortfall | None:
         """Reserves the worst case of a step, or says which limit forbids it and reserves nothing."""
         short = None if self._fits(worst_case) else next(self.shortfalls(worst_case), None)

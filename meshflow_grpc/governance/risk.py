@@ -23,7 +23,7 @@ KIND_TIER: dict[NodeKind, RiskTier] = {
     NodeKind.SUBGRAPH: RiskTier.READ_ONLY,
     NodeKind.TOOL: RiskTier.INTERNAL,
     NodeKind.HTTP: RiskTier.EXTERNAL_IO,
-    NodeKind.GRPC: RiskTier.EXTERNAL_IO,
+    NodeKind.GRPC: RiskTier.INTERNAL,
 }
 
 # Words in the name of a tool, and in the arguments that say what to do.
@@ -117,14 +117,17 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 def risk_of(node: Node, action: Action | None = None) -> RiskTier:
     """The tier of a step of this node: a declaration may raise what is implied, never lower it.
 
-    A call inside an agent's loop is judged by itself: the agent's own tier is that of the agent's step.
+    A call inside an agent's loop is judged by itself: the agent's own tier is that of the agent's step. What a peer is told is not
+    searched for what it implies: the peer may do nothing above the declared tier, and judges each action by itself.
     """
     if action is None:
         return max(node.risk, KIND_TIER[node.kind])
     declared = RiskTier.READ_ONLY if action.tool is None else action.tool.risk
     if action.parent is None:
         declared = max(declared, node.risk, KIND_TIER[node.kind])
-    return max(declared, derived_tier(action.name, action.arguments, declared)) if action.is_tool else declared
+    if not action.is_tool or node.kind is NodeKind.GRPC:
+        return declared
+    return max(declared, derived_tier(action.name, action.arguments, declared))
 
 
 def derived_tier(name: str, arguments: Mapping[str, JsonValue], declared: RiskTier) -> RiskTier:

@@ -54,6 +54,11 @@ class SessionShare:
     limit_nano_usd: int
     reserved: int = 0
 
+    @property
+    def left_nano_usd(self) -> int:
+        """What the session may still spend as far as this process knows."""
+        return self.limit_nano_usd - self.account.spent - self.account.reserved
+
     def shortfall(self, need: int) -> Shortfall | None:
         """Why a need does not fit on top of all that is spent and reserved; None when it does, or costs nothing."""
         return self._short(need, self.account.spent + self.account.reserved + need)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.peer_step import PeerRecord
 
 
 class Verdict(StrEnum):
@@ -23,7 +27,7 @@ class Verdict(StrEnum):
 class Deny:
     """The step may not go on: a machine-readable reason, a sentence for people, and how to get past it.
 
-    ``usage`` and ``prepaid`` are set when it was refused in the midst of execution, as in Fail.
+    ``usage`` and ``prepaid`` are set when it was refused in the midst of execution, as in Fail; ``peer`` is the run it made elsewhere.
     """
 
     reason: str
@@ -31,14 +35,18 @@ class Deny:
     remedy: str = ""
     usage: Usage = ZERO_USAGE
     prepaid: Usage = ZERO_USAGE
+    peer: PeerRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """The step waits for a human."""
+    """The step waits for a human. ``usage`` and ``prepaid`` as in Deny."""
 
     reason: str
     message: str
+    usage: Usage = ZERO_USAGE
+    prepaid: Usage = ZERO_USAGE
+    peer: PeerRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +57,7 @@ class Fail:
     message: str
     usage: Usage = ZERO_USAGE
     prepaid: Usage = ZERO_USAGE
+    peer: PeerRecord | None = None
 
 
 class Interrupted(asyncio.CancelledError):

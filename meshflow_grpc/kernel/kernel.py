@@ -168,7 +168,17 @@ class Kernel:
         verdict = _VERDICTS[type(refusal)]
         approval = approval_facts(state.step, self._ports.clock.now()) if isinstance(refusal, Pause) else None
         return StepEnd(
-            state, verdict, stages, passage.usage, latency, sla, passage.refused_by, refusal.reason, message, approval
+            state,
+            verdict,
+            stages,
+            passage.usage,
+            latency,
+            sla,
+            passage.refused_by,
+            refusal.reason,
+            message,
+            approval,
+            refusal.peer,
         )
 
 
@@ -214,7 +224,7 @@ class _Passage:
             return True
         self.refusal, self.refused_by = result, STAGE_NAMES[index]
         self._note(index, _WORDS[type(result)], result.reason)
-        if isinstance(result, Fail) or (isinstance(result, Deny) and self.state.execution is None):
+        if isinstance(result, Fail) or self.state.execution is None:
             self.prepaid = result.prepaid
         return False
 
@@ -232,7 +242,7 @@ class _Passage:
         """What a refused step used: what its attempts may have cost."""
         if self.state.execution is not None:
             return self.state.execution.usage
-        return self.refusal.usage if isinstance(self.refusal, Fail | Deny) else ZERO_USAGE
+        return self.refusal.usage if self.refusal is not None else ZERO_USAGE
 
     def stages(self, *, cancelled: bool) -> list[JsonValue]:
         """All fifteen decisions, in order."""

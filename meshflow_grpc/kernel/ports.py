@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.governance.rate_limit import RateLimiter
     from meshflow_grpc.kernel.output_windows import Windows
     from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.mesh import MeshAccess
     from meshflow_grpc.ports.observer import StepObserver
     from meshflow_grpc.ports.provider import ModelProvider
     from meshflow_grpc.ports.storage import RunChange
@@ -74,6 +75,7 @@ class KernelPorts:
     revoked_agents: frozenset[str] = frozenset()
     safeguards: Safeguards = field(default_factory=Safeguards)
     windows: Windows | None = None
+    mesh: MeshAccess | None = None
 
 
 class Jitter(Protocol):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.approval import GrantedApproval
     from meshflow_grpc.domain.conversation import Turn
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.peer_step import AskedPeer, PeerRecord
     from meshflow_grpc.domain.policy import Policy, RiskTier
     from meshflow_grpc.domain.run import Principal
     from meshflow_grpc.domain.tool import Action
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RunContext:
-    """One run as its steps see it. Built once per run; the budget is the only part that changes."""
+    """One run as its steps see it. Built once per run; only the budget changes, and ``ending`` once the run takes no more steps.
+
+    A step cancelled while its run is not ``ending`` is taken again later, here or on another server.
+    """
 
     run_id: str
     tenant_id: str
@@ -40,6 +44,7 @@ class RunContext:
     labels: Mapping[str, str] = field(default_factory=dict)
     learned: WorkflowStatistics | None = None
     reviewed: bool = False
+    ending: bool = False
     conversation: tuple[Turn, ...] = ()
 
 
@@ -74,7 +79,7 @@ class Step:
     ``live`` is told of each stage's decision as it falls, ``deltas`` of each piece of the answer that can be shown and its offset,
     while someone watches. ``action`` is what tool and python steps call;
     ``tools`` what an agent may. ``in_doubt`` says that the step may have acted before.
-    ``output_check`` says what is wrong with an output.
+    ``output_check`` says what is wrong with an output. ``asked`` is the peer that an earlier life of the run asked.
     """
 
     run: RunContext
@@ -93,11 +98,15 @@ class Step:
     in_doubt: bool = False
     deltas: Callable[[int, str], None] | None = None
     output_check: Callable[[str], str | None] | None = None
+    asked: AskedPeer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What execution produced. ``usage`` holds all attempts; ``prepaid`` is the part that retries settled already."""
+    """What execution produced. ``usage`` holds all attempts; ``prepaid`` is the part that retries settled already.
+
+    ``peer`` is the run elsewhere that produced it.
+    """
 
     output: str
     model: str
@@ -107,6 +116,7 @@ class Execution:
     latency_ms: int
     stop_reason: str = "end_turn"
     confidence: float | None = None
+    peer: PeerRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,14 +34,14 @@ class _TimedOutError(Exception):
 
 async def call_tool(ports: KernelPorts, state: StepState, action: Action, tool: Tool) -> StepState | Deny | Fail:
     """Returns the state with its execution, or why there is none."""
-    arguments = _arguments(state, action)
+    arguments = call_arguments(state, action)
     if arguments is None:
         message = f"{action.name!r}: masking sensitive data made the arguments unreadable; give such values as text"
         return Deny("CALL_UNREADABLE", message, "give such values as text")
     return await _ToolAttempts(ports, state, action, tool).run(arguments)
 
 
-def _arguments(state: StepState, action: Action) -> Mapping[str, JsonValue] | None:
+def call_arguments(state: StepState, action: Action) -> Mapping[str, JsonValue] | None:
     """What passed the input stages: with scrub_pii the tool sees what the ledger keeps."""
     if state.masked is None:
         return action.arguments

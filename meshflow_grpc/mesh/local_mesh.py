@@ -38,7 +38,7 @@ class MeshRules:
 
 
 class LocalMesh:
-    """Implements ports.mesh.MeshMember; ``directory`` is the Peers of the kernel. ``join`` first, ``leave`` last."""
+    """Implements ports.mesh.MeshMember; ``directory`` is the Peers of the kernel. ``join`` first, ``close`` last."""
 
     def __init__(
         self,
@@ -49,11 +49,11 @@ class LocalMesh:
         jitter: Jitter,
         credentials: NodeCredentials | None = None,
     ) -> None:
-        self._registry = registry
+        self.registry = registry
         self._clock = clock
         self._observer = observer
         self._feed = ChangeFeed()
-        self.directory = Directory(rules.directory, clock, self._tell, observer, self._call_later)
+        self.directory = Directory(rules.directory, clock, self.tell, observer, self._call_later)
         self.channels = PeerChannels(credentials)
         self._checker = HealthChecker(self.directory, self.channels, rules.checks, jitter)
         self._own: MeshNode | None = None
@@ -64,24 +64,33 @@ class LocalMesh:
 
     async def join(self, own: MeshNode) -> None:
         """Registers this server and begins to watch its peers; raises LedgerUnavailableError when the registry cannot be used."""
-        self._own = await self._registry.register(own)
+        self._own = await self.registry.register(own)
         await self._read()
         self._keeping = asyncio.create_task(self._keep(), name="mesh membership")
 
-    async def leave(self) -> None:
-        """Takes this server out of the registry and ends all that watches. Idempotent."""
+    async def withdraw(self) -> None:
+        """Takes this server out of the registry, so that peers ask it no more; its own runs may still ask them. Idempotent."""
         keeping, self._keeping = self._keeping, None
         if keeping is not None:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
-            await self._checker.stop()
-            await self.channels.close()
             await self._deregister()
-        await self._registry.close()
+
+    async def close(self) -> None:
+        """Withdraws, and ends all that watches. Idempotent."""
+        await self.withdraw()
+        await self._checker.stop()
+        await self.channels.close()
+        await self.registry.close()
 
     def views(self, tenant_id: str) -> tuple[NodeView, ...]:
         """See MeshMember."""
         return tuple(view for view in self.directory.views() if view.node.serves(tenant_id))
+
+    def others(self) -> tuple[NodeView, ...]:
+        """All nodes but this one, of all tenants. May be called from another thread."""
+        own = self._own
+        return tuple(view for view in self.directory.views() if own is None or view.node.node_id != own.node_id)
 
     def resolve(self, tenant_id: str, target: PeerTarget) -> tuple[NodeView, ...]:
         """See MeshMember."""
@@ -90,16 +99,16 @@ class LocalMesh:
 
     async def register(self, node: MeshNode) -> MeshNode:
         """See MeshMember."""
-        kept = await self._registry.register(node)
+        kept = await self.registry.register(node)
         await self._read()
         return kept
 
     async def heartbeat(self, tenant_id: str, node_id: str) -> MeshNode | None:
         """See MeshMember."""
-        nodes = await self._registry.nodes()
+        nodes = await self.registry.nodes()
         node = next((each for each in nodes if (each.node_id, each.tenant_id) == (node_id, tenant_id)), None)
         now = self._clock.now()
-        if node is None or not await self._registry.heartbeat(node_id, now):
+        if node is None or not await self.registry.heartbeat(node_id, now):
             return None
         await self._read()
         return replace(node, heartbeat_at=now)
@@ -107,6 +116,11 @@ class LocalMesh:
     def changes(self, tenant_id: str, after: int) -> AsyncGenerator[tuple[int, MeshChange], None]:
         """See MeshMember."""
         return self._feed.watch(tenant_id, after)
+
+    def tell(self, change: MeshChange) -> None:
+        """Tells the log, the metrics and those who watch of a change."""
+        self._observer.mesh_changed(change)
+        self._feed.publish(change)
 
     async def _keep(self) -> None:
         """Beats and reads three times in a TTL; a registry that cannot be used is asked again, and told of once."""
@@ -117,8 +131,8 @@ class LocalMesh:
             await asyncio.sleep(own.ttl_s / BEATS_PER_TTL)
             try:
                 now = self._clock.now()
-                if not await self._registry.heartbeat(own.node_id, now):
-                    own = self._own = await self._registry.register(replace(own, heartbeat_at=now))
+                if not await self.registry.heartbeat(own.node_id, now):
+                    own = self._own = await self.registry.register(replace(own, heartbeat_at=now))
                 await self._read()
             except LedgerUnavailableError as error:
                 if not failed:
@@ -131,7 +145,7 @@ class LocalMesh:
 
     async def _read(self) -> None:
         async with self._reading:
-            await self._take_in(await self._registry.nodes())
+            await self._take_in(await self.registry.nodes())
 
     async def _take_in(self, nodes: tuple[MeshNode, ...]) -> None:
         now = self._clock.monotonic()
@@ -142,7 +156,7 @@ class LocalMesh:
         self._read_at = now
         self.directory.refresh(nodes, self._known_at)
         for node_id in self.directory.forgotten(self._known_at):
-            await self._registry.remove(node_id)
+            await self.registry.remove(node_id)
         live = self.directory.live()
         others = tuple(node for node in live if own is None or node.node_id != own.node_id)
         if own is not None:
@@ -155,13 +169,9 @@ class LocalMesh:
             return
         try:
             async with asyncio.timeout(LEAVE_S):
-                await self._registry.remove(self._own.node_id)
+                await self.registry.remove(self._own.node_id)
         except (LedgerUnavailableError, TimeoutError) as error:
             _log.warning("mesh_not_left", reason=str(error), note="peers notice by the missing heartbeat")
-
-    def _tell(self, change: MeshChange) -> None:
-        self._observer.mesh_changed(change)
-        self._feed.publish(change)
 
     def _call_later(self, seconds: float, function: Callable[[], None]) -> None:
         asyncio.get_running_loop().call_later(seconds, function)

@@ -38,6 +38,11 @@ class SignedCalls:
         self._now = now
         self._headers = {"typ": TOKEN_TYPE, "kid": key.key_id}
 
+    @property
+    def public_jwk(self) -> str:
+        """The key that peers verify with, as JSON Web Key text."""
+        return self._key.public_jwk
+
     def metadata(self, node: MeshNode, tenant_id: str) -> tuple[tuple[str, str], ...]:
         """Returns what a call carries; call it anew for every call, a repetition included."""
         now = int(self._now())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.mesh import MeshChange, MeshChangeKind, MeshNode, NodeView, PeerTarget
@@ -116,7 +116,10 @@ class PeerCall:
 
 @dataclass(frozen=True, slots=True)
 class PeerAnswer:
-    """How the run at the peer ended, or why it waits, and what proves it: the head of its chain and the peer's signed log."""
+    """How the run at the peer ended, or why it waits, and what proves it: the head of its chain and the peer's signed log.
+
+    ``path`` leads from the chain's last entry, leaf ``leaf_index`` of the log, to ``tree_head``: hashes as base64 (RFC 9162, 2.1.3).
+    """
 
     run_id: str
     status: RunStatus
@@ -127,6 +130,8 @@ class PeerAnswer:
     sequence: int = 0
     head_hash: str = ""
     tree_head: str = ""
+    leaf_index: int = 0
+    path: tuple[str, ...] = ()
     sent: int = 0
     received: int = 0
 
@@ -158,9 +163,32 @@ class PeerFailedError(PeerError):
 class PeerClient(Protocol):
     """Calls peers."""
 
-    async def run(self, node: MeshNode, call: PeerCall) -> PeerAnswer:
-        """Has a peer carry out a call. Raises PeerUnreachableError, PeerRefusedError or PeerFailedError."""
+    async def run(self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None]) -> PeerAnswer:
+        """Has a peer carry out a call, and waits until its run has ended or waits for a human.
+
+        Tells ``accepted`` the run's id as soon as the peer has recorded its start. Going away does not end the run.
+        Raises PeerUnreachableError, PeerRefusedError or PeerFailedError.
+        """
         ...
+
+    async def cancel(self, node: MeshNode, call: PeerCall, run_id: str | None) -> PeerAnswer:
+        """Ends the run of a call and returns it as it ended; one that had ended is returned unchanged. Raises as ``run``.
+
+        Without ``run_id`` the run is found by the call, which must then have been sent.
+        """
+        ...
+
+    async def evidence(self, node: MeshNode, tenant_id: str, run_id: str) -> bytes:
+        """The evidence bundle of a run at a peer. Raises as ``run``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MeshAccess:
+    """What a server needs to have peers carry out steps."""
+
+    peers: Peers
+    client: PeerClient
 
 
 class NodeCredentials(Protocol):

@@ -35,6 +35,10 @@ class Tracer(Protocol):
         """One attempt of a call to a model."""
         ...
 
+    def traceparent(self) -> str | None:
+        """The span around the caller as W3C trace context; None when nothing is traced."""
+        ...
+
 
 class _NoSpan:
     def __enter__(self) -> Span:
@@ -63,3 +67,7 @@ class NoTracer:
     def model_call(self, model: str, attempt: int) -> AbstractContextManager[Span]:
         """See Tracer."""
         return self._span
+
+    def traceparent(self) -> str | None:
+        """See Tracer."""
+        return None

@@ -49,6 +49,8 @@ CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.PAYLOAD_KEY_UNAVAILABLE: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorReason.RUN_IMMUTABLE: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorReason.RUN_CONFLICT: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.MESH_NOT_CONFIGURED: grpc.StatusCode.FAILED_PRECONDITION,
+    ErrorReason.NODE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
 }
 
 

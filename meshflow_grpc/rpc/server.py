@@ -16,6 +16,8 @@ from meshflow_grpc._gen.meshflow.v1 import (
     approval_service_pb2_grpc,
     ledger_service_pb2,
     ledger_service_pb2_grpc,
+    mesh_service_pb2,
+    mesh_service_pb2_grpc,
     rest_service_pb2,
     rest_service_pb2_grpc,
     run_service_pb2,
@@ -30,6 +32,7 @@ from meshflow_grpc.rpc.interceptor_chain import interceptors, wrapped_handlers
 from meshflow_grpc.rpc.probe_server import LIVENESS_NAME
 from meshflow_grpc.rpc.servicers.approval import ApprovalServicer
 from meshflow_grpc.rpc.servicers.ledger import LedgerServicer
+from meshflow_grpc.rpc.servicers.mesh import MeshServicer
 from meshflow_grpc.rpc.servicers.rest import HEARTBEAT_S, RestServicer
 from meshflow_grpc.rpc.servicers.run import RunServicer
 from meshflow_grpc.rpc.servicers.system import SystemServicer
@@ -52,6 +55,7 @@ SERVICE_NAMES = (
     ledger_service_pb2.DESCRIPTOR.services_by_name["LedgerService"].full_name,
     approval_service_pb2.DESCRIPTOR.services_by_name["ApprovalService"].full_name,
     workflow_service_pb2.DESCRIPTOR.services_by_name["WorkflowService"].full_name,
+    mesh_service_pb2.DESCRIPTOR.services_by_name["MeshService"].full_name,
     rest_service_pb2.DESCRIPTOR.services_by_name["RestService"].full_name,
     system_service_pb2.DESCRIPTOR.services_by_name["SystemService"].full_name,
     health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
@@ -68,12 +72,14 @@ class ServerLimits:
     max_metadata_bytes: int = 16 * 1024
     max_streams_per_connection: int = 1000
     min_ping_interval_ms: int = 10_000
+    # Whether other workers of the same supervisor listen on the port too.
+    shares_port: bool = False
 
     def options(self) -> list[tuple[str, int]]:
         """As grpc channel arguments."""
         return [
             # Without this a second server on the port starts silently and takes half the calls.
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(self.shares_port)),
             ("grpc.max_receive_message_length", self.max_request_bytes),
             ("grpc.max_send_message_length", self.max_response_bytes),
             ("grpc.max_metadata_size", self.max_metadata_bytes),
@@ -129,6 +135,9 @@ class GrpcServer:
                 ),
                 wrapped_handlers(
                     workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server, WorkflowServicer(commands), chain
+                ),
+                wrapped_handlers(
+                    mesh_service_pb2_grpc.add_MeshServiceServicer_to_server, MeshServicer(commands), chain
                 ),
                 wrapped_handlers(
                     system_service_pb2_grpc.add_SystemServiceServicer_to_server, SystemServicer(state), chain

@@ -29,6 +29,9 @@ class MeshMetrics:
         self.registry = registry
         self._peer = BoundedNames(MAX_PEERS)
         self._changes = Counter("meshflow_mesh_changes", "What happened in the mesh.", ["kind"], registry=registry)
+        self._node_refusals = Counter(
+            "meshflow_mesh_refusals", "Calls of nodes that proved nothing.", ["cause"], registry=registry
+        )
         self._requests = Counter("meshflow_mesh_requests", "Calls to peers.", ["peer", "outcome"], registry=registry)
         self._request_seconds = Histogram(
             "meshflow_mesh_request_duration_seconds",
@@ -42,12 +45,16 @@ class MeshMetrics:
         )
 
     def watch_mesh(self, views: Callable[[], tuple[NodeView, ...]]) -> None:
-        """Adds gauges of every node, read when the metrics are."""
+        """Adds gauges of every peer, read when the metrics are."""
         self.registry.register(_Nodes(views))
 
     def mesh_changed(self, change: MeshChange) -> None:
         """See MeshObserver."""
         self._changes.labels(change.kind.value).inc()
+
+    def node_refused(self, cause: str) -> None:
+        """A call said that it comes from a node, and did not prove it."""
+        self._node_refusals.labels(cause).inc()
 
     def peer_called(self, slug: str, *, ok: bool, seconds: float, sent: int, received: int) -> None:
         """See MeshObserver."""

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from meshflow_grpc.domain.usage import grams, usd
 from meshflow_grpc.telemetry import span_names as names
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.domain.workflow import Node
+
+
+_W3C = TraceContextTextMapPropagator()
 
 
 class _Span:
@@ -94,6 +98,12 @@ class RunTracer:
         }
         with self._open(f"{names.CHAT} {model}", attributes, SpanKind.CLIENT) as span:
             yield span
+
+    def traceparent(self) -> str | None:
+        """See ports.tracer.Tracer."""
+        carrier: dict[str, str] = {}
+        _W3C.inject(carrier)
+        return carrier.get("traceparent")
 
     @contextmanager
     def _open(

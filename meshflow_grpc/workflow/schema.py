@@ -104,8 +104,26 @@ KIND_FIELDS: Mapping[NodeKind, Mapping[str, Schema]] = {
         "body": {"description": "What is sent: text, or any other value as JSON."},
     },
     NodeKind.GRPC: {
-        "node": _text(200, "The mesh peer's name, for example build.ai.", least=1),
-        "address": _text(300, "host:port of a peer outside the registry.", least=1),
+        "peer": _text(100, "The node of the mesh that is asked first, for example build.ai.", least=1),
+        "concern": _text(100, "What is to be done: nodes of the mesh that take it are asked by priority.", least=1),
+        "failover": {
+            "type": "array",
+            "maxItems": 16,
+            "items": _text(100, "A node's name.", least=1),
+            "description": "Nodes to ask, in this order, when the first cannot take the step.",
+        },
+        "workflow": _text(
+            129, "The workflow the peer runs: NAME or NAME@VERSION of its own; default unless given.", least=1
+        ),
+        "task": _text(
+            100_000, "What the peer is told; may refer to ${task} and ${node}. An agent's input unless given.", least=1
+        ),
+        "budget_share": {
+            "type": "number",
+            "minimum": 0.001,
+            "maximum": 1,
+            "description": "Part of what is left of the run's budget that the peer may use; 0.25 unless given.",
+        },
     },
     NodeKind.HUMAN: {"prompt": _text(10_000, "What the person is asked to decide.")},
     NodeKind.SUBGRAPH: {"workflow": _text(64, "Name of the workflow to run.", least=1)},
@@ -152,7 +170,7 @@ def node_schema(kind: NodeKind) -> Schema:
         "required": list(KIND_REQUIRED.get(kind, ())),
     }
     if kind is NodeKind.GRPC:
-        schema["oneOf"] = [{"required": ["node"]}, {"required": ["address"]}]
+        schema["oneOf"] = [{"required": ["peer"]}, {"required": ["concern"]}]
     return schema
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidWorkflowError
+from meshflow_grpc.domain.mesh import concern_problem, slug_problem
 from meshflow_grpc.domain.workflow import END, START, JoinRule, NodeKind
 from meshflow_grpc.workflow.condition import ConditionSyntaxError, compile_condition
 from meshflow_grpc.workflow.document import from_document, to_document
@@ -17,9 +18,9 @@ from meshflow_grpc.workflow.schema import MAX_LOOPS, NODE_FIELDS, any_node_schem
 from meshflow_grpc.workflow.shape import check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from meshflow_grpc.domain.workflow import Edge, Workflow
+    from meshflow_grpc.domain.workflow import Edge, Node, Workflow
 
 MAX_PROBLEMS = 100
 _SPELLINGS = frozenset({"START", "END"})
@@ -106,6 +107,7 @@ def _workflow_problems(workflow: Workflow) -> Iterator[Problem]:
     yield from _output_problems(workflow)
     yield from _join_problems(workflow)
     yield from _subgraph_problems(workflow)
+    yield from _peer_problems(workflow)
     if not structural:
         yield from _graph_problems(workflow)
 
@@ -205,6 +207,27 @@ def _subgraph_problems(workflow: Workflow) -> Iterator[Problem]:
     for node in workflow.nodes:
         if node.kind is NodeKind.SUBGRAPH and node.config.get("workflow") == workflow.name:
             yield Problem(("nodes", node.id, "workflow"), "a workflow cannot contain itself")
+
+
+def _peer_problems(workflow: Workflow) -> Iterator[Problem]:
+    for node in workflow.nodes:
+        if node.kind is NodeKind.GRPC:
+            yield from _names_of_peers(node)
+
+
+def _names_of_peers(node: Node) -> Iterator[Problem]:
+    path, config = ("nodes", node.id), node.config
+    peer, concern = config.get("peer"), config.get("concern")
+    if isinstance(peer, str) and (problem := slug_problem(peer)) is not None:
+        yield Problem((*path, "peer"), problem)
+    if isinstance(concern, str) and (problem := concern_problem(concern)) is not None:
+        yield Problem((*path, "concern"), problem)
+    seen = {peer}
+    for place, slug in enumerate(cast("Sequence[str]", config.get("failover") or ())):
+        problem = slug_problem(slug) or (f"names {slug!r} a second time" if slug in seen else None)
+        seen.add(slug)
+        if problem is not None:
+            yield Problem((*path, "failover", place), problem)
 
 
 def _graph_problems(workflow: Workflow) -> Iterator[Problem]:

@@ -37,7 +37,7 @@ def test_the_kernel_table_is_the_pipeline() -> None:
 def test_the_reasons_of_the_kernel_table_are_those_the_stages_give() -> None:
     """Each reason is in the file of its stage, and no stage gives another one."""
     package = Path(__file__).parents[2] / "meshflow_grpc" / "kernel"
-    work = ("agent_call", "model_attempts", "tool_call")
+    work = ("agent_call", "model_attempts", "tool_call", "peer_call", "peer_outcome")
     for row in rows("kernel.md", "#"):
         source = (package / "stages" / f"{row[1]}.py").read_text()
         if row[1] == "execution":

@@ -13,8 +13,8 @@ RPC = re.compile(r"^  rpc (\w+)\(", re.MULTILINE)
 PROBES = {"GetLiveness", "GetReadiness"}
 # Where a client's calls are, and how one shows that it makes the RPC.
 CLIENTS = {
-    "Python": ("meshflow_grpc/client/async_client.py", r"\._\w+\.{rpc}\("),
-    "Go": ("clients/go/*.go", r"\b(?:runs|ledger|approvals|workflows|system)\.{rpc}\b"),
+    "Python": ("meshflow_grpc/client/async_*.py", r"\._\w+\.{rpc}\("),
+    "Go": ("clients/go/*.go", r"\b(?:runs|ledger|approvals|workflows|system|mesh)\.{rpc}\b"),
     "Java": ("clients/java/src/main/java/dev/meshflow/*.java", r"Grpc\.get{rpc}Method\(\)"),
     "TypeScript": ("clients/typescript/src/client.ts", r"this\.#\w+\.(?i:{rpc})\("),
 }

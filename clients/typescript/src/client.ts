@@ -18,6 +18,8 @@ import {
   LedgerService,
   type VerifyRunResponse,
 } from "./gen/meshflow/v1/ledger_service_pb.js";
+import type { MeshChange, MeshNode } from "./gen/meshflow/v1/mesh_pb.js";
+import { MeshService, type RegisterNodeRequestSchema, type ResolveNodeRequestSchema } from "./gen/meshflow/v1/mesh_service_pb.js";
 import { RunRequestSchema, type RunResponse } from "./gen/meshflow/v1/run_pb.js";
 import {
   type CheckRunResponse,
@@ -70,6 +72,7 @@ export class MeshflowClient {
   readonly #workflows: Client<typeof WorkflowService>;
   readonly #approvals: Client<typeof ApprovalService>;
   readonly #system: Client<typeof SystemService>;
+  readonly #mesh: Client<typeof MeshService>;
   readonly #options: Required<ClientOptions>;
 
   constructor(transport: Transport, options: ClientOptions = {}) {
@@ -78,6 +81,7 @@ export class MeshflowClient {
     this.#workflows = createClient(WorkflowService, transport);
     this.#approvals = createClient(ApprovalService, transport);
     this.#system = createClient(SystemService, transport);
+    this.#mesh = createClient(MeshService, transport);
     this.#options = { timeoutMs: 30_000, reconnects: 8, reconnectDelayMs: 200, ...options };
   }
 
@@ -263,6 +267,38 @@ export class MeshflowClient {
   /** Returns what is wrong with a definition, if anything; nothing is kept. */
   validateWorkflow(yaml: string, limits: Limits = {}): Promise<WorkflowValidation> {
     return retried(limits, () => this.#workflows.validateWorkflow({ yaml }, this.#bounded(limits)));
+  }
+
+  /** Registers a node that is no meshflow server, for the caller's tenant; it lives by heartbeat. */
+  registerNode(request: MessageInitShape<typeof RegisterNodeRequestSchema>, limits: Limits = {}): Promise<MeshNode> {
+    return retried(limits, () => this.#mesh.registerNode(request, this.#bounded(limits)));
+  }
+
+  /** Says that a node lives; resolves to the seconds within which the next heartbeat is due. */
+  async heartbeat(nodeId: string, limits: Limits = {}): Promise<number> {
+    return (await retried(limits, () => this.#mesh.heartbeat({ nodeId }, this.#bounded(limits)))).ttlS;
+  }
+
+  /** Returns all nodes and how they do, by name. */
+  async listNodes(limits: Limits = {}): Promise<MeshNode[]> {
+    return (await retried(limits, () => this.#mesh.listNodes({}, this.#bounded(limits)))).nodes;
+  }
+
+  /** Returns whom a step would go to, in the order in which they are asked. */
+  async resolveNode(request: MessageInitShape<typeof ResolveNodeRequestSchema>, limits: Limits = {}): Promise<MeshNode[]> {
+    return (await retried(limits, () => this.#mesh.resolveNode(request, this.#bounded(limits)))).nodes;
+  }
+
+  /** Yields what happened in the mesh above a number and then what happens, without end; leaving the loop ends it. */
+  async *watchMesh(afterSequence = 0, signal?: AbortSignal): AsyncGenerator<MeshChange, void> {
+    const left = new AbortController();
+    try {
+      yield* this.#mesh.watchMesh({ afterSequence }, { signal: either(signal, left) });
+    } catch (failure) {
+      throw callError(failure);
+    } finally {
+      left.abort();
+    }
   }
 
   /** Returns the server's health, version and uptime. */

@@ -8,5 +8,6 @@ export type { RunRequest, RunResponse } from "./gen/meshflow/v1/run_pb.js";
 export type { CheckRunResponse, DiffRunsResponse, ListRunsResponse } from "./gen/meshflow/v1/run_service_pb.js";
 export type { ConsistencyProof, InclusionProof, TreeHead } from "./gen/meshflow/v1/log_pb.js";
 export type { EraseRunResponse, ListEntriesResponse, VerifyRunResponse } from "./gen/meshflow/v1/ledger_service_pb.js";
+export type { MeshChange, MeshNode } from "./gen/meshflow/v1/mesh_pb.js";
 export type { GetHealthResponse } from "./gen/meshflow/v1/system_service_pb.js";
 export type { ListWorkflowsResponse, Workflow, WorkflowValidation } from "./gen/meshflow/v1/workflow_service_pb.js";

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.peer_step import PeerRecord
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import Execution, StepState
 
@@ -43,6 +44,7 @@ class StepEnd:
     reason: str | None = None
     message: str | None = None
     approval: Mapping[str, JsonValue] | None = None
+    peer: PeerRecord | None = None
 
 
 class AuditLedger:
@@ -96,6 +98,13 @@ def _execution_facts(execution: Execution, state: StepState) -> dict[str, JsonVa
     return facts
 
 
+def _peer_facts(end: StepEnd) -> dict[str, JsonValue]:
+    """The run elsewhere that gave the outcome, if any."""
+    execution = end.state.execution
+    peer = end.peer or (execution.peer if execution is not None else None)
+    return {} if peer is None else {"peer": peer.facts()}
+
+
 def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
     state, step = end.state, end.state.step
     run, node, usage = step.run, step.node, end.usage
@@ -123,6 +132,7 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
         facts |= call_facts(step)
     if state.execution is not None:
         facts |= _execution_facts(state.execution, state)
+    facts |= _peer_facts(end)
     if state.controls:
         facts["controls"] = list(state.controls)
     if state.masked:

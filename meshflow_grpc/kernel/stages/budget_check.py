@@ -8,6 +8,7 @@ from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.model_call import worst_case
+from meshflow_grpc.kernel.peer_request import peer_share
 from meshflow_grpc.kernel.stage import Check
 from meshflow_grpc.kernel.state import changed
 
@@ -36,6 +37,9 @@ class BudgetCheck(Check):
             tools = state.step.tools
             specs = tools.specs if tools else ()
             need = worst_case(node, state.prompt, run.policy, self._ports, specs, learned=run.learned)
+        elif node.kind is NodeKind.GRPC:
+            asked = state.step.asked
+            need = peer_share(node, run.budget) if asked is None else asked.share
         short = run.budget.reserve(need)
         if short is None:
             return changed(state, "reserved", need)

@@ -12,29 +12,32 @@ from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.kernel.agent_call import AgentCall
 from meshflow_grpc.kernel.call_record import intent_draft, may_repeat
 from meshflow_grpc.kernel.decision import Fail
+from meshflow_grpc.kernel.peer_call import call_peer
 from meshflow_grpc.kernel.state import Execution
 from meshflow_grpc.kernel.tool_call import call_tool
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
-    from meshflow_grpc.kernel.decision import Deny
+    from meshflow_grpc.kernel.decision import Refusal
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
 
 
 class ExecutionStage:
-    """Calls the node's agent, tool or function. What reaches outside is announced in the ledger first."""
+    """Calls the node's agent, tool, function or peer. What reaches outside is announced in the ledger first."""
 
     name: ClassVar[str] = "execution"
 
     def __init__(self, ports: KernelPorts) -> None:
         self._ports = ports
 
-    async def apply(self, state: StepState) -> StepState | Deny | Fail:
+    async def apply(self, state: StepState) -> StepState | Refusal:
         """Returns the state with its execution, or why there is none; cancellation and LedgerUnavailableError pass through."""
         step = state.step
         if step.node.kind is NodeKind.HUMAN:
             return dataclasses.replace(state, execution=_human_answer(state))
+        if step.node.kind is NodeKind.GRPC and step.action is not None:
+            return await call_peer(self._ports, state, step.action)
         if step.in_doubt and not may_repeat(state):
             return Fail("IN_DOUBT", in_doubt_message(step.step_id, state.risk), Usage(steps=1))
         if state.risk >= RiskTier.EXTERNAL_IO:

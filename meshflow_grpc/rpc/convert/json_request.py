@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _FORK_FIELDS: dict[str, type] = {"before_sequence": int, "before_node": str, "request_id": str}
 _ERASE_FIELDS: dict[str, type] = {"basis": str, "mode": str, "include_forks": bool}
-_KIND_NAMES = {int: "an integer", str: "a string", bool: "true or false"}
+_KIND_NAMES = {int: "an integer", float: "a number", str: "a string", bool: "true or false", list: "an array"}
 _HUMP = re.compile(r"(?<=[a-z0-9])([A-Z])")
 
 
@@ -53,37 +53,35 @@ def _snake(fields: Mapping[str, object], known: tuple[str, ...]) -> dict[str, ob
     return renamed
 
 
-def text_from_json(body: Struct, name: str) -> str:
-    """A body of one optional text: ``{}`` or ``{"NAME": "..."}``; raises InvalidRequestError naming every problem."""
-    fields = struct_to_dict(body)
-    problems = [FieldViolation(key, unknown_key(key, (name,))) for key in fields if key != name]
-    text = fields.get(name, "")
-    if not isinstance(text, str):
-        problems.append(FieldViolation(name, f"expected a string, got {kind_of(text)}"))
-    if problems:
-        raise InvalidRequestError.of(*problems)
-    return str(text)
+def text_from_json(body: Struct, name: str, *, required: bool = False) -> str:
+    """A body of one text: ``{"NAME": "..."}``, or ``{}`` where it is optional; raises InvalidRequestError naming every problem."""
+    text = typed_fields(body, {name: str}).get(name)
+    if text is None and required:
+        raise InvalidRequestError.of(FieldViolation(name, "is required: a string"))
+    return text or ""
 
 
 def fork_from_json(body: Struct) -> tuple[ForkPoint, str]:
     """A body with ``before_sequence`` or ``before_node``, and ``request_id``; raises InvalidRequestError naming every problem."""
-    fields = _typed(body, _FORK_FIELDS)
+    fields = typed_fields(body, _FORK_FIELDS)
     return ForkPoint(fields.get("before_sequence", 0), fields.get("before_node", "")), fields.get("request_id", "")
 
 
 def erasure_from_json(body: Struct) -> dict[str, Any]:
     """A body with ``basis``, ``mode`` and ``include_forks``; raises InvalidRequestError naming every problem."""
-    return {"basis": ""} | _typed(body, _ERASE_FIELDS)
+    return {"basis": ""} | typed_fields(body, _ERASE_FIELDS)
 
 
-def _typed(body: Struct, known: Mapping[str, type]) -> dict[str, Any]:
-    fields = _snake(struct_to_dict(body), tuple(known))
+def typed_fields(body: Struct, known: Mapping[str, type]) -> dict[str, Any]:
+    """A body of optional fields of known types; raises InvalidRequestError naming every problem."""
+    given = _snake(struct_to_dict(body), tuple(known))
+    fields = {name: value for name, value in given.items() if value is not None or name not in known}
     problems = [FieldViolation(key, unknown_key(key, tuple(known))) for key in fields if key not in known]
     problems += [
         FieldViolation(name, f"expected {_KIND_NAMES[known[name]]}, got {kind_of(value)}")
         for name, value in fields.items()
-        if name in known and type(value) is not known[name]
+        if name in known and type(value) is not known[name] and not (known[name] is float and type(value) is int)
     ]
     if problems:
         raise InvalidRequestError.of(*problems)
-    return dict(fields)
+    return fields

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from google.api.httpbody_pb2 import HttpBody
 
-from meshflow_grpc._gen.meshflow.v1 import event_pb2, rest_service_pb2_grpc
-from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, MeshflowError
+from meshflow_grpc._gen.meshflow.v1 import event_pb2
+from meshflow_grpc.domain.errors import MeshflowError
 from meshflow_grpc.rpc.call import current_principal
 from meshflow_grpc.rpc.convert.approval import approval_to_proto, decision_from_json
-from meshflow_grpc.rpc.convert.event import HEARTBEAT, event_to_proto, sse_block
+from meshflow_grpc.rpc.convert.event import event_to_proto, sse_block
 from meshflow_grpc.rpc.convert.json_request import (
     erasure_from_json,
     fork_from_json,
@@ -23,7 +23,9 @@ from meshflow_grpc.rpc.convert.ledger import erased_to_proto
 from meshflow_grpc.rpc.convert.request import event_view
 from meshflow_grpc.rpc.convert.run import check_to_proto
 from meshflow_grpc.rpc.convert.workflow import validation_to_proto, workflow_to_proto
+from meshflow_grpc.rpc.event_stream import last_event_id, with_heartbeats
 from meshflow_grpc.rpc.interceptors.request_id import metadata
+from meshflow_grpc.rpc.servicers.rest_mesh import RestMeshServicer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -39,20 +41,20 @@ if TYPE_CHECKING:
         workflow_service_pb2,
     )
     from meshflow_grpc.commands.catalog import Commands
-    from meshflow_grpc.domain.event import RunEvent
     from meshflow_grpc.rpc.convert.run import RunMessages
 
 HEARTBEAT_S = 15.0
-_MAX_SEQUENCE = 2**31 - 1
+OPENAPI = resources.files("meshflow_grpc.rpc").joinpath("openapi.json")
 
 
-class RestServicer(rest_service_pb2_grpc.RestServiceServicer):
+class RestServicer(RestMeshServicer):
     """JSON twins of the RPCs that take a body, and Server-Sent Events."""
 
     def __init__(self, commands: Commands, messages: RunMessages, *, heartbeat_s: float = HEARTBEAT_S) -> None:
         self._commands = commands
         self._messages = messages
         self._heartbeat_s = heartbeat_s
+        self._openapi = HttpBody(content_type="application/json", data=OPENAPI.read_bytes())
 
     async def RunJson(self, request: Struct, context: Any) -> run_pb2.RunResponse:  # noqa: N802 - RPC name
         """See rest_service.proto."""
@@ -124,57 +126,28 @@ class RestServicer(rest_service_pb2_grpc.RestServiceServicer):
 
     async def PutWorkflowJson(self, request: Struct, context: Any) -> workflow_service_pb2.Workflow:  # noqa: N802
         """See rest_service.proto."""
-        yaml = text_from_json(request, "yaml")
+        yaml = text_from_json(request, "yaml", required=True)
         return workflow_to_proto(await self._commands.put_workflow.execute(current_principal(), yaml))
 
     async def ValidateWorkflowJson(  # noqa: N802 - RPC name
         self, request: Struct, context: Any
     ) -> workflow_service_pb2.WorkflowValidation:
         """See rest_service.proto."""
-        yaml = text_from_json(request, "yaml")
+        yaml = text_from_json(request, "yaml", required=True)
         return validation_to_proto(await self._commands.validate_workflow.execute(current_principal(), yaml))
+
+    async def GetOpenApi(self, request: rest_service_pb2.GetOpenApiRequest, context: Any) -> HttpBody:  # noqa: N802
+        """See rest_service.proto."""
+        return self._openapi
 
     async def WatchRunEvents(  # noqa: N802 - RPC name
         self, request: run_service_pb2.WatchRunRequest, context: Any
     ) -> AsyncGenerator[HttpBody, None]:
         """See rest_service.proto."""
-        after = _last_event_id(metadata(context).get("last-event-id"), request.after_sequence)
+        after = last_event_id(metadata(context).get("last-event-id"), request.after_sequence)
         events = self._commands.watch_run.execute(
             current_principal(), request.run_id, after_sequence=after, view=event_view(request.event_view)
         )
-        async with aclosing(_with_heartbeats(events, self._heartbeat_s)) as blocks:
+        async with aclosing(with_heartbeats(events, sse_block, self._heartbeat_s)) as blocks:
             async for block in blocks:
                 yield HttpBody(content_type="text/event-stream", data=block)
-
-
-def _last_event_id(header: str | None, after_sequence: int) -> int:
-    """The header a reconnecting EventSource sends wins over the query."""
-    if header is None or not header.strip():
-        return after_sequence
-    text = header.strip()
-    if not (text.isascii() and text.isdigit() and int(text) <= _MAX_SEQUENCE):
-        raise InvalidRequestError.of(FieldViolation("Last-Event-ID", "must be the id of an event of this stream"))
-    return int(text)
-
-
-async def _with_heartbeats(events: AsyncGenerator[RunEvent, None], every_s: float) -> AsyncGenerator[bytes, None]:
-    """SSE blocks, with a comment whenever nothing happened for a while, so that proxies keep the connection."""
-    upcoming: asyncio.Task[RunEvent] | None = None
-    try:
-        while True:
-            upcoming = upcoming or asyncio.ensure_future(anext(events))
-            done, _ = await asyncio.wait((upcoming,), timeout=every_s)
-            if not done:
-                yield HEARTBEAT
-                continue
-            try:
-                event = upcoming.result()
-            except StopAsyncIteration:
-                return
-            upcoming = None
-            yield sse_block(event)
-    finally:
-        if upcoming is not None:
-            upcoming.cancel()
-            await asyncio.wait((upcoming,))
-        await events.aclose()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from meshflow_grpc.app import Outside, Runtime, RuntimeOptions, assemble
+from meshflow_grpc.domain.approval import Decision
 from meshflow_grpc.domain.run import Principal, RunRequest
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.storage.memory.storage import MemoryStorage
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.kernel.ports import Scanner
     from meshflow_grpc.ports.clock import IdSource
+    from meshflow_grpc.ports.mesh import MeshAccess
     from meshflow_grpc.ports.tools import ToolCatalog
 
 ALICE = Principal("alice", "acme", method="test")
@@ -39,6 +41,24 @@ class World:
         """Runs a request of alice to its end."""
         return await self.runtime.commands.run.execute(ALICE, RunRequest(task=task, **fields))  # type: ignore[arg-type]
 
+    async def start(self, task: str = "tides", **fields: object) -> str:
+        """Starts a request of alice in the background."""
+        request = RunRequest(task=task, **fields)  # type: ignore[arg-type]
+        return (await self.runtime.commands.create_run.execute(ALICE, request)).run_id
+
+    async def settled(self, run_id: str) -> Run:
+        """The run once it has ended or waits for a human."""
+        return await self.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=20)
+
+    async def cancel(self, run_id: str) -> Run:
+        """Ends a run."""
+        return await self.runtime.commands.cancel_run.execute(ALICE, run_id, reason="enough")
+
+    async def approve(self, approval_id: str, tenant_id: str = "acme") -> None:
+        """Bob approves."""
+        bob = Principal("bob", tenant_id, method="test")
+        await self.runtime.commands.decide_approval.execute(bob, approval_id, decision=Decision.APPROVE, comment="")
+
     async def entries(self, run_id: str) -> tuple[LedgerEntry, ...]:
         """All entries of a run."""
         return await self.storage.entries("acme", run_id)
@@ -54,11 +74,13 @@ def make_world(
     scanner: Scanner = SCANNER,
     ids: IdSource | None = None,
     tools: ToolCatalog | None = None,
+    mesh: MeshAccess | None = None,
 ) -> World:
     """A new runtime; give it another one's storage and ids to play a restart."""
     provider, storage = provider or FakeProvider(), storage or MemoryStorage()
     catalog = load_registry(None) if tools is None else tools
     outside = Outside(storage, provider, SystemClock(), ids or SequentialIds(), scanner, lambda: 0.0, tools=catalog)
+    outside = replace(outside, peers=mesh)
     return World(assemble(outside, options or RuntimeOptions()), provider, storage)
 
 

@@ -57,7 +57,7 @@ async def test_a_tool_node_can_refer_to_any_earlier_node() -> None:
         ("{kind: tool, tool: pay, arguments: {amount: much}}", "arguments", "is not of type 'integer'"),
         ("{kind: tool, tool: pay}", "arguments", "'amount' is a required property"),
         ("{kind: http, url: https://x.example}", "url", "calls no HTTP hosts"),
-        ("{kind: grpc, node: build.ai}", "kind", "cannot be executed"),
+        ("{kind: grpc, peer: build.ai}", "kind", "no node of a mesh"),
     ],
 )
 async def test_what_could_not_run_is_refused_with_the_workflow(node: str, field: str, told: str) -> None:

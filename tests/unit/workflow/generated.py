@@ -36,7 +36,10 @@ _CONFIG: dict[NodeKind, st.SearchStrategy[dict[str, Any]]] = {
     NodeKind.PYTHON: st.fixed_dictionaries({"ref": _NAME}),
     NodeKind.TOOL: st.fixed_dictionaries({"tool": _NAME}, optional={"arguments": _OBJECT}),
     NodeKind.HTTP: st.fixed_dictionaries({"url": st.just("https://svc/x?a=1#b")}, optional={"method": st.just("PUT")}),
-    NodeKind.GRPC: st.fixed_dictionaries({"node": _NAME}) | st.fixed_dictionaries({"address": _NAME}),
+    NodeKind.GRPC: st.fixed_dictionaries(
+        {"peer": st.just("build.ai")}, optional={"failover": st.just(["marco.ai"]), "task": _TEXT.filter(bool)}
+    )
+    | st.fixed_dictionaries({"concern": st.just("build")}, optional={"budget_share": st.floats(0.001, 1)}),
     NodeKind.HUMAN: st.fixed_dictionaries({}, optional={"prompt": _TEXT}),
     NodeKind.SUBGRAPH: st.fixed_dictionaries({"workflow": _NAME.map(lambda name: f"{name[:10]}?")}),
 }

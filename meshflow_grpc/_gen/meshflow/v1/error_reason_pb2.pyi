@@ -82,6 +82,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION."""
     ERROR_REASON_RUN_CONFLICT: _ErrorReason.ValueType  # 47
     """The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION."""
+    ERROR_REASON_MESH_NOT_CONFIGURED: _ErrorReason.ValueType  # 200
+    """This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION."""
+    ERROR_REASON_NODE_NOT_FOUND: _ErrorReason.ValueType  # 201
+    """No node of this name, id or concern serves the tenant, or none of them lives. NOT_FOUND."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """`reason` of the google.rpc.ErrorInfo that every error carries (domain "meshflow.dev")."""
@@ -146,4 +150,8 @@ ERROR_REASON_RUN_IMMUTABLE: ErrorReason.ValueType  # 46
 """The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION."""
 ERROR_REASON_RUN_CONFLICT: ErrorReason.ValueType  # 47
 """The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION."""
+ERROR_REASON_MESH_NOT_CONFIGURED: ErrorReason.ValueType  # 200
+"""This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION."""
+ERROR_REASON_NODE_NOT_FOUND: ErrorReason.ValueType  # 201
+"""No node of this name, id or concern serves the tenant, or none of them lives. NOT_FOUND."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -28,12 +28,14 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2 as meshflow_dot_v1_dot_approval__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import event_pb2 as meshflow_dot_v1_dot_event__pb2
 from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as meshflow_dot_v1_dot_ledger__service__pb2
+from meshflow_grpc._gen.meshflow.v1 import mesh_pb2 as meshflow_dot_v1_dot_mesh__pb2
+from meshflow_grpc._gen.meshflow.v1 import mesh_service_pb2 as meshflow_dot_v1_dot_mesh__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as meshflow_dot_v1_dot_run__pb2
 from meshflow_grpc._gen.meshflow.v1 import run_service_pb2 as meshflow_dot_v1_dot_run__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import workflow_service_pb2 as meshflow_dot_v1_dot_workflow__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emeshflow/v1/rest_service.proto\x12\x0bmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\"meshflow/v1/approval_service.proto\x1a\x17meshflow/v1/event.proto\x1a meshflow/v1/ledger_service.proto\x1a\x15meshflow/v1/run.proto\x1a\x1dmeshflow/v1/run_service.proto\x1a\"meshflow/v1/workflow_service.proto\"@\n\x07RunBody\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12%\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"J\n\x0c\x41pprovalBody\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12%\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct2\xf4\x08\n\x0bRestService\x12M\n\x07RunJson\x12\x17.google.protobuf.Struct\x1a\x18.meshflow.v1.RunResponse\"\x0f\x82\xd3\xe4\x93\x02\t\"\x04/run:\x01*\x12U\n\rStreamRunJson\x12\x17.google.protobuf.Struct\x1a\x15.meshflow.v1.RunEvent\"\x12\x82\xd3\xe4\x93\x02\x0c\"\x07/stream:\x01*0\x01\x12W\n\rCreateRunJson\x12\x17.google.protobuf.Struct\x1a\x18.meshflow.v1.RunResponse\"\x13\x82\xd3\xe4\x93\x02\r\"\x08/v1/runs:\x01*\x12\x64\n\x0c\x43heckRunJson\x12\x17.google.protobuf.Struct\x1a\x1d.meshflow.v1.CheckRunResponse\"\x1c\x90\x02\x01\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/runs:check:\x01*\x12j\n\rCancelRunJson\x12\x14.meshflow.v1.RunBody\x1a\x18.meshflow.v1.RunResponse\")\x90\x02\x02\x82\xd3\xe4\x93\x02 \"\x18/v1/runs/{run_id}:cancel:\x04\x62ody\x12\x63\n\x0b\x46orkRunJson\x12\x14.meshflow.v1.RunBody\x1a\x18.meshflow.v1.RunResponse\"$\x82\xd3\xe4\x93\x02\x1e\"\x16/v1/runs/{run_id}:fork:\x04\x62ody\x12m\n\x0c\x45raseRunJson\x12\x14.meshflow.v1.RunBody\x1a\x1d.meshflow.v1.EraseRunResponse\"(\x90\x02\x02\x82\xd3\xe4\x93\x02\x1f\"\x17/v1/runs/{run_id}:erase:\x04\x62ody\x12{\n\x12\x44\x65\x63ideApprovalJson\x12\x19.meshflow.v1.ApprovalBody\x1a\x15.meshflow.v1.Approval\"3\x90\x02\x02\x82\xd3\xe4\x93\x02*\"\"/v1/approvals/{approval_id}:decide:\x04\x62ody\x12^\n\x0fPutWorkflowJson\x12\x17.google.protobuf.Struct\x1a\x15.meshflow.v1.Workflow\"\x1b\x90\x02\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/workflows:\x01*\x12v\n\x14ValidateWorkflowJson\x12\x17.google.protobuf.Struct\x1a\x1f.meshflow.v1.WorkflowValidation\"$\x90\x02\x01\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/workflows:validate:\x01*\x12k\n\x0eWatchRunEvents\x12\x1c.meshflow.v1.WatchRunRequest\x1a\x14.google.api.HttpBody\"#\x90\x02\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}/events0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1emeshflow/v1/rest_service.proto\x12\x0bmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\"meshflow/v1/approval_service.proto\x1a\x17meshflow/v1/event.proto\x1a meshflow/v1/ledger_service.proto\x1a\x16meshflow/v1/mesh.proto\x1a\x1emeshflow/v1/mesh_service.proto\x1a\x15meshflow/v1/run.proto\x1a\x1dmeshflow/v1/run_service.proto\x1a\"meshflow/v1/workflow_service.proto\"\x13\n\x11GetOpenApiRequest\"@\n\x07RunBody\x12\x0e\n\x06run_id\x18\x01 \x01(\t\x12%\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"J\n\x0c\x41pprovalBody\x12\x13\n\x0b\x61pproval_id\x18\x01 \x01(\t\x12%\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct\"B\n\x08NodeBody\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12%\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x17.google.protobuf.Struct2\x97\x0c\n\x0bRestService\x12M\n\x07RunJson\x12\x17.google.protobuf.Struct\x1a\x18.meshflow.v1.RunResponse\"\x0f\x82\xd3\xe4\x93\x02\t\"\x04/run:\x01*\x12U\n\rStreamRunJson\x12\x17.google.protobuf.Struct\x1a\x15.meshflow.v1.RunEvent\"\x12\x82\xd3\xe4\x93\x02\x0c\"\x07/stream:\x01*0\x01\x12W\n\rCreateRunJson\x12\x17.google.protobuf.Struct\x1a\x18.meshflow.v1.RunResponse\"\x13\x82\xd3\xe4\x93\x02\r\"\x08/v1/runs:\x01*\x12\x64\n\x0c\x43heckRunJson\x12\x17.google.protobuf.Struct\x1a\x1d.meshflow.v1.CheckRunResponse\"\x1c\x90\x02\x01\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/runs:check:\x01*\x12j\n\rCancelRunJson\x12\x14.meshflow.v1.RunBody\x1a\x18.meshflow.v1.RunResponse\")\x90\x02\x02\x82\xd3\xe4\x93\x02 \"\x18/v1/runs/{run_id}:cancel:\x04\x62ody\x12\x63\n\x0b\x46orkRunJson\x12\x14.meshflow.v1.RunBody\x1a\x18.meshflow.v1.RunResponse\"$\x82\xd3\xe4\x93\x02\x1e\"\x16/v1/runs/{run_id}:fork:\x04\x62ody\x12m\n\x0c\x45raseRunJson\x12\x14.meshflow.v1.RunBody\x1a\x1d.meshflow.v1.EraseRunResponse\"(\x90\x02\x02\x82\xd3\xe4\x93\x02\x1f\"\x17/v1/runs/{run_id}:erase:\x04\x62ody\x12{\n\x12\x44\x65\x63ideApprovalJson\x12\x19.meshflow.v1.ApprovalBody\x1a\x15.meshflow.v1.Approval\"3\x90\x02\x02\x82\xd3\xe4\x93\x02*\"\"/v1/approvals/{approval_id}:decide:\x04\x62ody\x12^\n\x0fPutWorkflowJson\x12\x17.google.protobuf.Struct\x1a\x15.meshflow.v1.Workflow\"\x1b\x90\x02\x02\x82\xd3\xe4\x93\x02\x12\"\r/v1/workflows:\x01*\x12v\n\x14ValidateWorkflowJson\x12\x17.google.protobuf.Struct\x1a\x1f.meshflow.v1.WorkflowValidation\"$\x90\x02\x01\x82\xd3\xe4\x93\x02\x1b\"\x16/v1/workflows:validate:\x01*\x12k\n\x0eWatchRunEvents\x12\x1c.meshflow.v1.WatchRunRequest\x1a\x14.google.api.HttpBody\"#\x90\x02\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/runs/{run_id}/events0\x01\x12`\n\x10RegisterNodeJson\x12\x17.google.protobuf.Struct\x1a\x15.meshflow.v1.MeshNode\"\x1c\x90\x02\x02\x82\xd3\xe4\x93\x02\x13\"\x0e/v1/mesh/nodes:\x01*\x12{\n\rHeartbeatJson\x12\x15.meshflow.v1.NodeBody\x1a\x1e.meshflow.v1.HeartbeatResponse\"3\x90\x02\x02\x82\xd3\xe4\x93\x02*\"\"/v1/mesh/nodes/{node_id}:heartbeat:\x04\x62ody\x12\x64\n\x0fWatchMeshEvents\x12\x1d.meshflow.v1.WatchMeshRequest\x1a\x14.google.api.HttpBody\"\x1a\x90\x02\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/mesh/events0\x01\x12\\\n\nGetOpenApi\x12\x1e.meshflow.v1.GetOpenApiRequest\x1a\x14.google.api.HttpBody\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/openapi.jsonb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,10 +64,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESTSERVICE'].methods_by_name['ValidateWorkflowJson']._serialized_options = b'\220\002\001\202\323\344\223\002\033\"\026/v1/workflows:validate:\001*'
   _globals['_RESTSERVICE'].methods_by_name['WatchRunEvents']._loaded_options = None
   _globals['_RESTSERVICE'].methods_by_name['WatchRunEvents']._serialized_options = b'\220\002\001\202\323\344\223\002\032\022\030/v1/runs/{run_id}/events'
-  _globals['_RUNBODY']._serialized_start=319
-  _globals['_RUNBODY']._serialized_end=383
-  _globals['_APPROVALBODY']._serialized_start=385
-  _globals['_APPROVALBODY']._serialized_end=459
-  _globals['_RESTSERVICE']._serialized_start=462
-  _globals['_RESTSERVICE']._serialized_end=1602
+  _globals['_RESTSERVICE'].methods_by_name['RegisterNodeJson']._loaded_options = None
+  _globals['_RESTSERVICE'].methods_by_name['RegisterNodeJson']._serialized_options = b'\220\002\002\202\323\344\223\002\023\"\016/v1/mesh/nodes:\001*'
+  _globals['_RESTSERVICE'].methods_by_name['HeartbeatJson']._loaded_options = None
+  _globals['_RESTSERVICE'].methods_by_name['HeartbeatJson']._serialized_options = b'\220\002\002\202\323\344\223\002*\"\"/v1/mesh/nodes/{node_id}:heartbeat:\004body'
+  _globals['_RESTSERVICE'].methods_by_name['WatchMeshEvents']._loaded_options = None
+  _globals['_RESTSERVICE'].methods_by_name['WatchMeshEvents']._serialized_options = b'\220\002\001\202\323\344\223\002\021\022\017/v1/mesh/events'
+  _globals['_RESTSERVICE'].methods_by_name['GetOpenApi']._loaded_options = None
+  _globals['_RESTSERVICE'].methods_by_name['GetOpenApi']._serialized_options = b'\220\002\001\202\323\344\223\002\017\022\r/openapi.json'
+  _globals['_GETOPENAPIREQUEST']._serialized_start=375
+  _globals['_GETOPENAPIREQUEST']._serialized_end=394
+  _globals['_RUNBODY']._serialized_start=396
+  _globals['_RUNBODY']._serialized_end=460
+  _globals['_APPROVALBODY']._serialized_start=462
+  _globals['_APPROVALBODY']._serialized_end=536
+  _globals['_NODEBODY']._serialized_start=538
+  _globals['_NODEBODY']._serialized_end=604
+  _globals['_RESTSERVICE']._serialized_start=607
+  _globals['_RESTSERVICE']._serialized_end=2166
 # @@protoc_insertion_point(module_scope)

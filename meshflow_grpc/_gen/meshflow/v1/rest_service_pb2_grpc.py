@@ -8,6 +8,8 @@ from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2 as meshflow_dot_v1_dot_approval__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import event_pb2 as meshflow_dot_v1_dot_event__pb2
 from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as meshflow_dot_v1_dot_ledger__service__pb2
+from meshflow_grpc._gen.meshflow.v1 import mesh_pb2 as meshflow_dot_v1_dot_mesh__pb2
+from meshflow_grpc._gen.meshflow.v1 import mesh_service_pb2 as meshflow_dot_v1_dot_mesh__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2 as meshflow_dot_v1_dot_rest__service__pb2
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as meshflow_dot_v1_dot_run__pb2
 from meshflow_grpc._gen.meshflow.v1 import run_service_pb2 as meshflow_dot_v1_dot_run__service__pb2
@@ -99,6 +101,26 @@ class RestServiceStub:
                 request_serializer=meshflow_dot_v1_dot_run__service__pb2.WatchRunRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.RegisterNodeJson = channel.unary_unary(
+                '/meshflow.v1.RestService/RegisterNodeJson',
+                request_serializer=google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_mesh__pb2.MeshNode.FromString,
+                _registered_method=True)
+        self.HeartbeatJson = channel.unary_unary(
+                '/meshflow.v1.RestService/HeartbeatJson',
+                request_serializer=meshflow_dot_v1_dot_rest__service__pb2.NodeBody.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_mesh__service__pb2.HeartbeatResponse.FromString,
+                _registered_method=True)
+        self.WatchMeshEvents = channel.unary_stream(
+                '/meshflow.v1.RestService/WatchMeshEvents',
+                request_serializer=meshflow_dot_v1_dot_mesh__service__pb2.WatchMeshRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
+        self.GetOpenApi = channel.unary_unary(
+                '/meshflow.v1.RestService/GetOpenApi',
+                request_serializer=meshflow_dot_v1_dot_rest__service__pb2.GetOpenApiRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class RestServiceServicer:
@@ -183,6 +205,34 @@ class RestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RegisterNodeJson(self, request, context):
+        """JSON twin of MeshService.RegisterNode.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HeartbeatJson(self, request, context):
+        """JSON twin of MeshService.Heartbeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchMeshEvents(self, request, context):
+        """SSE twin of MeshService.WatchMesh: `id:` is the number, comments are heartbeats, a Last-Event-ID header resumes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetOpenApi(self, request, context):
+        """Returns the OpenAPI 3.1 document of the REST face. It needs no credential.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -239,6 +289,26 @@ def add_RestServiceServicer_to_server(servicer, server):
             'WatchRunEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRunEvents,
                     request_deserializer=meshflow_dot_v1_dot_run__service__pb2.WatchRunRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'RegisterNodeJson': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterNodeJson,
+                    request_deserializer=google_dot_protobuf_dot_struct__pb2.Struct.FromString,
+                    response_serializer=meshflow_dot_v1_dot_mesh__pb2.MeshNode.SerializeToString,
+            ),
+            'HeartbeatJson': grpc.unary_unary_rpc_method_handler(
+                    servicer.HeartbeatJson,
+                    request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.NodeBody.FromString,
+                    response_serializer=meshflow_dot_v1_dot_mesh__service__pb2.HeartbeatResponse.SerializeToString,
+            ),
+            'WatchMeshEvents': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchMeshEvents,
+                    request_deserializer=meshflow_dot_v1_dot_mesh__service__pb2.WatchMeshRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetOpenApi': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOpenApi,
+                    request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.GetOpenApiRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
@@ -540,6 +610,114 @@ class RestService:
             target,
             '/meshflow.v1.RestService/WatchRunEvents',
             meshflow_dot_v1_dot_run__service__pb2.WatchRunRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterNodeJson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/RegisterNodeJson',
+            google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
+            meshflow_dot_v1_dot_mesh__pb2.MeshNode.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def HeartbeatJson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/HeartbeatJson',
+            meshflow_dot_v1_dot_rest__service__pb2.NodeBody.SerializeToString,
+            meshflow_dot_v1_dot_mesh__service__pb2.HeartbeatResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchMeshEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/meshflow.v1.RestService/WatchMeshEvents',
+            meshflow_dot_v1_dot_mesh__service__pb2.WatchMeshRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOpenApi(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/GetOpenApi',
+            meshflow_dot_v1_dot_rest__service__pb2.GetOpenApiRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

@@ -10,6 +10,8 @@ from grpc import aio as _aio
 from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2 as _approval_service_pb2
 from meshflow_grpc._gen.meshflow.v1 import event_pb2 as _event_pb2
 from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2 as _ledger_service_pb2
+from meshflow_grpc._gen.meshflow.v1 import mesh_pb2 as _mesh_pb2
+from meshflow_grpc._gen.meshflow.v1 import mesh_service_pb2 as _mesh_service_pb2
 from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2 as _rest_service_pb2
 from meshflow_grpc._gen.meshflow.v1 import run_pb2 as _run_pb2
 from meshflow_grpc._gen.meshflow.v1 import run_service_pb2 as _run_service_pb2
@@ -48,6 +50,14 @@ class RestServiceStub:
     """JSON twin of WorkflowService.ValidateWorkflow."""
     WatchRunEvents: _aio.UnaryStreamMultiCallable[_run_service_pb2.WatchRunRequest, _httpbody_pb2.HttpBody]
     """SSE twin of RunService.WatchRun: `id:` is the sequence, comments are heartbeats, a Last-Event-ID header resumes."""
+    RegisterNodeJson: _aio.UnaryUnaryMultiCallable[_struct_pb2.Struct, _mesh_pb2.MeshNode]
+    """JSON twin of MeshService.RegisterNode."""
+    HeartbeatJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.NodeBody, _mesh_service_pb2.HeartbeatResponse]
+    """JSON twin of MeshService.Heartbeat."""
+    WatchMeshEvents: _aio.UnaryStreamMultiCallable[_mesh_service_pb2.WatchMeshRequest, _httpbody_pb2.HttpBody]
+    """SSE twin of MeshService.WatchMesh: `id:` is the number, comments are heartbeats, a Last-Event-ID header resumes."""
+    GetOpenApi: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]
+    """Returns the OpenAPI 3.1 document of the REST face. It needs no credential."""
 
 class RestServiceServicer(metaclass=_abc_1.ABCMeta):
     """The JSON face: twins of the RPCs that take a body, for Envoy alone; gRPC clients use the typed services.
@@ -141,5 +151,37 @@ class RestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_run_service_pb2.WatchRunRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
         """SSE twin of RunService.WatchRun: `id:` is the sequence, comments are heartbeats, a Last-Event-ID header resumes."""
+
+    @_abc_1.abstractmethod
+    def RegisterNodeJson(
+        self,
+        request: _struct_pb2.Struct,
+        context: _aio.ServicerContext[_struct_pb2.Struct, _abc.Awaitable[_mesh_pb2.MeshNode]],
+    ) -> _abc.Awaitable[_mesh_pb2.MeshNode]:
+        """JSON twin of MeshService.RegisterNode."""
+
+    @_abc_1.abstractmethod
+    def HeartbeatJson(
+        self,
+        request: _rest_service_pb2.NodeBody,
+        context: _aio.ServicerContext[_rest_service_pb2.NodeBody, _abc.Awaitable[_mesh_service_pb2.HeartbeatResponse]],
+    ) -> _abc.Awaitable[_mesh_service_pb2.HeartbeatResponse]:
+        """JSON twin of MeshService.Heartbeat."""
+
+    @_abc_1.abstractmethod
+    def WatchMeshEvents(
+        self,
+        request: _mesh_service_pb2.WatchMeshRequest,
+        context: _aio.ServicerContext[_mesh_service_pb2.WatchMeshRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
+    ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
+        """SSE twin of MeshService.WatchMesh: `id:` is the number, comments are heartbeats, a Last-Event-ID header resumes."""
+
+    @_abc_1.abstractmethod
+    def GetOpenApi(
+        self,
+        request: _rest_service_pb2.GetOpenApiRequest,
+        context: _aio.ServicerContext[_rest_service_pb2.GetOpenApiRequest, _abc.Awaitable[_httpbody_pb2.HttpBody]],
+    ) -> _abc.Awaitable[_httpbody_pb2.HttpBody]:
+        """Returns the OpenAPI 3.1 document of the REST face. It needs no credential."""
 
 def add_RestServiceServicer_to_server(servicer: RestServiceServicer, server: _aio.Server) -> None: ...

@@ -22,16 +22,26 @@ import dev.meshflow.v1.GetRunRequest;
 import dev.meshflow.v1.GetTreeHeadRequest;
 import dev.meshflow.v1.GetTreeHeadResponse;
 import dev.meshflow.v1.GetWorkflowRequest;
+import dev.meshflow.v1.HeartbeatRequest;
+import dev.meshflow.v1.HeartbeatResponse;
 import dev.meshflow.v1.LedgerServiceGrpc;
 import dev.meshflow.v1.ListApprovalsRequest;
 import dev.meshflow.v1.ListApprovalsResponse;
 import dev.meshflow.v1.ListEntriesRequest;
 import dev.meshflow.v1.ListEntriesResponse;
+import dev.meshflow.v1.ListNodesRequest;
+import dev.meshflow.v1.ListNodesResponse;
 import dev.meshflow.v1.ListRunsRequest;
 import dev.meshflow.v1.ListRunsResponse;
 import dev.meshflow.v1.ListWorkflowsRequest;
 import dev.meshflow.v1.ListWorkflowsResponse;
+import dev.meshflow.v1.MeshChange;
+import dev.meshflow.v1.MeshNode;
+import dev.meshflow.v1.MeshServiceGrpc;
 import dev.meshflow.v1.PutWorkflowRequest;
+import dev.meshflow.v1.RegisterNodeRequest;
+import dev.meshflow.v1.ResolveNodeRequest;
+import dev.meshflow.v1.ResolveNodeResponse;
 import dev.meshflow.v1.RunEvent;
 import dev.meshflow.v1.RunRequest;
 import dev.meshflow.v1.RunResponse;
@@ -41,6 +51,7 @@ import dev.meshflow.v1.ValidateWorkflowRequest;
 import dev.meshflow.v1.VerifyRunRequest;
 import dev.meshflow.v1.VerifyRunResponse;
 import dev.meshflow.v1.WaitRunRequest;
+import dev.meshflow.v1.WatchMeshRequest;
 import dev.meshflow.v1.Workflow;
 import dev.meshflow.v1.WorkflowServiceGrpc;
 import dev.meshflow.v1.WorkflowValidation;
@@ -52,6 +63,7 @@ import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Flow;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Predicate;
 
 /**
  * Calls a meshflow server without waiting; made by {@link MeshflowClient#async()}. A future that fails does so with a
@@ -338,6 +350,60 @@ public final class AsyncMeshflowClient {
         return bounded(
                 WorkflowServiceGrpc.getValidateWorkflowMethod(),
                 ValidateWorkflowRequest.newBuilder().setYaml(yaml).build());
+    }
+
+    /**
+     * Registers a node that is no meshflow server, for the caller's tenant; it lives by {@link #heartbeat}.
+     *
+     * @param request the node
+     * @return the node as kept
+     */
+    public CompletableFuture<MeshNode> registerNode(RegisterNodeRequest request) {
+        return bounded(MeshServiceGrpc.getRegisterNodeMethod(), request);
+    }
+
+    /**
+     * Says that a node lives.
+     *
+     * @param nodeId the node's UUID
+     * @return the time within which the next one is due
+     */
+    public CompletableFuture<Duration> heartbeat(String nodeId) {
+        HeartbeatRequest request = HeartbeatRequest.newBuilder().setNodeId(nodeId).build();
+        CompletableFuture<HeartbeatResponse> noted = bounded(MeshServiceGrpc.getHeartbeatMethod(), request);
+        return noted.thenApply(answer -> Duration.ofMillis(Math.round(answer.getTtlS() * 1000)));
+    }
+
+    /**
+     * Returns all nodes and how they do, by name.
+     *
+     * @return the nodes
+     */
+    public CompletableFuture<ListNodesResponse> listNodes() {
+        return bounded(MeshServiceGrpc.getListNodesMethod(), ListNodesRequest.getDefaultInstance());
+    }
+
+    /**
+     * Says whom a step would go to, in the order in which they are asked.
+     *
+     * @param request a slug or a concern
+     * @return the nodes
+     */
+    public CompletableFuture<ResolveNodeResponse> resolveNode(ResolveNodeRequest request) {
+        return bounded(MeshServiceGrpc.getResolveNodeMethod(), request);
+    }
+
+    /**
+     * Tells a reader what happened in the mesh and then what happens, until it returns false. The reader is called by one
+     * thread at a time, and is told no more before it returns.
+     *
+     * @param afterSequence only changes with a higher number
+     * @param reader returns whether it wants more
+     * @return is complete when the reader wants no more; cancelling it ends the watch
+     */
+    public CompletableFuture<Void> watchMesh(int afterSequence, Predicate<MeshChange> reader) {
+        WatchMeshRequest request = WatchMeshRequest.newBuilder().setAfterSequence(afterSequence).build();
+        return connection.read(MeshServiceGrpc.getWatchMeshMethod(), Connection.options(deadline), request, reader);
     }
 
     /**

@@ -22,7 +22,7 @@ import java.util.concurrent.TimeUnit;
 public final class ClientBuilder {
     private static final int MAX_MESSAGE_BYTES = 64 << 20;
     private static final List<String> SERVICES = List.of(
-            "RunService", "LedgerService", "ApprovalService", "WorkflowService", "SystemService");
+            "RunService", "LedgerService", "ApprovalService", "WorkflowService", "SystemService", "MeshService");
 
     private String address = MeshflowClient.DEFAULT_ADDRESS;
     private String token = "";

@@ -8,12 +8,15 @@ import io.grpc.Metadata;
 import io.grpc.MethodDescriptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientCalls;
+import io.grpc.stub.ClientResponseObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.ByteArrayOutputStream;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 
 /** A channel to one server, and how calls over it behave. */
 record Connection(
@@ -36,6 +39,15 @@ record Connection(
     <Q, P, A> CompletableFuture<A> gather(
             MethodDescriptor<Q, P> method, CallOptions options, Q request, Answer<P, A> gathered) {
         return answer(method, options, request, ClientCalls::asyncServerStreamingCall, gathered);
+    }
+
+    /** Makes a call whose answers a reader is told, one by one, until it wants no more. Cancelling the future cancels the call. */
+    <Q, P> CompletableFuture<Void> read(
+            MethodDescriptor<Q, P> method, CallOptions options, Q request, Predicate<P> reader) {
+        CompletableFuture<Void> read = new CompletableFuture<>();
+        ClientCalls.asyncServerStreamingCall(
+                channel.newCall(method, options), request, new Reader<Q, P>(read, reader));
+        return read;
     }
 
     private <Q, P, A> CompletableFuture<A> answer(
@@ -75,6 +87,45 @@ record Connection(
         @Override
         public void onCompleted() {
             future.complete(whole());
+        }
+    }
+
+    /** Hands each answer to a predicate; false ends the call. */
+    private static final class Reader<Q, P> implements ClientResponseObserver<Q, P> {
+        private final CompletableFuture<Void> read;
+        private final Predicate<P> wanted;
+        private ClientCallStreamObserver<Q> call;
+
+        Reader(CompletableFuture<Void> read, Predicate<P> wanted) {
+            this.read = read;
+            this.wanted = wanted;
+        }
+
+        @Override
+        public void beforeStart(ClientCallStreamObserver<Q> started) {
+            call = started;
+            read.whenComplete((nothing, failure) -> call.cancel("the reader left", null));
+        }
+
+        @Override
+        public void onNext(P answer) {
+            try {
+                if (!read.isDone() && !wanted.test(answer)) {
+                    read.complete(null);
+                }
+            } catch (RuntimeException failure) {
+                read.completeExceptionally(failure);
+            }
+        }
+
+        @Override
+        public void onError(Throwable failure) {
+            read.completeExceptionally(failureOf(failure));
+        }
+
+        @Override
+        public void onCompleted() {
+            read.complete(null);
         }
     }
 

@@ -14,10 +14,16 @@ import dev.meshflow.v1.ListApprovalsRequest;
 import dev.meshflow.v1.ListApprovalsResponse;
 import dev.meshflow.v1.ListEntriesRequest;
 import dev.meshflow.v1.ListEntriesResponse;
+import dev.meshflow.v1.ListNodesResponse;
 import dev.meshflow.v1.ListRunsRequest;
 import dev.meshflow.v1.ListRunsResponse;
 import dev.meshflow.v1.ListWorkflowsRequest;
 import dev.meshflow.v1.ListWorkflowsResponse;
+import dev.meshflow.v1.MeshChange;
+import dev.meshflow.v1.MeshNode;
+import dev.meshflow.v1.RegisterNodeRequest;
+import dev.meshflow.v1.ResolveNodeRequest;
+import dev.meshflow.v1.ResolveNodeResponse;
 import dev.meshflow.v1.RunRequest;
 import dev.meshflow.v1.RunResponse;
 import dev.meshflow.v1.VerifyRunResponse;
@@ -28,6 +34,7 @@ import io.grpc.Status;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Predicate;
 
 /**
  * Calls a meshflow server and waits for each answer. Calls fail with {@link MeshflowException}; UNAVAILABLE is retried up
@@ -361,6 +368,60 @@ public final class MeshflowClient implements AutoCloseable {
      */
     public WorkflowValidation validateWorkflow(String yaml) {
         return await(async.validateWorkflow(yaml));
+    }
+
+    /**
+     * Registers a node that is no meshflow server, for the caller's tenant; it lives by {@link #heartbeat}.
+     *
+     * @param request the node
+     * @return the node as kept
+     * @throws MeshflowException when the call fails
+     */
+    public MeshNode registerNode(RegisterNodeRequest request) {
+        return await(async.registerNode(request));
+    }
+
+    /**
+     * Says that a node lives.
+     *
+     * @param nodeId the node's UUID
+     * @return the time within which the next one is due
+     * @throws MeshflowException when the call fails
+     */
+    public Duration heartbeat(String nodeId) {
+        return await(async.heartbeat(nodeId));
+    }
+
+    /**
+     * Returns all nodes and how they do, by name.
+     *
+     * @return the nodes
+     * @throws MeshflowException when the call fails
+     */
+    public ListNodesResponse listNodes() {
+        return await(async.listNodes());
+    }
+
+    /**
+     * Says whom a step would go to, in the order in which they are asked.
+     *
+     * @param request a slug or a concern
+     * @return the nodes
+     * @throws MeshflowException when the call fails
+     */
+    public ResolveNodeResponse resolveNode(ResolveNodeRequest request) {
+        return await(async.resolveNode(request));
+    }
+
+    /**
+     * Tells a reader what happened in the mesh and then what happens, until it returns false.
+     *
+     * @param afterSequence only changes with a higher number
+     * @param reader returns whether it wants more
+     * @throws MeshflowException when the connection broke
+     */
+    public void watchMesh(int afterSequence, Predicate<MeshChange> reader) {
+        await(async.watchMesh(afterSequence, reader));
     }
 
     /**

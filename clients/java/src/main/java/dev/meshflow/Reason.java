@@ -62,6 +62,10 @@ public enum Reason {
     RUN_IMMUTABLE,
     /** The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION. */
     RUN_CONFLICT,
+    /** This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION. */
+    MESH_NOT_CONFIGURED,
+    /** No node of this name, id or concern serves the tenant, or none of them lives. NOT_FOUND. */
+    NODE_NOT_FOUND,
     /** A reason that this version of the client does not know; {@link MeshflowException#reasonText()} has its name. */
     UNKNOWN,
     /** No reason: something on the way answered in the server's place, or the call never got there. */

@@ -255,6 +255,22 @@ public enum ErrorReason
    * <code>ERROR_REASON_RUN_CONFLICT = 47;</code>
    */
   ERROR_REASON_RUN_CONFLICT(47),
+  /**
+   * <pre>
+   * This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION.
+   * </pre>
+   *
+   * <code>ERROR_REASON_MESH_NOT_CONFIGURED = 200;</code>
+   */
+  ERROR_REASON_MESH_NOT_CONFIGURED(200),
+  /**
+   * <pre>
+   * No node of this name, id or concern serves the tenant, or none of them lives. NOT_FOUND.
+   * </pre>
+   *
+   * <code>ERROR_REASON_NODE_NOT_FOUND = 201;</code>
+   */
+  ERROR_REASON_NODE_NOT_FOUND(201),
   UNRECOGNIZED(-1),
   ;
 
@@ -507,6 +523,22 @@ public enum ErrorReason
    * <code>ERROR_REASON_RUN_CONFLICT = 47;</code>
    */
   public static final int ERROR_REASON_RUN_CONFLICT_VALUE = 47;
+  /**
+   * <pre>
+   * This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION.
+   * </pre>
+   *
+   * <code>ERROR_REASON_MESH_NOT_CONFIGURED = 200;</code>
+   */
+  public static final int ERROR_REASON_MESH_NOT_CONFIGURED_VALUE = 200;
+  /**
+   * <pre>
+   * No node of this name, id or concern serves the tenant, or none of them lives. NOT_FOUND.
+   * </pre>
+   *
+   * <code>ERROR_REASON_NODE_NOT_FOUND = 201;</code>
+   */
+  public static final int ERROR_REASON_NODE_NOT_FOUND_VALUE = 201;
 
 
   public final int getNumber() {
@@ -563,6 +595,8 @@ public enum ErrorReason
       case 43: return ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE;
       case 46: return ERROR_REASON_RUN_IMMUTABLE;
       case 47: return ERROR_REASON_RUN_CONFLICT;
+      case 200: return ERROR_REASON_MESH_NOT_CONFIGURED;
+      case 201: return ERROR_REASON_NODE_NOT_FOUND;
       default: return null;
     }
   }

@@ -1,0 +1,118 @@
+"""Channels for calls to peers, which outlive a missed heartbeat: one per endpoint, kept while the server runs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc import aio
+
+if TYPE_CHECKING:
+    from meshflow_grpc.domain.mesh import MeshNode
+    from meshflow_grpc.ports.mesh import NodeCredentials
+
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+MAX_CHANNELS = 4096
+CONNECT_S = 5.0
+DROP_GRACE_S = 60.0
+_KEEPALIVE_MS = 10_000
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # What is sent twice is decided by the kernel, not by the transport.
+    ("grpc.enable_retries", 0),
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+)
+
+
+class NoCredentials:
+    """Shows peers nothing, over plain text: for trials on one machine."""
+
+    def metadata(self, node: MeshNode, tenant_id: str) -> tuple[tuple[str, str], ...]:
+        """See ports.mesh.NodeCredentials."""
+        del node, tenant_id
+        return ()
+
+    def channel_credentials(self, node: MeshNode) -> object | None:
+        """See ports.mesh.NodeCredentials."""
+        del node
+        return None
+
+
+class CallChannels:
+    """Opens, keeps and closes them. The one used longest ago is closed beyond a bound."""
+
+    def __init__(self, credentials: NodeCredentials) -> None:
+        self._credentials = credentials
+        self._kept: dict[tuple[str, bool], aio.Channel] = {}
+
+    async def connected(self, node: MeshNode) -> aio.Channel | None:
+        """A channel with a connection to one of the node's endpoints; None when there is none within CONNECT_S."""
+        give_up = time.monotonic() + CONNECT_S
+        for endpoint in node.endpoints:
+            channel = self._channel(node, endpoint)
+            if await _ready(channel, give_up):
+                return channel
+            if node.tls:
+                # Certificates may have been renewed since: the next attempt reads them anew.
+                self._drop((endpoint, True))
+        return None
+
+    def _channel(self, node: MeshNode, endpoint: str) -> aio.Channel:
+        key = (endpoint, node.tls)
+        channel = self._kept.pop(key, None)
+        if channel is None:
+            if len(self._kept) >= MAX_CHANNELS:
+                self._drop(next(iter(self._kept)))
+            channel = _opened(endpoint, self._credentials.channel_credentials(node))
+        self._kept[key] = channel
+        return channel
+
+    def _drop(self, key: tuple[str, bool]) -> None:
+        """Calls in flight may end."""
+        channel = self._kept.pop(key, None)
+        if channel is not None:
+            asyncio.ensure_future(channel.close(grace=DROP_GRACE_S)).add_done_callback(_noted)
+
+    async def close(self) -> None:
+        """Closes all; calls in flight end as cancelled."""
+        kept, self._kept = self._kept, {}
+        for channel in kept.values():
+            await channel.close()
+
+
+def _noted(task: asyncio.Future[None]) -> None:
+    """Nobody waits for the closing of an unused channel."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _opened(endpoint: str, credentials: object | None) -> aio.Channel:
+    if isinstance(credentials, grpc.ChannelCredentials):
+        return aio.secure_channel(endpoint, credentials, options=_OPTIONS)
+    return aio.insecure_channel(endpoint, options=_OPTIONS)
+
+
+async def _ready(channel: aio.Channel, give_up: float) -> bool:
+    """Waits until the channel is connected, or its attempt failed, or time is over."""
+    state = channel.get_state(try_to_connect=True)
+    failures = 0
+    while state is not grpc.ChannelConnectivity.READY:
+        if state is grpc.ChannelConnectivity.SHUTDOWN or failures:
+            return False
+        try:
+            async with asyncio.timeout(max(0.0, give_up - time.monotonic())):
+                await channel.wait_for_state_change(state)
+        except TimeoutError:
+            return False
+        before, state = state, channel.get_state(try_to_connect=True)
+        failures += state is grpc.ChannelConnectivity.TRANSIENT_FAILURE and before is not state
+    return True

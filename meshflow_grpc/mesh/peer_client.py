@@ -1,0 +1,155 @@
+"""Has peers carry out steps: starts a run there, waits for its end, and brings back what proves it."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from grpc import aio
+
+from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2, log_pb2, run_pb2, run_service_pb2
+from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
+from meshflow_grpc.domain.run import RunStatus
+from meshflow_grpc.domain.usage import MICRO_PER_GRAM, Usage, nano_usd
+from meshflow_grpc.mesh.call_channels import CallChannels
+from meshflow_grpc.mesh.peer_errors import peer_error
+from meshflow_grpc.mesh.peer_messages import run_request
+from meshflow_grpc.ports.mesh import PeerAnswer, PeerUnreachableError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from meshflow_grpc.domain.mesh import MeshNode
+    from meshflow_grpc.ports.mesh import NodeCredentials, PeerCall
+
+# Most seconds a peer has to say that it took a call, and between two words of one whose run goes on: one that is silent is lost.
+ANSWER_S = 5.0
+EXPORT_S = 60.0
+CANCEL_REASON = "the run that asked for it ended"
+
+Metadata = tuple[tuple[str, str], ...]
+
+
+class GrpcPeerClient:
+    """Implements ports.mesh.PeerClient over gRPC."""
+
+    def __init__(self, credentials: NodeCredentials, *, answer_s: float = ANSWER_S) -> None:
+        self._credentials = credentials
+        self._channels = CallChannels(credentials)
+        self._answer_s = answer_s
+
+    async def run(self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None]) -> PeerAnswer:
+        """See ports.mesh.PeerClient."""
+        channel = await self._connected(node)
+        runs = _runs(channel)
+        request = run_request(call)
+        give_up = time.monotonic() + call.timeout_s
+        run = await _answer(runs.CreateRun(request, timeout=self._answer_s, metadata=self._headers(node, call)), node)
+        accepted(run.run_id)
+        received = run.ByteSize()
+        while RunStatus(run.status) is RunStatus.RUNNING:
+            left = min(self._answer_s, max(0.05, give_up - time.monotonic()))
+            wait = run_service_pb2.WaitRunRequest(run_id=run.run_id, timeout_s=left)
+            answer_s = left + self._answer_s
+            run = await _answer(runs.WaitRun(wait, timeout=answer_s, metadata=self._headers(node, call)), node)
+            received += run.ByteSize()
+        return await self._with_head(channel, node, call, run, request.ByteSize(), received)
+
+    async def cancel(self, node: MeshNode, call: PeerCall, run_id: str | None) -> PeerAnswer:
+        """See ports.mesh.PeerClient."""
+        channel = await self._connected(node)
+        runs = _runs(channel)
+        if run_id is None:
+            run = await _answer(
+                runs.CreateRun(run_request(call), timeout=self._answer_s, metadata=self._headers(node, call)), node
+            )
+            run_id = run.run_id
+        request = run_service_pb2.CancelRunRequest(run_id=run_id, reason=CANCEL_REASON)
+        run = await _answer(runs.CancelRun(request, timeout=self._answer_s, metadata=self._headers(node, call)), node)
+        return await self._with_head(channel, node, call, run, request.ByteSize(), run.ByteSize())
+
+    async def evidence(self, node: MeshNode, tenant_id: str, run_id: str) -> bytes:
+        """See ports.mesh.PeerClient."""
+        channel = await self._connected(node)
+        request = ledger_service_pb2.ExportRunRequest(run_id=run_id, format="evidence")
+        metadata = self._credentials.metadata(node, tenant_id)
+        stream = _ledger(channel).ExportRun(request, timeout=EXPORT_S, metadata=metadata)
+        try:
+            return b"".join([body.data async for body in stream])
+        except aio.AioRpcError as error:
+            raise peer_error(error, node.slug) from None
+
+    async def close(self) -> None:
+        """Closes the channels."""
+        await self._channels.close()
+
+    async def _with_head(
+        self, channel: aio.Channel, node: MeshNode, call: PeerCall, run: run_pb2.RunResponse, sent: int, received: int
+    ) -> PeerAnswer:
+        """The run with its proof under the signed head of the peer's log. A run that ended is not lost for want of a proof."""
+        proof = log_pb2.InclusionProof()
+        if RunStatus(run.status).ended:
+            head = run.ledger_head.sequence
+            request = ledger_service_pb2.GetInclusionProofRequest(run_id=run.run_id, sequence=head)
+            with suppress(aio.AioRpcError):
+                asked = _ledger(channel).GetInclusionProof
+                proof = (await asked(request, timeout=self._answer_s, metadata=self._headers(node, call))).proof
+        return _peer_answer(run, proof, sent, received + proof.ByteSize())
+
+    async def _connected(self, node: MeshNode) -> aio.Channel:
+        channel = await self._channels.connected(node)
+        if channel is None:
+            where = ", ".join(node.endpoints)
+            raise PeerUnreachableError(f"no connection to {where}", sent=False)
+        return channel
+
+    def _headers(self, node: MeshNode, call: PeerCall) -> Metadata:
+        """Made anew for each request: a credential may be good for one only."""
+        trace = (("traceparent", call.traceparent),) if call.traceparent else ()
+        return (*self._credentials.metadata(node, call.tenant_id), *trace)
+
+
+def _runs(channel: aio.Channel) -> Any:  # noqa: ANN401 - the generated stub has both kinds of channel
+    return RunServiceStub(channel)
+
+
+def _ledger(channel: aio.Channel) -> Any:  # noqa: ANN401 - as above
+    return LedgerServiceStub(channel)
+
+
+async def _answer(call: Awaitable[run_pb2.RunResponse], node: MeshNode) -> run_pb2.RunResponse:
+    try:
+        return await call
+    except aio.AioRpcError as error:
+        raise peer_error(error, node.slug) from None
+
+
+def _peer_answer(run: run_pb2.RunResponse, proof: log_pb2.InclusionProof, sent: int, received: int) -> PeerAnswer:
+    status = RunStatus(run.status)
+    why = run.block_reason if run.HasField("block_reason") else run.status_reason
+    if status is RunStatus.PAUSED and run.HasField("pending_approval"):
+        why = f"{run.pending_approval.approval_id}: {run.pending_approval.reason}"
+    # An answer says how many tokens a run used, not which way.
+    usage = Usage(
+        output_tokens=run.total_tokens,
+        cost_nano_usd=nano_usd(run.total_cost_usd),
+        carbon_ug=round(run.total_carbon_g * MICRO_PER_GRAM),
+    )
+    return PeerAnswer(
+        run_id=run.run_id,
+        status=status,
+        output=run.output,
+        blocked_by=run.blocked_by or None,
+        reason=why or None,
+        usage=usage,
+        sequence=run.ledger_head.sequence,
+        head_hash=run.ledger_head.hash,
+        tree_head=proof.checkpoint,
+        leaf_index=proof.leaf_index,
+        path=tuple(b64encode(each).decode() for each in proof.hashes),
+        sent=sent,
+        received=received,
+    )
