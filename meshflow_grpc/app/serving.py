@@ -107,7 +107,7 @@ class Serving:
             upstream = TcpAddress("127.0.0.1", grpc_port)
             self._envoy = await start_envoy(settings, upstream, probe_port, self._tls.downstream)
         self._resumed = await runtime.ownership.begin()
-        self._spawn(self._early, runtime.gates.keep_expiring())
+        self._spawn(self._early, runtime.expiry.keep_expiring())
         if runtime.webhooks:
             self._spawn(self._late, runtime.webhooks.keep_sending())
         if self._outside.leases:
