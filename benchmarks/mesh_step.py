@@ -3,7 +3,7 @@
     python -m benchmarks.mesh_step [--runs N] [--rounds N]
 
 The peer is a server process of its own without Envoy, both ledgers are SQLite on disk. A run has one step: an agent that answers
-at once, here, or in a run at the peer.
+at once, here, or in a run at the peer. ``rpc`` is that very run at the peer, asked for by a plain client: what no mesh can save.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -69,14 +71,18 @@ def _node(port: int) -> MeshNode:
     return MeshNode("peer", "build.ai", "", (f"127.0.0.1:{port}",), (), None, False, "0", now, now, 86_400.0)
 
 
-async def _milliseconds(runtime: Runtime, text: str, runs: int) -> list[float]:
+async def _run(runtime: Runtime, text: str) -> None:
+    run = await runtime.commands.run.execute(CALLER, RunRequest(task="t", workflow_yaml=text))
+    assert run.status is RunStatus.COMPLETED, run.reason
+
+
+async def _median_ms(way: Callable[[], Awaitable[None]], runs: int) -> float:
     times = []
     for _ in range(runs):
         began = time.perf_counter()
-        run = await runtime.commands.run.execute(CALLER, RunRequest(task="t", workflow_yaml=text))
+        await way()
         times.append((time.perf_counter() - began) * 1000)
-        assert run.status is RunStatus.COMPLETED, run.reason
-    return times
+    return statistics.median(times)
 
 
 async def _measure(place: Path, port: int, runs: int, rounds: int) -> None:
@@ -86,17 +92,19 @@ async def _measure(place: Path, port: int, runs: int, rounds: int) -> None:
     storage = await open_storage(str(place / "caller.db"))
     outside = Outside(storage, MockProvider(), peers=MeshAccess(directory, client))
     runtime = assemble(outside, RuntimeOptions())
-    async with AsyncClient(f"127.0.0.1:{port}") as caller:
-        await caller.put_workflow(STEP % ("noop", AGENT))
-    await _milliseconds(runtime, THERE, 20)
-    await _milliseconds(runtime, HERE, 20)
-    sys.stdout.write(
-        f"{'round':>6}{'here ms':>10}{'there ms':>10}{'more ms':>10}{'ratio':>8}   medians of {runs} runs\n"
-    )
-    for number in range(rounds):
-        here = statistics.median(await _milliseconds(runtime, HERE, runs))
-        there = statistics.median(await _milliseconds(runtime, THERE, runs))
-        sys.stdout.write(f"{number + 1:>6}{here:>10.2f}{there:>10.2f}{there - here:>10.2f}{there / here:>8.1f}\n")
+    async with AsyncClient(f"127.0.0.1:{port}") as plain:
+        await plain.put_workflow(STEP % ("noop", AGENT))
+
+        async def rpc() -> None:
+            await plain.run("t", workflow="noop")
+
+        ways = (partial(_run, runtime, HERE), rpc, partial(_run, runtime, THERE))
+        for way in ways:
+            await _median_ms(way, 20)
+        sys.stdout.write(f"{'round':>6}{'here':>8}{'rpc':>8}{'there':>8}{'more':>8}   ms, medians of {runs} runs\n")
+        for number in range(rounds):
+            here, direct, there = [await _median_ms(way, runs) for way in ways]
+            sys.stdout.write(f"{number + 1:>6}{here:>8.2f}{direct:>8.2f}{there:>8.2f}{there - here:>8.2f}\n")
     await client.close()
     await storage.close()
 
