@@ -156,6 +156,7 @@ class Serving:
         if stopped:
             _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
         await runtime.ownership.leave()
+        runtime.hub.close()
         await self._server.stop(min(LINGER_S, grace_s))
         await runtime.log.stop()
         if self._envoy is not None:
