@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 90
 
 
 @dataclass
