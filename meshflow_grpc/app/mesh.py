@@ -61,7 +61,7 @@ async def open_mesh(settings: Settings, telemetry: Telemetry) -> AsyncIterator[M
         )
     mesh = LocalMesh(registry, mesh_rules(settings), SystemClock(), telemetry.observer, jitter, credentials)
     telemetry.metrics.watch_mesh(mesh.others)
-    client = GrpcPeerClient(credentials)
+    client = GrpcPeerClient(credentials, answer_s=settings.mesh_check_timeout_s)
     try:
         yield Membership(mesh, credentials, MeshAccess(mesh.directory, client))
     finally:

@@ -52,7 +52,9 @@ def test_a_step_is_carried_out_by_its_peer_and_proven(mesh: Mesh, tmp_path: Path
     bundle.write_bytes(
         mesh.cortex.server.get(f"/v1/runs/{run['run_id']}:export", params={"format": "evidence"}).content
     )
-    command = [sys.executable, "-m", "meshflow_grpc", "audit", "verify", str(bundle)]
+    trusted = tmp_path / "trusted.txt"
+    trusted.write_text("".join(f"{node.vkey()}\n" for node in mesh.nodes))
+    command = [sys.executable, "-m", "meshflow_grpc", "audit", "verify", str(bundle), "--trust", str(trusted)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
 
