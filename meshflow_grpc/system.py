@@ -63,10 +63,15 @@ def jitter() -> float:
     return random.random()  # noqa: S311 - spreads retries, protects nothing
 
 
-def stop_requested() -> asyncio.Event:
-    """Returns an event that SIGTERM and SIGINT set."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
+class StopRequests:
+    """What SIGTERM and SIGINT ask for: ``first`` to stop in good order, ``second`` to wait for nothing any more."""
+
+    def __init__(self) -> None:
+        self.first = asyncio.Event()
+        self.second = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._ask)
+
+    def _ask(self) -> None:
+        (self.second if self.first.is_set() else self.first).set()

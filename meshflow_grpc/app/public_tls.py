@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import grpc
 
+    from meshflow_grpc.app.seat import Seat
     from meshflow_grpc.config import Settings
     from meshflow_grpc.config.certificates import TlsMaterial
     from meshflow_grpc.envoy.tls import DownstreamTls
@@ -26,13 +27,15 @@ _PROOF_BYTES = 32
 class PublicTls:
     """Holds the certificate in use, or nothing where TLS is not configured."""
 
-    def __init__(self, settings: Settings, material: TlsMaterial | None) -> None:
+    def __init__(self, settings: Settings, material: TlsMaterial | None, seat: Seat | None) -> None:
         self._settings = settings
         parts = _parts(material) if material else None
-        self._secrets = SecretFiles(*parts) if parts and settings.use_envoy else None
+        self._secrets = SecretFiles(*parts) if parts and settings.use_envoy and seat is None else None
         self._server = ServerTls(*parts) if parts and not settings.use_envoy else None
         # Made anew at each start: it is in Envoy's configuration, which only this user can read, and in this process.
         self.proof = os.urandom(_PROOF_BYTES).hex() if self._secrets and settings.auth == "mtls" else None
+        if seat is not None:
+            self.proof = seat.proof
 
     @property
     def downstream(self) -> DownstreamTls | None:
@@ -66,9 +69,9 @@ class PublicTls:
 
 
 @contextmanager
-def public_tls(settings: Settings) -> Iterator[PublicTls]:
-    """Opens the configured certificate. Raises ConfigurationError and OSError."""
-    tls = PublicTls(settings, settings.tls_material())
+def public_tls(settings: Settings, seat: Seat | None = None) -> Iterator[PublicTls]:
+    """Opens the configured certificate; behind Envoy it is the supervisor's alone. Raises ConfigurationError and OSError."""
+    tls = PublicTls(settings, settings.tls_material(), seat)
     try:
         yield tls
     finally:

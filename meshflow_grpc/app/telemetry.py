@@ -38,14 +38,16 @@ class Telemetry:
 
 
 @asynccontextmanager
-async def open_telemetry(settings: Settings) -> AsyncIterator[Telemetry]:
+async def open_telemetry(settings: Settings, worker: int = 0) -> AsyncIterator[Telemetry]:
     """Configures the log, serves metrics, and exports traces if OTEL_EXPORTER_OTLP_ENDPOINT is set.
+
+    Of several workers each serves its metrics on a port of its own, counted from the one that is set.
 
     Raises OSError when the port of the metrics was set and is taken; the default port may be taken by another server of this machine.
     """
     tracing = _open_tracing(settings)
     metrics = Metrics()
-    served = _serve_metrics(settings, metrics)
+    served = _serve_metrics(settings, metrics, worker)
     interceptors = (tracing.rpc_interceptor(),) if tracing else ()
     try:
         yield Telemetry(
@@ -68,11 +70,12 @@ def _open_tracing(settings: Settings) -> Tracing | None:
     return Tracing(__version__, http=settings.otlp_over_http)
 
 
-def _serve_metrics(settings: Settings, metrics: Metrics) -> MetricsServer | None:
+def _serve_metrics(settings: Settings, metrics: Metrics, worker: int) -> MetricsServer | None:
+    port = settings.metrics_port + worker if settings.metrics_port else 0
     try:
-        served = MetricsServer(settings.metrics_host, settings.metrics_port, metrics.registry)
+        served = MetricsServer(settings.metrics_host, port, metrics.registry)
     except OSError as error:
-        address = f"{settings.metrics_host}:{settings.metrics_port}"
+        address = f"{settings.metrics_host}:{port}"
         if "metrics_port" in settings.model_fields_set:
             message = f"cannot serve metrics on {address}: {error.strerror}"
             raise OSError(message) from error

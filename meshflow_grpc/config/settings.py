@@ -12,9 +12,10 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from meshflow_grpc.config.display import is_loopback, shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
-from meshflow_grpc.config.mesh_security import MeshSecuritySettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
+from meshflow_grpc.config.production import unsafe
 from meshflow_grpc.config.web import origin_problems
+from meshflow_grpc.config.workers import WorkerSettings, unused_port
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
 CLIENT_VARIABLES = (
@@ -38,7 +39,7 @@ _SECRETS = {
 }
 
 
-class Settings(MeshSecuritySettings):
+class Settings(WorkerSettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
@@ -168,6 +169,7 @@ class Settings(MeshSecuritySettings):
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
         found = [*super().problems(), *origin_problems(self.origins, use_envoy=self.use_envoy)]
+        found += unused_port(self.workers, self.model_fields_set, use_envoy=self.use_envoy)
         found.extend(self.endpoint_problems(self.host))
         if not self.mock and self.anthropic_api_key is None:
             found.append(
@@ -175,18 +177,8 @@ class Settings(MeshSecuritySettings):
                     "ANTHROPIC_API_KEY", "no model provider is configured", "set MESHFLOW_MOCK=1 or ANTHROPIC_API_KEY"
                 )
             )
-        if self.env == "production" and self.signing_key is None:
-            found.append(
-                ConfigProblem(
-                    "MESHFLOW_SIGNING_KEY",
-                    "production signs the log's heads with a key of its own, and there is none",
-                    "make one with `meshflow ledger keygen` and set MESHFLOW_SIGNING_KEY_FILE to its file",
-                )
-            )
-        if self.env == "production" and self.auth == "none":
-            found.append(
-                ConfigProblem("MESHFLOW_AUTH", "production demands authentication", "set it to api_key, jwt or mtls")
-            )
+        if self.env == "production":
+            found += unsafe(signed=self.signing_key is not None, authenticated=self.auth != "none")
         return tuple(found)
 
     def warnings(self) -> tuple[str, ...]:

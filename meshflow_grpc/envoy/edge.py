@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress, bootstrap, cluster
+from meshflow_grpc.envoy.bootstrap import Address, EnvoyConfig, TcpAddress, bootstrap, cluster
 from meshflow_grpc.envoy.http_filters import HTTP, TRANSCODER
 from meshflow_grpc.envoy.rest_routes import ApiMethod, api_methods
 from meshflow_grpc.envoy.retries import edge_retries
 from meshflow_grpc.envoy.route_table import CLUSTER, route_config
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import PurePath
 
 JWT_FILTER = "envoy.filters.http.jwt_authn"
@@ -70,7 +71,7 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
     plain = bootstrap(base)
     methods = api_methods(base.descriptors)
     resources = plain["static_resources"]
-    resources["clusters"] = [_servers(config.upstreams)]
+    resources["clusters"] = [servers(config.upstreams)]
     manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     manager["route_config"] = route_config(methods, config.allowed_origins, retries=edge_retries)
     if config.jwt is not None:
@@ -79,10 +80,11 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
     return plain
 
 
-def _servers(upstreams: tuple[TcpAddress, ...]) -> dict[str, Any]:
-    servers = cluster(CLUSTER, *upstreams)
-    servers["lb_policy"] = "LEAST_REQUEST"
-    servers["health_checks"] = [
+def servers(upstreams: Sequence[Address]) -> dict[str, Any]:
+    """Returns a cluster that spreads calls over servers, leaves out those that do not want any, and ejects those that fail."""
+    found = cluster(CLUSTER, *upstreams)
+    found["lb_policy"] = "LEAST_REQUEST"
+    found["health_checks"] = [
         {
             "timeout": "1s",
             "interval": "1s",
@@ -92,7 +94,7 @@ def _servers(upstreams: tuple[TcpAddress, ...]) -> dict[str, Any]:
             "grpc_health_check": {"service_name": READINESS},
         }
     ]
-    servers["outlier_detection"] = {
+    found["outlier_detection"] = {
         "consecutive_gateway_failure": 5,
         "enforcing_consecutive_gateway_failure": 100,
         "consecutive_5xx": 50,
@@ -104,15 +106,15 @@ def _servers(upstreams: tuple[TcpAddress, ...]) -> dict[str, Any]:
         "max_ejection_percent": 50,
     }
     # When no server is ready all are asked: they say why, which Envoy cannot.
-    servers["common_lb_config"] = {"healthy_panic_threshold": {"value": 1}}
-    (limits,) = servers["circuit_breakers"]["thresholds"]
+    found["common_lb_config"] = {"healthy_panic_threshold": {"value": 1}}
+    (limits,) = found["circuit_breakers"]["thresholds"]
     del limits["max_retries"]
     limits["retry_budget"] = {"budget_percent": {"value": 50}, "min_retry_concurrency": 256}
-    options = next(iter(servers["typed_extension_protocol_options"].values()))
+    options = next(iter(found["typed_extension_protocol_options"].values()))
     # A server that froze or whose network went silent ends its calls, so that they are made elsewhere.
     keepalive = {"interval": "15s", "timeout": "5s"}
     options["explicit_http_config"]["http2_protocol_options"] = {"connection_keepalive": keepalive}
-    return servers
+    return found
 
 
 def _first_of_rest(filters: list[dict[str, Any]]) -> int:

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import httpx
 
@@ -22,6 +22,7 @@ from meshflow_grpc.envoy.admin import EnvoyAdmin
 from meshflow_grpc.envoy.bootstrap import LISTENER, EnvoyConfig, TcpAddress, UnixAddress, bootstrap
 
 LogLine = Callable[[str], None]
+MakeBootstrap = Callable[[EnvoyConfig], dict[str, Any]]
 _LAST_LINES = 20
 _POLL_S = 0.01
 _LINE_LIMIT = 2**20
@@ -70,7 +71,9 @@ class EnvoyProcess:
         self._watcher = asyncio.create_task(self._watch(), name="envoy-watch")
 
     @classmethod
-    async def start(cls, options: EnvoyOptions, config: EnvoyConfig, on_line: LogLine) -> Self:
+    async def start(
+        cls, options: EnvoyOptions, config: EnvoyConfig, on_line: LogLine, make: MakeBootstrap = bootstrap
+    ) -> Self:
         """Starts Envoy and returns when it takes connections. Raises EnvoyStartError.
 
         Its administration interface is a Unix socket that only this user can open, whatever `config.admin` says. `on_line` gets
@@ -78,7 +81,7 @@ class EnvoyProcess:
         """
         directory = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="meshflow-envoy-"))
         try:
-            text = _configuration(config, directory)
+            text = _configuration(config, directory, make)
             await asyncio.to_thread((directory / "envoy.json").write_text, text, "utf-8")
             process = await _spawn(options, directory)
         except BaseException:
@@ -164,9 +167,9 @@ class EnvoyProcess:
             self.crashed.set_result(EnvoyExitedError(f"Envoy ended by itself with status {status}: {last}"))
 
 
-def _configuration(config: EnvoyConfig, directory: Path) -> str:
+def _configuration(config: EnvoyConfig, directory: Path, make: MakeBootstrap) -> str:
     try:
-        return json.dumps(bootstrap(replace(config, admin=UnixAddress(directory / "admin.sock"))))
+        return json.dumps(make(replace(config, admin=UnixAddress(directory / "admin.sock"))))
     except ValueError as error:
         raise EnvoyStartError(f"Envoy cannot be configured: {error} (TMPDIR)") from error
 
@@ -174,7 +177,7 @@ def _configuration(config: EnvoyConfig, directory: Path) -> str:
 async def _spawn(options: EnvoyOptions, directory: Path) -> asyncio.subprocess.Process:
     """In a session of its own, so that Ctrl-C reaches only us: Envoy would drop every call at once."""
     command = [
-        *_launcher(),
+        *launcher(),
         str(options.binary),
         *("--config-path", str(directory / "envoy.json")),
         *("--concurrency", str(options.concurrency)),
@@ -195,8 +198,8 @@ async def _spawn(options: EnvoyOptions, directory: Path) -> asyncio.subprocess.P
         raise EnvoyStartError(f"{options.binary} cannot be started: {error.strerror}") from error
 
 
-def _launcher() -> list[str]:
-    """On Linux the child ends with its parent, even when that is killed."""
+def launcher() -> list[str]:
+    """What a command is started by: on Linux the child ends with its parent, even when that is killed."""
     if sys.platform != "linux" or not sys.executable:
         return []
     return [sys.executable, "-IS", str(_LAUNCHER), str(os.getpid())]

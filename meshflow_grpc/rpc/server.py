@@ -72,12 +72,14 @@ class ServerLimits:
     max_metadata_bytes: int = 16 * 1024
     max_streams_per_connection: int = 1000
     min_ping_interval_ms: int = 10_000
+    # Whether other workers of the same supervisor listen on the port too.
+    shares_port: bool = False
 
     def options(self) -> list[tuple[str, int]]:
         """As grpc channel arguments."""
         return [
             # Without this a second server on the port starts silently and takes half the calls.
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(self.shares_port)),
             ("grpc.max_receive_message_length", self.max_request_bytes),
             ("grpc.max_send_message_length", self.max_response_bytes),
             ("grpc.max_metadata_size", self.max_metadata_bytes),

@@ -1,0 +1,163 @@
+"""A server process from its opened parts to its end: listens, serves until it is told to stop, drains, and closes in order."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from meshflow_grpc.app.assembly import assemble
+from meshflow_grpc.app.authentication import open_authenticator
+from meshflow_grpc.app.mesh_security import with_nodes
+from meshflow_grpc.app.options import runtime_options
+from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
+from meshflow_grpc.app.readiness import keep_readiness
+from meshflow_grpc.app.reloading import keep_reloading
+from meshflow_grpc.config.display import bare_url
+from meshflow_grpc.envoy.bootstrap import TcpAddress
+from meshflow_grpc.rpc.probe_server import ProbeServer
+from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
+from meshflow_grpc.system import StopRequests
+from meshflow_grpc.telemetry.log_observer import LogObserver
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any
+
+    from meshflow_grpc.app.assembly import Outside
+    from meshflow_grpc.app.mesh import Membership
+    from meshflow_grpc.app.public_tls import PublicTls
+    from meshflow_grpc.app.seat import Seat
+    from meshflow_grpc.app.telemetry import Telemetry
+    from meshflow_grpc.config import Settings
+    from meshflow_grpc.envoy.process import EnvoyProcess
+
+_log = structlog.get_logger(__name__)
+
+HEARTBEAT_S: Final = 0.5
+# Calls that Envoy or clients sent before they saw that the server drains still arrive for a moment.
+LINGER_S: Final = 0.5
+# A JSON body becomes up to this many times larger as a google.protobuf.Struct (an array of short numbers grows most).
+STRUCT_GROWTH: Final = 8
+
+
+class Serving:
+    """One server, alone or as one of several workers. ``run`` may be called once."""
+
+    def __init__(
+        self, settings: Settings, outside: Outside, telemetry: Telemetry, tls: PublicTls, seat: Seat | None
+    ) -> None:
+        self._settings = settings
+        self._outside = outside
+        self._telemetry = telemetry
+        self._tls = tls
+        self._seat = seat
+        self._runtime = assemble(outside, runtime_options(settings))
+        self._probes = ProbeServer(self._runtime.state, READINESS_NAMES)
+        self._envoy: EnvoyProcess | None = None
+        # Those that end when the server begins to stop, and those that go on until it has.
+        self._early: list[asyncio.Task[None]] = []
+        self._late: list[asyncio.Task[None]] = []
+
+    async def run(self, mesh: Membership | None) -> int:
+        """Serves until a signal (0) or Envoy's end (1). Raises ConfigurationError, ValueError, LogInconsistentError and OSError."""
+        settings, runtime = self._settings, self._runtime
+        self._telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
+        authenticator, files = await asyncio.to_thread(open_authenticator, settings, self._tls.proof)
+        if mesh is not None:
+            authenticator = with_nodes(settings, authenticator, mesh.local, self._telemetry.metrics.node_refused)
+        limits = ServerLimits(
+            max_request_bytes=settings.max_request_bytes * STRUCT_GROWTH,
+            shares_port=self._seat is not None and not settings.use_envoy,
+        )
+        self._server = GrpcServer(
+            runtime.commands, runtime.state, authenticator, limits, telemetry=self._telemetry.calls
+        )
+        LogObserver().log_opened(await runtime.log.open(), self._outside.log_keys.verifiers)
+        runtime.log.start()
+        stop = StopRequests()
+        self._spawn(self._late, runtime.state.keep_beating(HEARTBEAT_S))
+        grpc_port = await self._server.start(self._listens_on(), self._tls.credentials())
+        try:
+            await self._begin(grpc_port)
+            self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *files), settings.reload_s))
+            await self._announce(grpc_port, mesh)
+            return await until_stopped(stop.first, self._envoy)
+        finally:
+            await self._stop(mesh)
+
+    def _spawn(self, tasks: list[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:
+        tasks.append(asyncio.create_task(work))
+
+    def _listens_on(self) -> str:
+        if self._seat is not None:
+            return self._seat.grpc
+        host = "127.0.0.1" if self._settings.use_envoy else self._settings.host
+        return f"{host}:{self._settings.grpc_port}"
+
+    async def _begin(self, grpc_port: int) -> None:
+        """Starts what works in the background, and takes up runs."""
+        settings, runtime = self._settings, self._runtime
+        if self._seat is not None:
+            self._spawn(self._late, self._seat.keep_telling(runtime.state))
+        elif settings.use_envoy:
+            probe_port = self._probes.start("127.0.0.1:0")
+            upstream = TcpAddress("127.0.0.1", grpc_port)
+            self._envoy = await start_envoy(settings, upstream, probe_port, self._tls.downstream)
+        self._resumed = await runtime.ownership.begin()
+        self._spawn(self._early, runtime.gates.keep_expiring())
+        if runtime.webhooks:
+            self._spawn(self._late, runtime.webhooks.keep_sending())
+        if self._outside.leases:
+            self._spawn(self._late, runtime.ownership.keep(settings.lease_s))
+
+    async def _announce(self, grpc_port: int, mesh: Membership | None) -> None:
+        """From here on traffic is wanted."""
+        settings, runtime = self._settings, self._runtime
+        runtime.state.started = True
+        await self._publish(True)
+        self._spawn(self._early, keep_readiness(runtime.state, self._outside.storage, self._publish))
+        port = self._envoy.port if self._envoy else grpc_port
+        if mesh is not None:
+            await mesh.join(settings, port)
+        said = {"ledger": bare_url(settings.ledger_db), "resumed_runs": self._resumed}
+        if self._seat is None:
+            _log.info("serving", address=public_address(settings, port), grpc_port=grpc_port, **said)
+        else:
+            _log.info("worker_serving", address=self._seat.grpc, **said)
+
+    async def _publish(self, serving: bool) -> None:
+        self._probes.set_serving(serving=serving)
+        await self._server.set_serving(serving=serving)
+        if self._seat is not None:
+            self._seat.tell(self._runtime.state)
+
+    async def _stop(self, mesh: Membership | None) -> None:
+        """Readiness off, no new runs, finish what is in flight, then close from the outside in."""
+        for task in self._early:
+            task.cancel()
+        if mesh is not None:
+            await mesh.local.withdraw()
+        self._runtime.state.draining = True
+        await self._publish(False)
+        await self._drain(self._settings.shutdown_grace_s)
+        for task in self._late:
+            task.cancel()
+        self._probes.stop()
+
+    async def _drain(self, grace_s: float) -> None:
+        runtime = self._runtime
+        if self._envoy is not None:
+            with suppress(Exception):
+                await self._envoy.drain()
+        stopped = await runtime.engine.drain(grace_s)
+        if stopped:
+            _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
+        await runtime.ownership.leave()
+        await self._server.stop(min(LINGER_S, grace_s))
+        await runtime.log.stop()
+        if self._envoy is not None:
+            await self._envoy.stop()
+        _log.info("stopped")
