@@ -81,9 +81,9 @@ class Serving:
         self._spawn(self._late, runtime.state.keep_beating(HEARTBEAT_S))
         grpc_port = await self._server.start(self._listens_on(), self._tls.credentials())
         try:
-            await self._begin(grpc_port)
+            await self._begin(grpc_port, mesh)
             self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *files), settings.reload_s))
-            await self._announce(grpc_port, mesh)
+            await self._announce(grpc_port)
             return await until_stopped(stop.first, self._envoy)
         finally:
             await self._stop(mesh)
@@ -97,8 +97,8 @@ class Serving:
         host = "127.0.0.1" if self._settings.use_envoy else self._settings.host
         return f"{host}:{self._settings.grpc_port}"
 
-    async def _begin(self, grpc_port: int) -> None:
-        """Starts what works in the background, and takes up runs."""
+    async def _begin(self, grpc_port: int, mesh: Membership | None) -> None:
+        """Starts what works in the background, and takes up runs: their steps may call peers, so this node registers first."""
         settings, runtime = self._settings, self._runtime
         if self._seat is not None:
             self._spawn(self._late, self._seat.keep_telling(runtime.state))
@@ -106,6 +106,8 @@ class Serving:
             probe_port = self._probes.start("127.0.0.1:0")
             upstream = TcpAddress("127.0.0.1", grpc_port)
             self._envoy = await start_envoy(settings, upstream, probe_port, self._tls.downstream)
+        if mesh is not None:
+            await mesh.join(settings, self._envoy.port if self._envoy else grpc_port)
         self._resumed = await runtime.ownership.begin()
         self._spawn(self._early, runtime.gates.keep_expiring())
         if runtime.webhooks:
@@ -113,15 +115,13 @@ class Serving:
         if self._outside.leases:
             self._spawn(self._late, runtime.ownership.keep(settings.lease_s))
 
-    async def _announce(self, grpc_port: int, mesh: Membership | None) -> None:
+    async def _announce(self, grpc_port: int) -> None:
         """From here on traffic is wanted."""
         settings, runtime = self._settings, self._runtime
         runtime.state.started = True
         await self._publish(True)
         self._spawn(self._early, keep_readiness(runtime.state, self._outside.storage, self._publish))
         port = self._envoy.port if self._envoy else grpc_port
-        if mesh is not None:
-            await mesh.join(settings, port)
         said = {"ledger": bare_url(settings.ledger_db), "resumed_runs": self._resumed}
         if self._seat is None:
             _log.info("serving", address=public_address(settings, port), grpc_port=grpc_port, **said)
