@@ -10,7 +10,7 @@ from pathlib import Path
 from meshflow_grpc import Registry, tool
 
 FILE = Path(os.environ.get("EFFECTS_FILE", os.devnull))
-SLOW_S = 3.0
+SLOW_S = 2.0
 
 
 def _write(what: str, key: str) -> None:
