@@ -98,7 +98,7 @@ class Serving:
         return f"{host}:{self._settings.grpc_port}"
 
     async def _begin(self, grpc_port: int, mesh: Membership | None) -> None:
-        """Starts what works in the background, and takes up runs: their steps may call peers, so this node registers first."""
+        """Starts what works in the background, and takes up runs."""
         settings, runtime = self._settings, self._runtime
         if self._seat is not None:
             self._spawn(self._late, self._seat.keep_telling(runtime.state))
@@ -107,6 +107,7 @@ class Serving:
             upstream = TcpAddress("127.0.0.1", grpc_port)
             self._envoy = await start_envoy(settings, upstream, probe_port, self._tls.downstream)
         if mesh is not None:
+            # Runs that are taken up may wait for peers, which must be known then, and know this node.
             await mesh.join(settings, self._envoy.port if self._envoy else grpc_port)
         self._resumed = await runtime.ownership.begin()
         self._spawn(self._early, runtime.gates.keep_expiring())
@@ -138,16 +139,14 @@ class Serving:
         """Readiness off, no new runs, finish what is in flight, then close from the outside in."""
         for task in self._early:
             task.cancel()
-        if mesh is not None:
-            await mesh.local.withdraw()
         self._runtime.state.draining = True
         await self._publish(False)
-        await self._drain(self._settings.shutdown_grace_s)
+        await self._drain(self._settings.shutdown_grace_s, mesh)
         for task in self._late:
             task.cancel()
         self._probes.stop()
 
-    async def _drain(self, grace_s: float) -> None:
+    async def _drain(self, grace_s: float, mesh: Membership | None) -> None:
         runtime = self._runtime
         if self._envoy is not None:
             with suppress(Exception):
@@ -155,7 +154,11 @@ class Serving:
         stopped = await runtime.engine.drain(grace_s)
         if stopped:
             _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
+        if mesh is not None:
+            # Until here its own runs may wait for peers, which let in registered nodes only; what they ask of it is refused.
+            await mesh.local.withdraw()
         await runtime.ownership.leave()
+        runtime.hub.close()
         await self._server.stop(min(LINGER_S, grace_s))
         await runtime.log.stop()
         if self._envoy is not None:
