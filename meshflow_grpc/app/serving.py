@@ -110,7 +110,7 @@ class Serving:
             # Runs that are taken up may wait for peers, which must be known then, and know this node.
             await mesh.join(settings, self._envoy.port if self._envoy else grpc_port)
         self._resumed = await runtime.ownership.begin()
-        self._spawn(self._early, runtime.gates.keep_expiring())
+        self._spawn(self._early, runtime.expiry.keep_expiring())
         if runtime.webhooks:
             self._spawn(self._late, runtime.webhooks.keep_sending())
         if self._outside.leases:
