@@ -65,6 +65,8 @@ class Serving:
         """Serves until a signal (0) or Envoy's end (1). Raises ConfigurationError, ValueError, LogInconsistentError and OSError."""
         settings, runtime = self._settings, self._runtime
         self._telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
+        if self._tls.certified:
+            self._telemetry.metrics.watch_certificate(self._tls.certificate_end)
         authenticator, files = await asyncio.to_thread(open_authenticator, settings, self._tls.proof)
         if mesh is not None:
             authenticator = with_nodes(settings, authenticator, mesh.local, self._telemetry.metrics.node_refused)
