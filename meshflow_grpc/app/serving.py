@@ -77,7 +77,7 @@ class Serving:
         )
         LogObserver().log_opened(await runtime.log.open(), self._outside.log_keys.verifiers)
         runtime.log.start()
-        stop = StopRequests()
+        stop = self._stop_requests = StopRequests()
         self._spawn(self._late, runtime.state.keep_beating(HEARTBEAT_S))
         grpc_port = await self._server.start(self._listens_on(), self._tls.credentials())
         try:
@@ -152,11 +152,12 @@ class Serving:
         if self._envoy is not None:
             with suppress(Exception):
                 await self._envoy.drain()
-        stopped = await runtime.engine.drain(grace_s)
+        hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
+        stopped = await runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
         if stopped:
-            _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
+            _log.warning("runs_handed_over", count=stopped, note="they go on on another server, or after the restart")
         await runtime.ownership.leave()
-        await self._server.stop(min(LINGER_S, grace_s))
+        await self._server.stop(0 if hurry.is_set() else min(LINGER_S, grace_s))
         await runtime.log.stop()
         if self._envoy is not None:
             await self._envoy.stop()
