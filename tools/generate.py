@@ -1,4 +1,4 @@
-"""Generates everything that derives from proto/: the Python package meshflow_grpc/_gen and Envoy's descriptor set.
+"""Generates what derives from proto/: the Python package meshflow_grpc/_gen, Envoy's descriptor set and the OpenAPI document.
 
 `--check` generates into a temporary directory and fails when a committed file differs, is missing or is left over.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 GENERATED = Path("meshflow_grpc/_gen")
 DESCRIPTORS = Path("meshflow_grpc/envoy/descriptors.binpb")
+OPENAPI = Path("meshflow_grpc/rpc/openapi.json")
 # Envoy prints google.rpc.Status details and google.api.HttpBody only if it knows their descriptors.
 DESCRIPTOR_ROOTS = ("google/api/httpbody.proto", "google/rpc/error_details.proto", "google/rpc/status.proto")
 PACKAGE_DOCSTRING = '"""Generated from proto/ by tools/generate.py; never edited by hand."""\n'
@@ -64,12 +66,25 @@ def generate(target: Path) -> None:
         path.write_text(WIRE_IMPORT.sub(r"\1 meshflow_grpc._gen.meshflow.", path.read_text()))
     for directory in (package, *(path for path in package.rglob("*") if path.is_dir())):
         (directory / "__init__.py").write_text(PACKAGE_DOCSTRING)
+    generate_openapi(target)
+
+
+def generate_openapi(target: Path) -> None:
+    """Writes the OpenAPI document below `target`. The generator uses the package, so it runs on what the package held before."""
+    commented = target / "commented.binpb"
+    protoc(f"--descriptor_set_out={commented}", "--include_imports", "--include_source_info", *sources())
+    document = target / OPENAPI
+    document.parent.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "tools.openapi", str(commented), str(document)]
+    finished = subprocess.run(command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=False)
+    if finished.returncode != 0:
+        sys.exit(finished.returncode)
 
 
 def contents(base: Path) -> dict[str, bytes]:
     """Returns every generated file below `base` by its repository path."""
     files = [path for path in (base / GENERATED).rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    files += [base / DESCRIPTORS] if (base / DESCRIPTORS).is_file() else []
+    files += [path for path in (base / DESCRIPTORS, base / OPENAPI) if path.is_file()]
     return {path.relative_to(base).as_posix(): path.read_bytes() for path in files}
 
 

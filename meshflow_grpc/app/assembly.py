@@ -195,7 +195,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_tree_head=GetTreeHeadCommand(log),
         get_inclusion_proof=GetInclusionProofCommand(storage, log),
         get_consistency_proof=GetConsistencyProofCommand(storage, log),
-        export_run=ExportRunCommand(storage, log, outside.log_keys.verifiers, outside.clock),
+        export_run=ExportRunCommand(storage, log, outside.log_keys.verifiers, outside.clock, outside.peers),
         erase_run=EraseRunCommand(storage, outside.clock),
         list_approvals=ListApprovalsCommand(storage, gates),
         get_approval=GetApprovalCommand(gates),

@@ -60,8 +60,8 @@ async def open_mesh(settings: Settings, telemetry: Telemetry) -> AsyncIterator[M
             "mesh_registry_in_memory", note="no other node can find this one", remedy="set MESHFLOW_MESH_REGISTRY"
         )
     mesh = LocalMesh(registry, mesh_rules(settings), SystemClock(), telemetry.observer, jitter, credentials)
-    telemetry.metrics.watch_mesh(mesh.directory.views)
-    client = GrpcPeerClient(credentials)
+    telemetry.metrics.watch_mesh(mesh.others)
+    client = GrpcPeerClient(credentials, answer_s=settings.mesh_check_timeout_s)
     try:
         yield Membership(mesh, credentials, MeshAccess(mesh.directory, client))
     finally:

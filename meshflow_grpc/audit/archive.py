@@ -14,7 +14,7 @@ _BLOCK = 512
 _END = bytes(2 * _BLOCK)
 _KNOWN = re.compile(
     r"README\.txt|approvals\.jsonl|keys\.txt|manifest\.json|payloads\.jsonl|records\.jsonl|runs\.jsonl"
-    r"|checkpoints/\d{12,}\.txt|consistency/\d{12,}-\d{12,}\.txt|policies/[0-9a-f]{64}\.json|proofs/\d{12,}\.tlog-proof"
+    r"|peers/[A-Za-z0-9_.-]{1,80}\.tar|checkpoints/\d{12,}\.txt|consistency/\d{12,}-\d{12,}\.txt|policies/[0-9a-f]{64}\.json|proofs/\d{12,}\.tlog-proof"
 )
 REQUIRED = frozenset(
     {"README.txt", "approvals.jsonl", "keys.txt", "manifest.json", "payloads.jsonl", "records.jsonl", "runs.jsonl"}
@@ -37,23 +37,21 @@ class Span(NamedTuple):
 
 
 class Archive:
-    """The files of a bundle, read where they lie. Raises ArchiveError when opened on anything but the exact form."""
+    """The files of a bundle, read where they lie, in a file or in memory. Raises ArchiveError for anything but the exact form."""
 
-    def __init__(self, path: Path) -> None:
-        with path.open("rb") as file:
-            if path.stat().st_size < len(_END):
-                raise ArchiveError(path.name, "is too short to be a bundle")
-            self._data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    def __init__(self, source: Path | bytes) -> None:
+        self._data: mmap.mmap | bytes = source if isinstance(source, bytes) else _mapped(source)
         self._spans: dict[str, Span] = {}
         try:
             self._index()
         except ArchiveError:
-            self._data.close()
+            self.close()
             raise
 
     def close(self) -> None:
         """Releases the file."""
-        self._data.close()
+        if not isinstance(self._data, bytes):
+            self._data.close()
 
     def names(self, prefix: str = "") -> list[str]:
         """Returns the names of the files below a folder, sorted."""
@@ -93,6 +91,8 @@ class Archive:
         return span.end - span.start
 
     def _index(self) -> None:
+        if len(self._data) < len(_END):
+            raise ArchiveError("archive", "is too short to be a bundle")
         place, last = 0, ""
         while self._data[place : place + _BLOCK] != _END[:_BLOCK]:
             name, size = self._member(place)
@@ -120,6 +120,13 @@ class Archive:
         if not _KNOWN.fullmatch(name):
             raise ArchiveError(name, "is not a file of a bundle")
         return name, int(raw_size, 8)
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    with path.open("rb") as file:
+        if path.stat().st_size < len(_END):
+            raise ArchiveError(path.name, "is too short to be a bundle")
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _header(name: bytes, size: int) -> bytes:

@@ -23,6 +23,9 @@ FORMAT_VERSION = 1
 _TEXTS = ("run_id", "tenant_id", "kind", "time", "node_id", "step_id", "prev_hash")
 _FIELDS = {*_TEXTS, "v", "sequence", "attempt", "input", "output", "change", "facts"}
 
+# Entries whose ``peer`` says what a peer did; that of an intent says whom a step asks.
+_OUTCOMES = frozenset({"step_committed", "step_denied", "step_paused", "step_failed", "step_cancelled"})
+
 
 def entry_hash(record: bytes) -> str:
     """Returns the hash of an entry in hex."""
@@ -30,7 +33,7 @@ def entry_hash(record: bytes) -> str:
 
 
 class EntryAudit:
-    """Reads all records once. ``wanted`` are the entries whose leaf hashes proofs need; ``sizes`` the tree sizes whose roots do."""
+    """Reads all records once. ``wanted`` are the entries whose hashes proofs need; ``sizes`` the tree sizes whose roots do."""
 
     def __init__(
         self, archive: Archive, report: Report, wanted: Container[tuple[str, int]], sizes: Container[int]
@@ -44,6 +47,8 @@ class EntryAudit:
         self.roots: dict[int, bytes] = {}
         self.policy_digests: dict[str, tuple[str, int]] = {}
         self.approvals: dict[tuple[str, int], Any] = {}
+        self.hashes: dict[tuple[str, int], str] = {}
+        self.peers: list[tuple[tuple[str, int], Any]] = []
         self.payloads = PayloadAudit(archive, report)
         self.entries = 0
 
@@ -106,8 +111,11 @@ class EntryAudit:
             self.policy_digests.setdefault(str(digest), place)
         if record["kind"] == "gate_decided":
             self.approvals[place] = record["facts"]
+        if record["kind"] in _OUTCOMES and "peer" in record["facts"]:
+            self.peers.append((place, record["facts"]["peer"]))
         if place in self._wanted:
             self.leaves[place] = leaf_hash(data)
+            self.hashes[place] = entry_hash(data)
 
 
 def _parsed(data: bytes) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class Check(IntEnum):
     HEADS = 10
     INCLUSION = 11
     CONSISTENCY = 12
+    PEERS = 13
 
 
 @dataclass(frozen=True, slots=True)

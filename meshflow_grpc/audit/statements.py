@@ -22,8 +22,7 @@ def state_result(
     trusted: Head | None,
     *,
     whole_log: bool,
-    policies: int,
-    approvals: int,
+    counts: dict[str, int],
 ) -> None:
     """Concludes the checks and fills in what is proved, not proved and erased."""
     states = entries.payloads.states()
@@ -31,8 +30,7 @@ def state_result(
         "entries": entries.entries,
         "runs": len(entries.runs),
         "heads": len(heads.by_size),
-        "policies": policies,
-        "approvals": approvals,
+        **counts,
         **{f"payloads_{state}": count for state, count in states.items()},
     }
     for check, detail in _details(report.counts, whole_log=whole_log).items():
@@ -62,6 +60,7 @@ def _details(counts: dict[str, int], *, whole_log: bool) -> dict[Check, str]:
         Check.HEADS: f"{counts['heads']} signed heads",
         Check.INCLUSION: under,
         Check.CONSISTENCY: f"{counts['heads']} heads",
+        Check.PEERS: f"{counts['peer_runs']} runs at peers, {counts['peer_bundles']} with their bundle",
     }
 
 
@@ -81,6 +80,10 @@ def _proofs(report: Report, heads: Heads, newest: Head, trusted: Head | None, *,
         )
     if len(heads.by_size) > 1:
         proved.append(f"the log only grew between its {len(heads.by_size)} heads here")
+    if counts["peer_bundles"]:
+        proved.append(
+            f"{counts['peer_bundles']} runs at peers are as their peers' own bundles here show, which verify too"
+        )
     if trusted is not None:
         proved.append(f"the log still holds, unchanged, the {trusted.size} entries under the head you brought")
     return proved

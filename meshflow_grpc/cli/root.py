@@ -21,6 +21,7 @@ from meshflow_grpc.cli import (
     ledger_keys,
     ledger_log,
     ledger_runs,
+    mesh,
     run,
     serve,
     workflow,
@@ -48,6 +49,7 @@ app.add_typer(compliance.app, name="compliance")
 app.add_typer(config.app, name="config")
 app.add_typer(key.app, name="key")
 app.add_typer(workflow.app, name="workflow")
+app.add_typer(mesh.app, name="mesh")
 app.command()(conformance.conformance)
 app.add_typer(db.app, name="db")
 app.command()(doctor.doctor)

@@ -71,8 +71,7 @@ class EraseRunCommand:
         PermissionDeniedError for a run under a legal hold; nothing was erased then.
         """
         chosen = _mode(mode)
-        if len(basis) > MAX_BASIS_CHARS:
-            raise InvalidRequestError.of(FieldViolation("basis", f"must have at most {MAX_BASIS_CHARS} characters"))
+        _check_basis(basis)
         forks = await self._copies(principal.tenant_id, run_id)
         await self._check_holds(principal.tenant_id, (run_id, *(forks if include_forks else ())))
         if include_forks:
@@ -149,6 +148,13 @@ class EraseRunCommand:
             if earlier is None:
                 raise
             return ErasedRun(earlier)
+
+
+def _check_basis(basis: str) -> None:
+    if not basis.strip():
+        raise InvalidRequestError.of(FieldViolation("basis", "must say why, for example 'gdpr art. 17(1)(b)'"))
+    if len(basis) > MAX_BASIS_CHARS:
+        raise InvalidRequestError.of(FieldViolation("basis", f"must have at most {MAX_BASIS_CHARS} characters"))
 
 
 def _mode(mode: str) -> EraseMode:

@@ -10,7 +10,7 @@ from meshflow_grpc.ledger.checkpoint import open_checkpoint
 from meshflow_grpc.ledger.evidence import Coverage, EntryProof, Evidence, bundle_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
     from meshflow_grpc.ledger.note_key import VerifierKey
@@ -25,8 +25,11 @@ async def export_evidence(
     exported: str,
     *,
     with_payloads: bool = True,
+    peers: Mapping[str, bytes] | None = None,
 ) -> bytes:
     """Returns the bundle of a tenant's runs; ``keys`` are those that may have signed, ``exported`` says who exports and when.
+
+    ``peers`` holds the bundles of runs that peers made, by run id.
 
     Raises RunNotFoundError, or InvalidRequestError when no head that one of the keys signed covers the runs yet.
     """
@@ -56,6 +59,7 @@ async def export_evidence(
         exported=exported,
         proofs=proofs,
         with_payloads=with_payloads,
+        peers=peers or {},
     )
     return b"".join(bundle_chunks(evidence))
 

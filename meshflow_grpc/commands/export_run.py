@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.commands.export_evidence import export_evidence
+from meshflow_grpc.commands.peer_evidence import peer_evidence
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.ledger.run_export import run_csv, run_json
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.log_publisher import LogPublisher
     from meshflow_grpc.ledger.note_key import VerifierKey
     from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.mesh import MeshAccess
     from meshflow_grpc.ports.storage import Storage
 
 CONTENT_TYPES = {
@@ -37,7 +39,15 @@ class ExportedRun:
 class ExportRunCommand:
     """Exports a run of the caller's tenant."""
 
-    def __init__(self, storage: Storage, log: LogPublisher, keys: Sequence[VerifierKey], clock: Clock) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        log: LogPublisher,
+        keys: Sequence[VerifierKey],
+        clock: Clock,
+        mesh: MeshAccess | None = None,
+    ) -> None:
+        self._mesh = mesh
         self._storage = storage
         self._log = log
         self._keys = keys
@@ -54,7 +64,9 @@ class ExportRunCommand:
             # A head that covers the run is signed first, so that what was recorded before the call is proved.
             await self._log.covering(entries[-1].seq)
             exported = f"by {principal.id} at {self._clock.now()}"
-            data = await export_evidence(self._storage, principal.tenant_id, [run_id], self._keys, exported)
+            tenant = principal.tenant_id
+            peers = await peer_evidence(self._mesh, tenant, entries) if self._mesh is not None else {}
+            data = await export_evidence(self._storage, tenant, [run_id], self._keys, exported, peers=peers)
         else:
             data = (run_json(run, entries) if chosen == "json" else run_csv(entries)).encode()
         return ExportedRun(CONTENT_TYPES[chosen], data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,9 +14,10 @@ SLUG_RULE = (
 )
 CONCERN_RULE = "must be a lower-case word of letters, digits, dashes, dots and underscores; at most 100 characters"
 ENDPOINT_RULE = "must be host:port, such as build.internal:8765 or [::1]:8765"
-_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?)*")
-_CONCERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-_ENDPOINT = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9._-]{0,252}))?:(?P<port>[0-9]{1,5})")
+_LABEL = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
+_WORD = _LABEL | frozenset("._")
+_HOST = _WORD | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_MAX_HOST = 253
 _MAX_NAME = 100
 
 
@@ -131,20 +132,35 @@ class MeshChange:
 
 def slug_problem(slug: str) -> str | None:
     """What is wrong with a node's name, if anything."""
-    return None if len(slug) <= _MAX_NAME and _SLUG.fullmatch(slug) else SLUG_RULE
+    labels = slug.split(".")
+    good = all(each and set(each) <= _LABEL and "-" not in (each[0], each[-1]) for each in labels)
+    return None if good and len(slug) <= _MAX_NAME else SLUG_RULE
 
 
 def concern_problem(name: str) -> str | None:
     """What is wrong with a concern's name, if anything."""
-    return None if _CONCERN.fullmatch(name) else CONCERN_RULE
+    good = name and len(name) <= _MAX_NAME and set(name) <= _WORD and name[0] not in "-._"
+    return None if good else CONCERN_RULE
 
 
 def endpoint_problem(endpoint: str) -> str | None:
     """What is wrong with an address, if anything."""
-    match = _ENDPOINT.fullmatch(endpoint)
-    if match is None or endpoint.startswith(":") or not 0 < int(match["port"]) < 2**16:
-        return ENDPOINT_RULE
-    return None
+    host, _, port = endpoint.rpartition(":")
+    numbered = port.isascii() and port.isdigit() and len(port) <= len("65535") and 0 < int(port) < 2**16
+    return None if numbered and (_is_name(host) or _is_bracketed(host)) else ENDPOINT_RULE
+
+
+def _is_name(host: str) -> bool:
+    return 0 < len(host) <= _MAX_HOST and set(host) <= _HOST and host[0] not in "-._"
+
+
+def _is_bracketed(host: str) -> bool:
+    if not (host.startswith("[") and host.endswith("]")):
+        return False
+    try:
+        return ipaddress.ip_address(host[1:-1]).version == 6
+    except ValueError:
+        return False
 
 
 def parse_concerns(text: str) -> tuple[Concern, ...]:

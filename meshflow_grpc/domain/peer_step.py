@@ -31,7 +31,7 @@ class AskedPeer:
 
 @dataclass(frozen=True, slots=True)
 class PeerRecord:
-    """The run at the peer as the step's entry keeps it: the head of its chain and the peer's signed log."""
+    """The run at the peer as the step's entry keeps it: the head of its chain, and its proof under the peer's signed log."""
 
     slug: str
     node_id: str
@@ -40,12 +40,16 @@ class PeerRecord:
     sequence: int
     head_hash: str
     tree_head: str
+    leaf_index: int
+    path: tuple[str, ...]
 
     def facts(self) -> dict[str, JsonValue]:
         """As the entry's ``peer``."""
         return {
             "hash": self.head_hash,
+            "leaf_index": self.leaf_index,
             "node_id": self.node_id,
+            "path": list(self.path),
             "run_id": self.run_id,
             "sequence": self.sequence,
             "slug": self.slug,

@@ -143,6 +143,7 @@ def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:
 
 def _limit_messages(config: EnvoyConfig) -> dict[int, str]:
     return {
+        403: "connections are not upgraded here",
         413: f"the request body is larger than {config.max_request_bytes} bytes",
         431: f"the request headers are larger than {MAX_HEADERS_KIB} KiB",
     }

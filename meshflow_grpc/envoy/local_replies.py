@@ -20,6 +20,12 @@ LOCAL_ERRORS: dict[int, tuple[int, str]] = {
 }
 OTHER_CLIENT_ERROR = (3, "INVALID_REQUEST")
 OTHER_SERVER_ERROR = (13, "INTERNAL")
+# What Envoy says of requests that it refuses without a text, before it looks for a route; besides http1.*, of its HTTP/1.1 codec.
+UNREADABLE = (
+    "missing_host_header",
+    "path_normalization_failed",
+    "query_missing_content_type",
+)
 
 
 def error_body(code: int, reason: str, message: str = "%LOCAL_REPLY_BODY%") -> dict[str, Any]:
@@ -46,12 +52,25 @@ def local_reply_config(messages: dict[int, str]) -> dict[str, Any]:
         for http, error in LOCAL_ERRORS.items()
     ]
     server = {"filter": _status("GE", 500), "body_format_override": error_body(*OTHER_SERVER_ERROR)}
-    return {"mappers": [_native_grpc(), *exact, server], "body_format": error_body(*OTHER_CLIENT_ERROR)}
+    mappers = [_native_grpc(), _unreadable(), *exact, server]
+    return {"mappers": mappers, "body_format": error_body(*OTHER_CLIENT_ERROR)}
 
 
 def _status(operator: str, http: int) -> dict[str, Any]:
     value = {"default_value": http, "runtime_key": f"meshflow.local_reply_{http}"}
     return {"status_code_filter": {"comparison": {"op": operator, "value": value}}}
+
+
+def _unreadable() -> dict[str, Any]:
+    said = ", ".join(f"'{details}'" for details in UNREADABLE)
+    expression = {
+        "@type": "type.googleapis.com/envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+        "expression": "response.code == 400 && "
+        f"(response.code_details.startsWith('http1.') || response.code_details in [{said}])",
+    }
+    extension = {"name": "envoy.access_loggers.extension_filters.cel", "typed_config": expression}
+    body = error_body(*OTHER_CLIENT_ERROR, "the request is not valid HTTP: %RESPONSE_CODE_DETAILS%")
+    return {"filter": {"extension_filter": extension}, "body_format_override": body}
 
 
 def _native_grpc() -> dict[str, Any]:

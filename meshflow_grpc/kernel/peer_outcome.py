@@ -39,6 +39,8 @@ def step_outcome(state: StepState, node: MeshNode, answer: PeerAnswer, spent: Sp
         answer.sequence,
         answer.head_hash,
         answer.tree_head,
+        answer.leaf_index,
+        answer.path,
     )
     usage = spent.charged + dataclasses.replace(answer.usage, steps=1)
     if answer.status is RunStatus.COMPLETED:

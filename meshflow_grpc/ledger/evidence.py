@@ -7,7 +7,7 @@ from the auditor.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +21,7 @@ from meshflow_grpc.ledger.evidence_readme import readme
 from meshflow_grpc.ledger.note_key import to_base64
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
     from meshflow_grpc.ledger.checkpoint import Checkpoint
@@ -53,6 +53,7 @@ class Evidence:
 
     ``entries`` are rows as stored, in log order. ``checkpoints`` are signed notes. In a bundle of runs, ``proofs`` hold at least one
     for the last entry of each run, which binds all earlier ones through the chain. ``consistency`` links each checkpoint to the next.
+    ``peers`` are the bundles of runs that peers made for steps of these runs, by run id.
     ``exported`` says who exported and when, for the reader. Without ``with_payloads``, payloads are withheld, their commitments kept.
     """
 
@@ -64,6 +65,7 @@ class Evidence:
     keys: Sequence[VerifierKey]
     exported: str
     proofs: Sequence[EntryProof] = ()
+    peers: Mapping[str, bytes] = field(default_factory=dict)
     consistency: Sequence[ConsistencyProof] = ()
     with_payloads: bool = True
 
@@ -88,6 +90,7 @@ def bundle_files(evidence: Evidence) -> dict[str, bytes]:
     }
     files |= {f"checkpoints/{head.size:012}.txt": note.encode() for head, note in heads}
     files |= _policies(evidence) | _proofs(evidence, heads)
+    files |= {f"peers/{run_id}.tar": bundle for run_id, bundle in evidence.peers.items()}
     files["manifest.json"] = _manifest(evidence, files, states, heads[-1][0])
     return files
 

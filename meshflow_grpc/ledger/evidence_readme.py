@@ -19,6 +19,7 @@ policies/          the policies in force, by the digest that the records name
 checkpoints/       signed tree heads of the log (C2SP tlog-checkpoint)
 proofs/            proofs that entries are in the log (C2SP tlog-proof)
 consistency/       proofs that the log only grew from one head to the next (C2SP tlog-witness add-checkpoint)
+peers/             bundles of the runs that peers of the mesh made for steps of these runs
 keys.txt           the public keys the heads claim to be signed with
 manifest.json      names, sizes and SHA-256 of all other files
 

@@ -87,6 +87,11 @@ class LocalMesh:
         """See MeshMember."""
         return tuple(view for view in self.directory.views() if view.node.serves(tenant_id))
 
+    def others(self) -> tuple[NodeView, ...]:
+        """All nodes but this one, of all tenants. May be called from another thread."""
+        own = self._own
+        return tuple(view for view in self.directory.views() if own is None or view.node.node_id != own.node_id)
+
     def resolve(self, tenant_id: str, target: PeerTarget) -> tuple[NodeView, ...]:
         """See MeshMember."""
         views = {view.node.node_id: view for view in self.directory.views()}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from base64 import b64encode
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from grpc import aio
 
-from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2, run_pb2, run_service_pb2
+from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2, log_pb2, run_pb2, run_service_pb2
 from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc.domain.run import RunStatus
@@ -87,19 +89,15 @@ class GrpcPeerClient:
     async def _with_head(
         self, channel: aio.Channel, node: MeshNode, call: PeerCall, run: run_pb2.RunResponse, sent: int, received: int
     ) -> PeerAnswer:
-        """The run with the signed head of the peer's log. A run that ended is not lost for want of a head."""
-        head = ""
+        """The run with its proof under the signed head of the peer's log. A run that ended is not lost for want of a proof."""
+        proof = log_pb2.InclusionProof()
         if RunStatus(run.status).ended:
-            try:
-                request = ledger_service_pb2.GetTreeHeadRequest()
-                answer = await _ledger(channel).GetTreeHead(
-                    request, timeout=self._answer_s, metadata=self._headers(node, call)
-                )
-                head = answer.head.checkpoint
-                received += answer.ByteSize()
-            except aio.AioRpcError:
-                head = ""
-        return _peer_answer(run, head, sent, received)
+            head = run.ledger_head.sequence
+            request = ledger_service_pb2.GetInclusionProofRequest(run_id=run.run_id, sequence=head)
+            with suppress(aio.AioRpcError):
+                asked = _ledger(channel).GetInclusionProof
+                proof = (await asked(request, timeout=self._answer_s, metadata=self._headers(node, call))).proof
+        return _peer_answer(run, proof, sent, received + proof.ByteSize())
 
     async def _connected(self, node: MeshNode) -> aio.Channel:
         channel = await self._channels.connected(node)
@@ -129,7 +127,7 @@ async def _answer(call: Awaitable[run_pb2.RunResponse], node: MeshNode) -> run_p
         raise peer_error(error, node.slug) from None
 
 
-def _peer_answer(run: run_pb2.RunResponse, head: str, sent: int, received: int) -> PeerAnswer:
+def _peer_answer(run: run_pb2.RunResponse, proof: log_pb2.InclusionProof, sent: int, received: int) -> PeerAnswer:
     status = RunStatus(run.status)
     why = run.block_reason if run.HasField("block_reason") else run.status_reason
     if status is RunStatus.PAUSED and run.HasField("pending_approval"):
@@ -149,7 +147,9 @@ def _peer_answer(run: run_pb2.RunResponse, head: str, sent: int, received: int) 
         usage=usage,
         sequence=run.ledger_head.sequence,
         head_hash=run.ledger_head.hash,
-        tree_head=head,
+        tree_head=proof.checkpoint,
+        leaf_index=proof.leaf_index,
+        path=tuple(b64encode(each).decode() for each in proof.hashes),
         sent=sent,
         received=received,
     )

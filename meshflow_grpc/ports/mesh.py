@@ -116,7 +116,10 @@ class PeerCall:
 
 @dataclass(frozen=True, slots=True)
 class PeerAnswer:
-    """How the run at the peer ended, or why it waits, and what proves it: the head of its chain and the peer's signed log."""
+    """How the run at the peer ended, or why it waits, and what proves it: the head of its chain and the peer's signed log.
+
+    ``path`` leads from the chain's last entry, leaf ``leaf_index`` of the log, to ``tree_head``: hashes as base64 (RFC 9162, 2.1.3).
+    """
 
     run_id: str
     status: RunStatus
@@ -127,6 +130,8 @@ class PeerAnswer:
     sequence: int = 0
     head_hash: str = ""
     tree_head: str = ""
+    leaf_index: int = 0
+    path: tuple[str, ...] = ()
     sent: int = 0
     received: int = 0
 

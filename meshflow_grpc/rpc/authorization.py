@@ -8,7 +8,12 @@ OPERATOR = frozenset({"operator", "admin"})
 APPROVER = frozenset({"approver", "admin"})
 ADMIN = frozenset({"admin"})
 
-PUBLIC_SERVICES = ("/meshflow.v1.SystemService/", "/grpc.health.", "/grpc.reflection.")
+PUBLIC_METHODS = (
+    "/meshflow.v1.SystemService/",
+    "/meshflow.v1.RestService/GetOpenApi",
+    "/grpc.health.",
+    "/grpc.reflection.",
+)
 
 ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.RunService/Run": OPERATOR,
@@ -59,8 +64,8 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 
 def is_public(method: str) -> bool:
-    """Whether an RPC is answered without a credential: probes and reflection."""
-    return method.startswith(PUBLIC_SERVICES)
+    """Whether an RPC is answered without a credential: probes, reflection and the OpenAPI document."""
+    return method.startswith(PUBLIC_METHODS)
 
 
 def allowed_roles(method: str) -> frozenset[str]:

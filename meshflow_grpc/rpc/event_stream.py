@@ -16,8 +16,8 @@ _MAX_SEQUENCE = 2**31 - 1
 
 
 def last_event_id(header: str | None, after_sequence: int) -> int:
-    """The header a reconnecting EventSource sends wins over the query."""
-    if header is None or not header.strip():
+    """The header a reconnecting EventSource sends wins over the query, which the command checks where it counts."""
+    if header is None or not header.strip() or after_sequence < 0:
         return after_sequence
     text = header.strip()
     if not (text.isascii() and text.isdigit() and int(text) <= _MAX_SEQUENCE):

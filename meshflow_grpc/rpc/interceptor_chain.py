@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.rpc.interceptors.access_log import AccessLog
 from meshflow_grpc.rpc.interceptors.authentication import Authentication
 from meshflow_grpc.rpc.interceptors.error_mapping import ErrorMapping
@@ -14,7 +16,7 @@ from meshflow_grpc.rpc.interceptors.request_id import RequestId
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from meshflow_grpc.rpc.handler import Interceptor
+    from meshflow_grpc.rpc.handler import Interceptor, Streaming, Unary
     from meshflow_grpc.rpc.interceptors.access_log import RpcObserver
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
@@ -45,23 +47,47 @@ class _Collector:
         self.services[service] = handlers
 
 
+def handlers_of(
+    register: Callable[[Any, Any], None], servicer: object
+) -> tuple[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]]:
+    """Name of a servicer's service, and its handlers by method name; ``register`` is the generated add_…_to_server."""
+    collector = _Collector()
+    register(servicer, collector)
+    ((service, handlers),) = collector.services.items()
+    return service, handlers
+
+
 def wrapped_handlers(
     register: Callable[[Any, Any], None], servicer: object, chain: tuple[Interceptor, ...]
 ) -> grpc.GenericRpcHandler:
     """A servicer's handlers inside the chain; ``register`` is the generated add_…_to_server."""
-    collector = _Collector()
-    register(servicer, collector)
-    ((service, handlers),) = collector.services.items()
+    service, handlers = handlers_of(register, servicer)
     wrapped = {name: _wrap(f"/{service}/{name}", handler, chain) for name, handler in handlers.items()}
     return grpc.method_handlers_generic_handler(service, wrapped)
 
 
 def _wrap(method: str, handler: Any, chain: tuple[Interceptor, ...]) -> grpc.RpcMethodHandler[Any, Any]:
-    behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
+    behaviour = _decoding(handler)
     for interceptor in reversed(chain):
         wrap = interceptor.streaming if handler.response_streaming else interceptor.unary
         behaviour = wrap(method, behaviour)
     make = grpc.unary_stream_rpc_method_handler if handler.response_streaming else grpc.unary_unary_rpc_method_handler
-    return make(
-        behaviour, request_deserializer=handler.request_deserializer, response_serializer=handler.response_serializer
-    )
+    return make(behaviour, request_deserializer=None, response_serializer=handler.response_serializer)
+
+
+def _decoding(handler: Any) -> Any:
+    """A handler of undecoded requests: gRPC would answer bytes it cannot decode with UNKNOWN and the text of our exception."""
+    decode = handler.request_deserializer
+    if handler.response_streaming:
+        stream: Streaming = handler.unary_stream
+        return lambda request, context: stream(_decoded(decode, request), context)
+    unary: Unary = handler.unary_unary
+    return lambda request, context: unary(_decoded(decode, request), context)
+
+
+def _decoded(decode: Callable[[bytes], Any], request: bytes) -> Any:
+    try:
+        return decode(request)
+    except DecodeError:
+        problem = FieldViolation("request", "is not a well-formed message: it breaks off, or a text is not UTF-8")
+        raise InvalidRequestError.of(problem) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -12,6 +12,7 @@ from meshflow_grpc._gen.meshflow.v1 import system_service_pb2 as system
 from meshflow_grpc._gen.meshflow.v1.system_service_pb2_grpc import add_SystemServiceServicer_to_server
 from meshflow_grpc.domain.errors import MeshflowError
 from meshflow_grpc.rpc.error_status import status_of
+from meshflow_grpc.rpc.interceptor_chain import handlers_of
 from meshflow_grpc.rpc.servicers.system import health_of, liveness_of, readiness_of
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ class ProbeServer:
         self._readiness_names = readiness_names
         self._health = _Health(state)
         self._server = grpc.server(ThreadPoolExecutor(THREADS, "meshflow-probe"), options=[("grpc.so_reuseport", 0)])
-        register: Any = add_SystemServiceServicer_to_server  # generated for asyncio servers; the handlers are the same
-        register(_System(state), self._server)
+        self._server.add_generic_rpc_handlers((_system_handlers(state),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 
     def start(self, address: str) -> int:
@@ -52,6 +52,18 @@ class ProbeServer:
     def stop(self) -> None:
         """Refuses new calls and ends watches; returns at once."""
         self._server.stop(grace=None)
+
+
+def _system_handlers(state: ServerState) -> grpc.GenericRpcHandler:
+    """The requests are empty: none is decoded, so none can be malformed."""
+    service, handlers = handlers_of(add_SystemServiceServicer_to_server, _System(state))
+    undecoded: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        name: grpc.unary_unary_rpc_method_handler(
+            cast("Any", handler).unary_unary, response_serializer=handler.response_serializer
+        )
+        for name, handler in handlers.items()
+    }
+    return grpc.method_handlers_generic_handler(service, undecoded)
 
 
 class _Health(health.HealthServicer):  # type: ignore[misc]  # grpcio-health-checking ships no annotations

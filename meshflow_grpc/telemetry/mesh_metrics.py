@@ -45,7 +45,7 @@ class MeshMetrics:
         )
 
     def watch_mesh(self, views: Callable[[], tuple[NodeView, ...]]) -> None:
-        """Adds gauges of every node, read when the metrics are."""
+        """Adds gauges of every peer, read when the metrics are."""
         self.registry.register(_Nodes(views))
 
     def mesh_changed(self, change: MeshChange) -> None:

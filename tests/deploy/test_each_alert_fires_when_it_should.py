@@ -38,6 +38,10 @@ RPCS = 'meshflow_rpcs_total{code="%s"}'
 REFUSED = 'meshflow_step_refusals_total{stage="input_guardrails",reason="%s"}'
 ITERATED = 'meshflow_ledger_entries_total{kind="loop_iterated"}'
 STARTED = 'meshflow_runs_started_total{workflow="default"}'
+HEALTHY = 'meshflow_mesh_node_healthy{peer="build.ai",instance="%s"}'
+LIVE = 'meshflow_mesh_node_live{peer="build.ai",instance="%s"}'
+BREAKER = 'meshflow_mesh_breaker_state{peer="build.ai",instance="%s"}'
+CHANGED = 'meshflow_mesh_changes_total{kind="%s"}'
 
 CASES = (
     Case("MeshflowLedgerTampered", {VERIFIED % "tampered": "0x40 1x200"}, fires_at=(11, 14), silent_at=(9, 20)),
@@ -84,6 +88,17 @@ CASES = (
     ),
     Case("MeshflowCallsFail", {RPCS % "OK": "0+97x240", RPCS % "UNAVAILABLE": "0+3x240"}, (10,), (3,)),
     Case("MeshflowCallsFail", {RPCS % "OK": "0+99x240", RPCS % "INTERNAL": "0+1x240"}, silent_at=(10, 30)),
+    Case(
+        "MeshflowPeerUnhealthy",
+        {HEALTHY % "a": "1x40 0x80 1x120", LIVE % "a": "1x240", HEALTHY % "b": "1x60 0x60 1x120", LIVE % "b": "1x240"},
+        fires_at=(17, 25),
+        silent_at=(9, 13, 40),
+    ),
+    Case("MeshflowPeerUnhealthy", {HEALTHY % "a": "1x240", LIVE % "a": "1x40 0x200"}, (12,), (9,)),
+    Case("MeshflowBreakerOpen", {BREAKER % "a": "0x40 2x200", BREAKER % "b": "0x240"}, (20,), (9, 14)),
+    Case("MeshflowBreakerOpen", {BREAKER % "a": "0x40 2x8 1 0x191"}, silent_at=(12, 20)),
+    Case("MeshflowNodesRefused", {CHANGED % "node_refused": "0x40 1x200"}, fires_at=(12,), silent_at=(9, 25)),
+    Case("MeshflowNodesRefused", {CHANGED % "node_unhealthy": "0+1x240"}, silent_at=(12, 30)),
     Case("MeshflowCallsFail", {RPCS % "OK": "0+9x240", RPCS % "INVALID_ARGUMENT": "0+9x240"}, silent_at=(10, 30)),
 )
 

@@ -12,22 +12,20 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.deploy import image_root
+from tests.deploy.dockerfile import ROOT, instructions
+
 # Not run here: they make the user of the image and its data directory, and need to be root of a system of its own.
 NOT_RUN = ("useradd",)
-
-
-def _instructions() -> list[tuple[str, str]]:
-    text = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text("utf-8"))
-    lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    return [(line.partition(" ")[0], line.partition(" ")[2].strip()) for line in lines]
 
 
 @pytest.mark.slow
 def test_each_build_step_works_and_the_result_runs(tmp_path: Path) -> None:
     """Locked packages first, then the product as a wheel without network; the entry point answers from the copied tree."""
+    if not image_root.missing():
+        pytest.skip("test_the_image_runs_restricted.py does the same in a root of its own")
     image = str(tmp_path)
-    for instruction, words in _instructions():
+    for instruction, words in instructions():
         if instruction == "COPY" and not words.startswith("--from"):
             *sources, target = words.split()
             place = tmp_path / target.lstrip("/")
@@ -63,7 +61,7 @@ def _copy(source: Path, target: Path, *, whole: bool) -> None:
 
 def test_the_image_runs_as_a_numeric_user_with_python_as_its_first_process() -> None:
     """Kubernetes' runAsNonRoot needs the number; the exec form hands SIGTERM to the server itself."""
-    found = dict(_instructions())
+    found = dict(instructions())
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", found["USER"])
     assert json.loads(found["ENTRYPOINT"]) == ["meshflow"]
     assert json.loads(found["CMD"]) == ["serve"]
@@ -73,7 +71,7 @@ def test_the_image_runs_as_a_numeric_user_with_python_as_its_first_process() -> 
 
 def test_dependencies_come_before_code() -> None:
     """A change of code reuses the layer of packages."""
-    steps = [words for instruction, words in _instructions() if instruction in {"COPY", "RUN"}]
+    steps = [words for instruction, words in instructions() if instruction in {"COPY", "RUN"}]
     packages = next(i for i, words in enumerate(steps) if "--require-hashes" in words)
     code = next(i for i, words in enumerate(steps) if words.startswith("meshflow_grpc "))
     assert packages < code
@@ -82,14 +80,14 @@ def test_dependencies_come_before_code() -> None:
 
 def test_every_base_image_is_pinned_and_slim() -> None:
     """A build of next year is the build of today."""
-    bases = [words.split()[0] for instruction, words in _instructions() if instruction == "FROM"]
+    bases = [words.split()[0] for instruction, words in instructions() if instruction == "FROM"]
     assert all(re.fullmatch(r"python:\d+\.\d+\.\d+-slim-bookworm", base) for base in bases)
     assert len(set(bases)) == 1
 
 
 def test_the_health_check_fails_where_nothing_listens(tmp_path: Path) -> None:
     """Its exit code is what the engine reads."""
-    check = next(words for instruction, words in _instructions() if instruction == "HEALTHCHECK")
+    check = next(words for instruction, words in instructions() if instruction == "HEALTHCHECK")
     command = json.loads(check[check.index("CMD ") + 4 :])
     command[0] = sys.executable
     ended = subprocess.run(command, env={"MESHFLOW_PORT": "1"}, cwd=tmp_path, capture_output=True)

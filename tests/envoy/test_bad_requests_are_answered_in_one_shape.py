@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +13,8 @@ from meshflow_grpc.envoy.local_replies import LOCAL_ERRORS, OTHER_CLIENT_ERROR, 
 
 if TYPE_CHECKING:
     import httpx
+
+    from tests.envoy.conftest import Proxy
 
 POSTS = ["/run", "/stream", "/v1/runs", "/v1/runs:check", "/v1/runs/run_1:cancel"]
 NOT_AN_OBJECT = "the request body must be a JSON object"
@@ -169,6 +173,39 @@ async def test_a_wrong_query_parameter_is_named(http: httpx.AsyncClient, path: s
     answer = await http.get(path)
 
     assert part in refused(answer, 400, 3)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status", "said"),
+    [
+        (b"hello\r\n\r\n", 400, "http1.codec_error"),
+        (b"GET /health HTTP/1.1\r\n\r\n", 400, "missing_host_header"),
+        (b"GET /health HTTP/1.1\r\nhost: x\r\nno colon\r\n\r\n", 400, "http1.codec_error"),
+        (b"GET /health HTTP/1.1\r\nhost: x\r\nx: \x00\r\n\r\n", 400, "http1.invalid_characters"),
+        (b"POST /run HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n", 400, "http1.codec_error"),
+        (b"POST /run HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 400, "http1.codec_error"),
+        (b"GET /%00 HTTP/1.1\r\nhost: x\r\n\r\n", 400, "path_normalization_failed"),
+        (b"GET * HTTP/1.1\r\nhost: x\r\n\r\n", 400, "http1.invalid_url"),
+        (b"QUERY /health HTTP/1.1\r\nhost: x\r\n\r\n", 400, "query_missing_content_type"),
+        (
+            b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+            403,
+            "connections are not upgraded here",
+        ),
+    ],
+)
+async def test_what_is_not_valid_http_is_told_so(proxy: Proxy, request_bytes: bytes, status: int, said: str) -> None:
+    """In the shape of every error, with a message, from what Envoy refuses before it looks for a route."""
+    reader, writer = await asyncio.open_connection(*proxy.target.split(":"))
+    writer.write(request_bytes)
+    head = (await reader.readuntil(b"\r\n\r\n")).decode()
+    (length,) = [int(line.partition(":")[2]) for line in head.splitlines() if line.startswith("content-length")]
+    body = json.loads(await reader.readexactly(length))
+    writer.close()
+
+    assert head.startswith(f"HTTP/1.1 {status} ")
+    assert said in body["message"]
+    assert body["details"][0]["domain"] == "meshflow.dev"
 
 
 async def test_a_query_parameter_is_no_part_of_a_body(http: httpx.AsyncClient) -> None:

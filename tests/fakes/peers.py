@@ -36,6 +36,8 @@ def answer(output: str = "built", status: RunStatus = RunStatus.COMPLETED, **fie
         "sequence": 4,
         "head_hash": "a" * 64,
         "tree_head": "log\n4\n",
+        "leaf_index": 3,
+        "path": ("AAAA",),
         "sent": 100,
         "received": 200,
     }

@@ -12,44 +12,72 @@ from pathlib import Path
 
 import pytest
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
-TOOLS = ("sqlite3", "curl")
+ROOT = Path(__file__).resolve().parents[2]
+GUIDE = (ROOT / "docs" / "operations.md").read_text("utf-8")
+ONE_SERVER, TWO_REPLICAS = GUIDE.split("\n## Two replicas on one machine\n")
+PORTS = ("8765", "5433", "50051", "50052", "9464", "9465", "4317", "4318", "9090", "9901")
+CLEAN_UP = """
+kill $(jobs -p) 2>/dev/null || true
+if [ -d "${database:-}" ]; then
+  as_postgres env "PATH=$PATH" pg_ctl --pgdata "$database/data" --mode immediate stop || true
+  rm -rf "$database"
+fi
+"""
 
 
 @pytest.mark.slow
-def test_every_command_of_the_guide_works(tmp_path: Path) -> None:
+@pytest.mark.timeout(300)
+def test_every_command_for_one_server_works(tmp_path: Path) -> None:
     """One shell, one directory, all blocks in their order; the first command that fails ends it."""
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    _needs("sqlite3", "curl")
+    _typed(ONE_SERVER, tmp_path, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.postgres
+@pytest.mark.timeout(400)  # the collector is built when it is not there yet
+def test_every_command_for_two_replicas_works(tmp_path: Path) -> None:
+    """From an empty database to a rotated key, through a killed server, a stopped database and a restored backup."""
+    _needs("psql", "prometheus", "promtool", "curl", "go")
+    _typed(TWO_REPLICAS, ROOT, tmp_path)
+
+
+def _needs(*tools: str) -> None:
+    missing = [tool for tool in tools if shutil.which(tool) is None]
     if missing:
         reason = f"the guide's commands need {', '.join(missing)}"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    blocks = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
-    script = "".join(blocks).replace("8765", str(_free_port()))
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MESHFLOW_", "ANTHROPIC_"))}
+
+
+def _typed(text: str, directory: Path, temporary: Path) -> None:
+    """Types every `sh` block; the guide's ports are exchanged for free ones."""
+    script = "".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    for port, free in zip(PORTS, _free_ports(len(PORTS)), strict=True):
+        script = script.replace(port, str(free))
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MESHFLOW_", "ANTHROPIC_", "OTEL_"))
+    }
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
+    (temporary / "clean-up").write_text(CLEAN_UP)
+    command = f"trap '. {temporary}/clean-up' EXIT\n{script}"
     done = subprocess.run(
-        [
-            "bash",
-            "-eu",
-            "-o",
-            "pipefail",
-            "-x",
-            "-m",
-            "-c",
-            f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}",
-        ],
-        cwd=tmp_path,
-        env={**kept, "PATH": path},
+        ["bash", "-eu", "-o", "pipefail", "-x", "-m", "-c", command],
+        cwd=directory,
+        env={**kept, "PATH": path, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=380,
     )
-    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
+    assert done.returncode == 0, done.stderr[-4000:] + done.stdout[-1000:]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports

@@ -19,6 +19,7 @@ from meshflow_grpc._gen.meshflow.v1.rest_service_pb2_grpc import RestServiceStub
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc._gen.meshflow.v1.system_service_pb2_grpc import SystemServiceStub
 from meshflow_grpc.app import RuntimeOptions
+from meshflow_grpc.ports.mesh import MeshAccess
 from meshflow_grpc.ports.tools import ToolCatalog
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator, Authenticator
 from meshflow_grpc.rpc.server import GrpcServer, ServerLimits
@@ -109,8 +110,9 @@ async def make_service() -> AsyncIterator[MakeService]:
             heartbeat_s: float = 15.0,
             tools: ToolCatalog | None = None,
             authenticator: Authenticator | None = None,
+            mesh: MeshAccess | None = None,
         ) -> Service:
-            world = make_world(provider, options=options, tools=tools)
+            world = make_world(provider, options=options, tools=tools, mesh=mesh)
             runtime = world.runtime
             server = GrpcServer(
                 runtime.commands,

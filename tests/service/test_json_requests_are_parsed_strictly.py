@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from meshflow_grpc.domain.errors import InvalidRequestError, MeshflowError
 from meshflow_grpc.domain.policy import PolicyMode
 from meshflow_grpc.domain.run import EventView, OnDisconnect, RunRequest
-from meshflow_grpc.rpc.convert.json_request import request_from_json, text_from_json
+from meshflow_grpc.engine.fork import ForkPoint
+from meshflow_grpc.rpc.convert.approval import decision_from_json
+from meshflow_grpc.rpc.convert.json_request import (
+    erasure_from_json,
+    fork_from_json,
+    request_from_json,
+    text_from_json,
+)
 
 
 def parse(body: dict[str, Any]) -> RunRequest:
@@ -125,3 +132,25 @@ def test_the_body_of_a_cancellation_is_strict_too() -> None:
     body.update({"reasn": 1})
     with pytest.raises(InvalidRequestError, match="did you mean 'reason'"):
         text_from_json(body, "reason")
+
+
+def test_null_is_absent_in_the_small_bodies_too() -> None:
+    """A field that is required is asked for by name, null or not there."""
+    body = Struct()
+    body.update({"reason": None})
+    assert text_from_json(body, "reason") == ""
+    with pytest.raises(InvalidRequestError, match="reason: is required"):
+        text_from_json(body, "reason", required=True)
+    body.update({"reasn": None})
+    with pytest.raises(InvalidRequestError, match="did you mean 'reason'"):
+        text_from_json(body, "reason")
+
+    body = Struct()
+    body.update({"basis": "gdpr art. 17", "mode": None, "includeForks": None})
+    assert erasure_from_json(body) == {"basis": "gdpr art. 17"}
+    body = Struct()
+    body.update({"before_node": "writer", "before_sequence": None, "request_id": None})
+    assert fork_from_json(body) == (ForkPoint(0, "writer"), "")
+    body = Struct()
+    body.update({"decision": "approve", "comment": None, "expectedActionDigest": None})
+    assert decision_from_json(body) == {"decision": "approve"}

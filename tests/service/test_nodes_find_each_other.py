@@ -108,6 +108,7 @@ async def test_nodes_find_each_other_and_route_by_concern(registry: SharedRegist
     async with members(registry) as (build, marco, cortex):
         for member in (build, marco, cortex):
             assert member.asked(concern="build") == ["build.ai", "marco.ai"]
+            assert member.slug not in {view.node.slug for view in member.mesh.others()}
             assert {slug for kind, slug in member.log.told() if kind == "node_registered"} == {
                 "build.ai",
                 "marco.ai",

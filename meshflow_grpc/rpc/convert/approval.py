@@ -50,7 +50,8 @@ def page_to_proto(page: ApprovalPage) -> approval_service_pb2.ListApprovalsRespo
 
 def decision_from_json(body: Struct) -> dict[str, str]:
     """``decision``, and where given ``comment`` and ``expected_action_digest``; raises InvalidRequestError naming every problem."""
-    fields = {_CAMEL.get(key, key): value for key, value in struct_to_dict(body).items()}
+    given = {_CAMEL.get(key, key): value for key, value in struct_to_dict(body).items()}
+    fields = {key: value for key, value in given.items() if value is not None or key not in _FIELDS}
     problems = [FieldViolation(key, unknown_key(key, _FIELDS)) for key in fields if key not in _FIELDS]
     problems += [
         FieldViolation(key, f"expected a string, got {kind_of(fields[key])}")

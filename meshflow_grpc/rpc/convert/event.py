@@ -56,7 +56,9 @@ def event_to_proto(event: RunEvent) -> event_pb2.RunEvent:
 
 def sse_block(event: RunEvent) -> bytes:
     """The event as the JSON face writes it: ``id:`` is the sequence, so that Last-Event-ID resumes after it."""
-    fields = MessageToDict(event_to_proto(event), preserving_proto_field_name=True)
+    fields = MessageToDict(
+        event_to_proto(event), preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
     data = json.dumps(fields, ensure_ascii=True, separators=(",", ":"))
     head = "" if event.sequence is None else f"id: {event.sequence}\n"
     return f"{head}data: {data}\n\n".encode()

@@ -53,16 +53,12 @@ def _snake(fields: Mapping[str, object], known: tuple[str, ...]) -> dict[str, ob
     return renamed
 
 
-def text_from_json(body: Struct, name: str) -> str:
-    """A body of one optional text: ``{}`` or ``{"NAME": "..."}``; raises InvalidRequestError naming every problem."""
-    fields = struct_to_dict(body)
-    problems = [FieldViolation(key, unknown_key(key, (name,))) for key in fields if key != name]
-    text = fields.get(name, "")
-    if not isinstance(text, str):
-        problems.append(FieldViolation(name, f"expected a string, got {kind_of(text)}"))
-    if problems:
-        raise InvalidRequestError.of(*problems)
-    return str(text)
+def text_from_json(body: Struct, name: str, *, required: bool = False) -> str:
+    """A body of one text: ``{"NAME": "..."}``, or ``{}`` where it is optional; raises InvalidRequestError naming every problem."""
+    text = typed_fields(body, {name: str}).get(name)
+    if text is None and required:
+        raise InvalidRequestError.of(FieldViolation(name, "is required: a string"))
+    return text or ""
 
 
 def fork_from_json(body: Struct) -> tuple[ForkPoint, str]:
@@ -78,7 +74,8 @@ def erasure_from_json(body: Struct) -> dict[str, Any]:
 
 def typed_fields(body: Struct, known: Mapping[str, type]) -> dict[str, Any]:
     """A body of optional fields of known types; raises InvalidRequestError naming every problem."""
-    fields = _snake(struct_to_dict(body), tuple(known))
+    given = _snake(struct_to_dict(body), tuple(known))
+    fields = {name: value for name, value in given.items() if value is not None or name not in known}
     problems = [FieldViolation(key, unknown_key(key, tuple(known))) for key in fields if key not in known]
     problems += [
         FieldViolation(name, f"expected {_KIND_NAMES[known[name]]}, got {kind_of(value)}")
@@ -87,4 +84,4 @@ def typed_fields(body: Struct, known: Mapping[str, type]) -> dict[str, Any]:
     ]
     if problems:
         raise InvalidRequestError.of(*problems)
-    return dict(fields)
+    return fields

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from google.api.httpbody_pb2 import HttpBody
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.rpc.convert.run import RunMessages
 
 HEARTBEAT_S = 15.0
+OPENAPI = resources.files("meshflow_grpc.rpc").joinpath("openapi.json")
 
 
 class RestServicer(RestMeshServicer):
@@ -52,6 +54,7 @@ class RestServicer(RestMeshServicer):
         self._commands = commands
         self._messages = messages
         self._heartbeat_s = heartbeat_s
+        self._openapi = HttpBody(content_type="application/json", data=OPENAPI.read_bytes())
 
     async def RunJson(self, request: Struct, context: Any) -> run_pb2.RunResponse:  # noqa: N802 - RPC name
         """See rest_service.proto."""
@@ -123,15 +126,19 @@ class RestServicer(RestMeshServicer):
 
     async def PutWorkflowJson(self, request: Struct, context: Any) -> workflow_service_pb2.Workflow:  # noqa: N802
         """See rest_service.proto."""
-        yaml = text_from_json(request, "yaml")
+        yaml = text_from_json(request, "yaml", required=True)
         return workflow_to_proto(await self._commands.put_workflow.execute(current_principal(), yaml))
 
     async def ValidateWorkflowJson(  # noqa: N802 - RPC name
         self, request: Struct, context: Any
     ) -> workflow_service_pb2.WorkflowValidation:
         """See rest_service.proto."""
-        yaml = text_from_json(request, "yaml")
+        yaml = text_from_json(request, "yaml", required=True)
         return validation_to_proto(await self._commands.validate_workflow.execute(current_principal(), yaml))
+
+    async def GetOpenApi(self, request: rest_service_pb2.GetOpenApiRequest, context: Any) -> HttpBody:  # noqa: N802
+        """See rest_service.proto."""
+        return self._openapi
 
     async def WatchRunEvents(  # noqa: N802 - RPC name
         self, request: run_service_pb2.WatchRunRequest, context: Any

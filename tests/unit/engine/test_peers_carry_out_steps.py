@@ -28,6 +28,8 @@ async def test_the_peers_output_is_the_steps() -> None:
     assert entry.facts["labels"] == ["external", "untrusted"]
     assert entry.facts["peer"] == {
         "hash": "a" * 64,
+        "leaf_index": 3,
+        "path": ["AAAA"],
         "node_id": "id-build.ai",
         "run_id": "run_there",
         "sequence": 4,

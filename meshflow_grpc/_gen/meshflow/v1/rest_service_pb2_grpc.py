@@ -116,6 +116,11 @@ class RestServiceStub:
                 request_serializer=meshflow_dot_v1_dot_mesh__service__pb2.WatchMeshRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.GetOpenApi = channel.unary_unary(
+                '/meshflow.v1.RestService/GetOpenApi',
+                request_serializer=meshflow_dot_v1_dot_rest__service__pb2.GetOpenApiRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class RestServiceServicer:
@@ -221,6 +226,13 @@ class RestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetOpenApi(self, request, context):
+        """Returns the OpenAPI 3.1 document of the REST face. It needs no credential.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -292,6 +304,11 @@ def add_RestServiceServicer_to_server(servicer, server):
             'WatchMeshEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchMeshEvents,
                     request_deserializer=meshflow_dot_v1_dot_mesh__service__pb2.WatchMeshRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetOpenApi': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetOpenApi,
+                    request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.GetOpenApiRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
@@ -674,6 +691,33 @@ class RestService:
             target,
             '/meshflow.v1.RestService/WatchMeshEvents',
             meshflow_dot_v1_dot_mesh__service__pb2.WatchMeshRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetOpenApi(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/GetOpenApi',
+            meshflow_dot_v1_dot_rest__service__pb2.GetOpenApiRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

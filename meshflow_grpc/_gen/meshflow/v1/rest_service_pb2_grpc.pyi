@@ -56,6 +56,8 @@ class RestServiceStub:
     """JSON twin of MeshService.Heartbeat."""
     WatchMeshEvents: _aio.UnaryStreamMultiCallable[_mesh_service_pb2.WatchMeshRequest, _httpbody_pb2.HttpBody]
     """SSE twin of MeshService.WatchMesh: `id:` is the number, comments are heartbeats, a Last-Event-ID header resumes."""
+    GetOpenApi: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]
+    """Returns the OpenAPI 3.1 document of the REST face. It needs no credential."""
 
 class RestServiceServicer(metaclass=_abc_1.ABCMeta):
     """The JSON face: twins of the RPCs that take a body, for Envoy alone; gRPC clients use the typed services.
@@ -173,5 +175,13 @@ class RestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_mesh_service_pb2.WatchMeshRequest, _abc.AsyncIterator[_httpbody_pb2.HttpBody]],
     ) -> _abc.AsyncIterator[_httpbody_pb2.HttpBody]:
         """SSE twin of MeshService.WatchMesh: `id:` is the number, comments are heartbeats, a Last-Event-ID header resumes."""
+
+    @_abc_1.abstractmethod
+    def GetOpenApi(
+        self,
+        request: _rest_service_pb2.GetOpenApiRequest,
+        context: _aio.ServicerContext[_rest_service_pb2.GetOpenApiRequest, _abc.Awaitable[_httpbody_pb2.HttpBody]],
+    ) -> _abc.Awaitable[_httpbody_pb2.HttpBody]:
+        """Returns the OpenAPI 3.1 document of the REST face. It needs no credential."""
 
 def add_RestServiceServicer_to_server(servicer: RestServiceServicer, server: _aio.Server) -> None: ...
