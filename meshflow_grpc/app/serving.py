@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from meshflow_grpc.app.assembly import assemble
-from meshflow_grpc.app.authentication import open_authenticator
+from meshflow_grpc.app.authentication import open_authentication
 from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
@@ -65,7 +65,8 @@ class Serving:
         """Serves until a signal (0) or Envoy's end (1). Raises ConfigurationError, ValueError, LogInconsistentError and OSError."""
         settings, runtime = self._settings, self._runtime
         self._telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
-        authenticator, files = await asyncio.to_thread(open_authenticator, settings, self._tls.proof)
+        opened = await open_authentication(settings, self._tls.proof)
+        authenticator = opened.authenticator
         if mesh is not None:
             authenticator = with_nodes(settings, authenticator, mesh.local, self._telemetry.metrics.node_refused)
         limits = ServerLimits(
@@ -82,7 +83,9 @@ class Serving:
         grpc_port = await self._server.start(self._listens_on(), self._tls.credentials())
         try:
             await self._begin(grpc_port)
-            self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *files), settings.reload_s))
+            self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *opened.files), settings.reload_s))
+            if opened.upkeep is not None:
+                self._spawn(self._early, opened.upkeep())
             await self._announce(grpc_port, mesh)
             return await until_stopped(stop.first, self._envoy)
         finally:

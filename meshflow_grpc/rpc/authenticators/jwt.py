@@ -15,7 +15,7 @@ from meshflow_grpc.rpc.authenticators.bearer import REFUSED, bearer_token
 from meshflow_grpc.rpc.authorization import ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 ALGORITHMS = ("EdDSA", "ES256", "ES384", "RS256", "PS256")
 LEEWAY_S = 60
@@ -35,12 +35,22 @@ class JwtRules:
 
 
 class JwtAuthenticator:
-    """Verifies signature, expiry, issuer and audience; a token seen within the last minute is not verified again."""
+    """Verifies signature, expiry, issuer and audience; a token seen within the last minute is not verified again.
 
-    def __init__(self, jwks: str, rules: JwtRules, now: Callable[[], float] = time.time) -> None:
+    ``unknown_key`` is awaited when a token names a key that is not in the set, which it may ``replace``.
+    """
+
+    def __init__(
+        self,
+        jwks: str,
+        rules: JwtRules,
+        now: Callable[[], float] = time.time,
+        unknown_key: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._keys = _parsed(jwks)
         self._rules = rules
         self._now = now
+        self._unknown_key = unknown_key
         self._seen: dict[bytes, tuple[float, Principal]] = {}
 
     def replace(self, jwks: str) -> None:
@@ -54,6 +64,8 @@ class JwtAuthenticator:
         seen = self._seen.get(digest)
         if seen is not None and self._now() < seen[0]:
             return seen[1]
+        if self._unknown_key is not None and _key_id(token) not in self._keys:
+            await self._unknown_key()
         claims = self._verified(token)
         principal = _principal_of(claims)
         if len(self._seen) >= CACHED_TOKENS:
@@ -63,7 +75,7 @@ class JwtAuthenticator:
 
     def _verified(self, token: str) -> dict[str, Any]:
         try:
-            key = self._keys[jwt.get_unverified_header(token).get("kid")]
+            key = self._keys[_key_id(token)]
             algorithm = key.algorithm_name
             if algorithm not in ALGORITHMS:
                 raise UnauthenticatedError(REFUSED)
@@ -81,6 +93,15 @@ class JwtAuthenticator:
         except (jwt.PyJWTError, KeyError, ValueError, TypeError):
             raise UnauthenticatedError(REFUSED) from None
         return claims
+
+
+def _key_id(token: str) -> str | None:
+    """Which key a token says it was signed with; None when it says nothing that could be one."""
+    try:
+        found = jwt.get_unverified_header(token).get("kid")
+    except jwt.PyJWTError:
+        raise UnauthenticatedError(REFUSED) from None
+    return found if isinstance(found, str) else None
 
 
 def _parsed(jwks: str) -> dict[str | None, jwt.PyJWK]:
