@@ -55,7 +55,8 @@ def _from_files(settings: Settings, proof: str | None) -> Opened:
 
 
 def _rules(settings: Settings) -> JwtRules:
-    return JwtRules(settings.jwt_audience or "", settings.jwt_issuer or "")
+    claims = settings.jwt_tenant_claim, settings.jwt_roles_claim
+    return JwtRules(settings.jwt_audience or "", settings.jwt_issuer or "", *claims)
 
 
 def _api_keys(path: Path) -> Opened:

@@ -29,6 +29,14 @@ class AuthSettings(TlsSettings):
     )
     jwt_audience: str | None = Field(default=None, description="Audience a token must name, for `jwt`.")
     jwt_issuer: str | None = Field(default=None, description="Issuer a token must name, for `jwt`.")
+    jwt_tenant_claim: str = Field(
+        default="tenant",
+        min_length=1,
+        description="Claim that says a token's tenant; one inside others by its path, `a.b`.",
+    )
+    jwt_roles_claim: str = Field(
+        default="roles", min_length=1, description="Claim that lists a token's roles, such as `realm_access.roles`."
+    )
     mtls_identities_file: Path | None = Field(
         default=None, description="Who the names in client certificates are, for `mtls`; see auth.md."
     )

@@ -19,19 +19,22 @@ if TYPE_CHECKING:
 
 ALGORITHMS = ("EdDSA", "ES256", "ES384", "RS256", "PS256")
 LEEWAY_S = 60
-TENANT_CLAIM = "tenant"
-ROLES_CLAIM = "roles"
 CACHED_TOKENS = 10_000
 CACHE_S = 60.0
-_CLAIMS = ["exp", "iss", "aud", "sub", TENANT_CLAIM, ROLES_CLAIM]
+_CLAIMS = ["exp", "iss", "aud", "sub"]
 
 
 @dataclass(frozen=True, slots=True)
 class JwtRules:
-    """Whom a token must come from and be for."""
+    """Whom a token must come from and be for, and which of its claims say tenant and roles.
+
+    A claim inside others is named by its path, such as ``realm_access.roles``.
+    """
 
     audience: str
     issuer: str
+    tenant_claim: str = "tenant"
+    roles_claim: str = "roles"
 
 
 class JwtAuthenticator:
@@ -67,7 +70,7 @@ class JwtAuthenticator:
         if self._unknown_key is not None and _key_id(token) not in self._keys:
             await self._unknown_key()
         claims = self._verified(token)
-        principal = _principal_of(claims)
+        principal = _principal_of(claims, self._rules)
         if len(self._seen) >= CACHED_TOKENS:
             self._seen.clear()
         self._seen[digest] = (min(self._now() + CACHE_S, float(claims["exp"])), principal)
@@ -111,12 +114,23 @@ def _parsed(jwks: str) -> dict[str | None, jwt.PyJWK]:
         raise ValueError(f"the JSON Web Key Set cannot be used: {error}") from error
 
 
-def _principal_of(claims: Mapping[str, Any]) -> Principal:
+def _principal_of(claims: Mapping[str, Any], rules: JwtRules) -> Principal:
     """Roles that this server does not know give no right; without any the token is refused."""
-    tenant, named = claims[TENANT_CLAIM], claims[ROLES_CLAIM]
+    tenant, named = _claim(claims, rules.tenant_claim), _claim(claims, rules.roles_claim)
     roles = (
         frozenset(named) & set(ROLES) if isinstance(named, list) and all(isinstance(r, str) for r in named) else None
     )
     if not isinstance(tenant, str) or not tenant or not roles or not isinstance(claims["sub"], str):
-        raise UnauthenticatedError(f"the token needs {TENANT_CLAIM}, sub and some of the roles {', '.join(ROLES)}")
+        needed = f"{rules.tenant_claim}, sub and in {rules.roles_claim} some of {', '.join(ROLES)}"
+        raise UnauthenticatedError(f"the token needs {needed}")
     return Principal(claims["sub"], tenant, roles, "jwt")
+
+
+def _claim(claims: Any, path: str) -> Any:
+    """A claim by its name, which may hold dots, or else by its path; None when it is not there."""
+    if not isinstance(claims, dict):
+        return None
+    if path in claims:
+        return claims[path]
+    first, _, rest = path.partition(".")
+    return _claim(claims.get(first), rest) if rest else None
