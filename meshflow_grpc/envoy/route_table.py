@@ -38,6 +38,7 @@ def route_config(
         "domains": ["*"],
         "routes": [
             *([_preflight_route()] if allowed_origins else []),
+            *_malformed_headers(),
             *_path_variables_in_query(methods),
             *rest,
             *grpc,
@@ -110,6 +111,25 @@ def _method_not_allowed(methods: tuple[ApiMethod, ...]) -> list[dict[str, Any]]:
             "response_headers_to_add": [{"header": {"key": "allow", "value": ", ".join(verbs)}}],
         }
         for binding, verbs in allowed.values()
+    ]
+
+
+def _malformed_headers() -> list[dict[str, Any]]:
+    """The server's transport remembers a value that it cannot read, and then fails other callers' calls on the same connection."""
+    known = {"grpc-timeout": "[0-9]{1,8}[HMSmun]", "grpc-encoding": "identity|deflate|gzip"}
+    return [
+        _direct(
+            {
+                "prefix": "/",
+                "headers": [
+                    {"name": name, "present_match": True},
+                    {"name": name, "string_match": {"safe_regex": {"regex": regex}}, "invert_match": True},
+                ],
+            },
+            400,
+            f"the header {name} is not of the form {regex}",
+        )
+        for name, regex in known.items()
     ]
 
 
