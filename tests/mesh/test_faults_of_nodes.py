@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,12 @@ def test_a_step_is_carried_out_by_its_peer_and_proven(mesh: Mesh, tmp_path: Path
     view = mesh.cortex.nodes()["build.ai"]["metrics"]
     assert view["requests"] == before + 1
     assert view["requests"] == mesh.cortex.metric("meshflow_mesh_requests_total", peer="build.ai", outcome="ok")
+    command = [sys.executable, "-m", "meshflow_grpc", "mesh", "status", "-o", "json"]
+    address = mesh.cortex.server.url.removeprefix("http://")
+    shown = subprocess.run([*command, "--address", address], capture_output=True, text=True, timeout=60)
+    assert shown.returncode == 0, shown.stderr
+    in_terminal = {each["slug"]: each["metrics"]["requests"] for each in json.loads(shown.stdout)}
+    assert in_terminal["build.ai"] == view["requests"]
     bundle = tmp_path / "bundle.tar"
     bundle.write_bytes(
         mesh.cortex.server.get(f"/v1/runs/{run['run_id']}:export", params={"format": "evidence"}).content
