@@ -124,7 +124,7 @@ sbom: $(DEV) ## Write the bill of materials of what the server installs to build
 
 .PHONY: audit
 audit: $(DEV) ## Look for known vulnerabilities in what is locked; asks a public database.
-	@$(BIN)/pip-audit --requirement requirements/runtime.lock --require-hashes --disable-pip
+	@$(BIN)/pip-audit --strict --requirement requirements/runtime.lock --require-hashes --disable-pip
 
 .PHONY: licences
 licences: $(DEV) ## List the licences of what the server installs, and refuse those we may not ship.
