@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,23 @@ class PostgresCluster:
     def stop(self) -> None:
         """Stops the server at once, as a crash would."""
         self._run("pg_ctl", "-D", str(self._directory / "data"), "-m", "immediate", "-w", "stop")
+
+    def freeze(self) -> None:
+        """Stops every process of the server where it is; connections stay open and nothing answers, until ``thaw``."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets a frozen server go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        postmaster = int((self._directory / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(postmaster, number)
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError):
+                # After the name in brackets: state, parent.
+                if int(stat.read_text().rpartition(")")[2].split()[1]) == postmaster:
+                    os.kill(int(stat.parent.name), number)
 
     def initialise(self) -> None:
         """Makes the data directory."""

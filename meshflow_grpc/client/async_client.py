@@ -25,6 +25,7 @@ from meshflow_grpc.client.async_calls import CallOptions, messages, result
 from meshflow_grpc.client.async_mesh import AsyncMeshCalls
 from meshflow_grpc.client.connection import DEFAULT_ADDRESS, Connection
 from meshflow_grpc.client.errors import MeshflowCallError, call_error, is_break
+from meshflow_grpc.client.event_stream import events_of_run, reconnect_delay_s
 from meshflow_grpc.client.requests import RunOptions, run_request, with_request_id
 from meshflow_grpc.domain.run import RunStatus
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
+    from meshflow_grpc.client.event_stream import EventCall
     from meshflow_grpc.client.messages import (
         Approval,
         CheckRunResponse,
@@ -52,8 +54,6 @@ if TYPE_CHECKING:
         Workflow,
         WorkflowValidation,
     )
-
-_MAX_RECONNECT_DELAY_S = 5.0
 
 
 class AsyncClient(AsyncMeshCalls):
@@ -96,10 +96,13 @@ class AsyncClient(AsyncMeshCalls):
     async def stream_run(
         self, task: str | None = None, *, timeout_s: float | None = None, **options: Unpack[RunOptions]
     ) -> AsyncGenerator[RunEvent, None]:
-        """Executes a run and yields its events; leaving the loop early is a disconnect."""
-        request = run_request(task, with_request_id(options))
-        call = self._runs.StreamRun(request, timeout=timeout_s, metadata=self.connection.metadata)
-        async with aclosing(messages(call)) as events:
+        """Executes a run and yields its events, none lost or twice over broken connections; leaving the loop is a disconnect."""
+        request, metadata = run_request(task, with_request_id(options)), self.connection.metadata
+
+        def start(left_s: float | None) -> EventCall:
+            return self._runs.StreamRun(request, timeout=left_s, metadata=metadata)
+
+        async with aclosing(events_of_run(start, self.connection, timeout_s)) as events:
             async for event in events:
                 yield event
 
@@ -145,7 +148,7 @@ class AsyncClient(AsyncMeshCalls):
             except MeshflowCallError as error:
                 if not is_break(error) or broken >= self.connection.reconnects:
                     raise
-            await asyncio.sleep(min(self.connection.reconnect_delay_s * 2**broken, _MAX_RECONNECT_DELAY_S))
+            await asyncio.sleep(reconnect_delay_s(self.connection, broken))
             broken += 1
 
     async def cancel_run(self, run_id: str, *, reason: str = "") -> RunResponse:

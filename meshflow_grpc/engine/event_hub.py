@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from meshflow_grpc.domain.event import RunEvent
 from meshflow_grpc.domain.run import EventView
+from meshflow_grpc.engine.interruption import stopped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -47,21 +48,28 @@ class Subscription:
         if len(self.items) < LIVE_LIMIT:
             self.offer(event)
 
+    def wake(self) -> None:
+        """Something has changed for all watchers."""
+        self._wake.set()
+
     def look(self) -> None:
         """The ledger holds something that was not offered."""
         self.lagged = True
         self._wake.set()
 
     async def wait(self, timeout_s: float) -> None:
-        """Returns when something may have come, or after the timeout."""
+        """Returns when something may have come, or after the timeout; raises StoppedError when nothing will come any more."""
         if self.items or self.lagged:
             return
+        self._hub.check_open()
         self._wake.clear()
         try:
             async with asyncio.timeout(timeout_s):
                 await self._wake.wait()
         except TimeoutError:
             return
+        if not self.items and not self.lagged:
+            self._hub.check_open()
 
     def __enter__(self) -> Self:
         return self
@@ -78,6 +86,19 @@ class EventHub:
     def __init__(self) -> None:
         self._by_run: dict[str, list[Subscription]] = {}
         self._listeners: list[Callable[[LedgerEntry], None]] = []
+        self._closed = False
+
+    def close(self) -> None:
+        """The server stops: watchers see what came until now, and then that they have to watch elsewhere."""
+        self._closed = True
+        for subscriptions in self._by_run.values():
+            for subscription in subscriptions:
+                subscription.wake()
+
+    def check_open(self) -> None:
+        """Raises StoppedError after ``close``."""
+        if self._closed:
+            raise stopped()
 
     def listen(self, listener: Callable[[LedgerEntry], None]) -> None:
         """Tells a listener of every durable entry of every run, before the run goes on; it must be quick and must not raise."""

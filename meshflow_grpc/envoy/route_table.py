@@ -24,9 +24,13 @@ def route_config(
     allowed_origins: tuple[str, ...],
     probe_cluster: str = CLUSTER,
     *,
+    body_bytes: int,
     retries: Callable[[ApiMethod], dict[str, Any] | None] = sidecar_retries,
 ) -> dict[str, Any]:
-    """Returns the route configuration of the public listener; probes go to a cluster of their own where there is one."""
+    """Returns the route configuration of the public listener; probes go to a cluster of their own where there is one.
+
+    ``body_bytes`` is the most of a request body that a filter may hold to see it whole.
+    """
     rest = [_rest_route(binding) for method in methods for binding in method.bindings]
     grpc = [
         *(_method_route(method, probe_cluster, retries(method)) for method in methods),
@@ -36,6 +40,7 @@ def route_config(
     host: dict[str, Any] = {
         "name": "meshflow",
         "domains": ["*"],
+        "request_body_buffer_limit": body_bytes,
         "routes": [
             *([_preflight_route()] if allowed_origins else []),
             *_malformed_headers(),

@@ -139,7 +139,7 @@ class _PeerStep:
             except PeerRefusedError as error:
                 if error.reason == ErrorReason.REQUEST_ID_REUSED:
                     return self._failed("PEER_REFUSED", f"{node.slug} refused: {error}")
-                why, at_once = f"it refused: {error}", error.reason not in _UNFIT or not self._doubt
+                why, at_once = f"it refused: {error}", not self._doubt
             except PeerError as error:
                 self._refused_only = False
                 why, at_once = str(error), more and not self._doubt

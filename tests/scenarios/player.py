@@ -119,7 +119,7 @@ async def _do(stage: Stage, runtime: Runtime, run_id: str, words: list[str]) -> 
     elif verb == "wait":
         await _still(runtime, run_id)
         stage.clock.advance(float(rest[0]))
-        await runtime.gates.expire()
+        await runtime.expiry.expire()
     elif verb == "cancel":
         if rest:
             await _started(runtime, run_id, rest[0])

@@ -210,7 +210,7 @@ def expired(then: RunStatus, **human: object) -> Probe:
         human_in_loop = {"enabled": True, "tier_threshold": RiskTier.EXTERNAL_IO}
         run = await paused(world, policy={"human_in_loop": {**human_in_loop, "timeout_s": 0.001, **human}})
         await asyncio.sleep(0.002)
-        await world.runtime.gates.expire()
+        await world.runtime.expiry.expire()
         return (await ended(world, run.run_id)).status is then
 
     return probe

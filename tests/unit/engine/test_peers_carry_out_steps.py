@@ -61,7 +61,7 @@ async def test_the_peer_is_asked_under_the_callers_policy() -> None:
     assert call.request_id == f"{run.run_id}/b#1"
     assert call.labels == {"parent_run": run.run_id, "parent_step": "b#1", "mesh_depth": "1"}
     assert (asked["budget_usd"], asked["budget_tokens"]) == (0.5, 250)
-    assert 49 < asked["timeout_s"] <= 50
+    assert 49 <= asked["timeout_s"] <= 50
     assert (asked["scrub_pii"], asked["immutable_audit"], asked["enable_guardian"]) == (True, True, True)
     assert (asked["denied_tools"], asked["compliance"]) == (("pay",), ("sox",))
     assert asked["human_in_loop"]["enabled"] is True
@@ -80,7 +80,7 @@ async def test_the_intent_names_the_peer_before_it_is_asked() -> None:
     peer: Any = intent.facts["peer"]
 
     assert (peer["slug"], peer["share"]["tokens"]) == ("build.ai", 125_000)
-    assert 59_000 < peer["timeout_ms"] <= 60_000
+    assert 59_000 <= peer["timeout_ms"] <= 60_000
 
 
 @pytest.mark.parametrize(
