@@ -156,6 +156,10 @@ class Serving:
         if self._envoy is not None:
             with suppress(Exception):
                 await self._envoy.drain()
+        closing = None
+        if self._seat is not None and not self._settings.use_envoy:
+            # The other workers listen on the port too: a connection that ends now is made anew with one of them.
+            closing = asyncio.create_task(self._server.stop(grace_s))
         hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
         stopped = await runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
         if stopped:
@@ -166,6 +170,8 @@ class Serving:
         await runtime.ownership.leave()
         runtime.hub.close()
         await self._server.stop(0 if hurry.is_set() else min(LINGER_S, grace_s))
+        if closing is not None:
+            await closing
         await runtime.log.stop()
         if self._envoy is not None:
             await self._envoy.stop()

@@ -74,6 +74,7 @@ def test_runs_are_handed_over_after_the_step_under_way(
         assert time.monotonic() - begun < GRACE_S / 2
         told = waiting.result()
     assert (told.status_code, told.json()["details"][0]["reason"]) == (503, "DRAINING"), told.text
+    assert "RetryInfo" in told.text
     attached: dict[str, Any] = other.post("/run", {"task": "x", "request_id": "one"}).json()
     assert (attached["run_id"], attached["status"]) == (run_id, "completed")
     check_whole(other, run_id)
