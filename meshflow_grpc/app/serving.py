@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from meshflow_grpc.app.assembly import assemble
-from meshflow_grpc.app.authentication import open_authenticator
+from meshflow_grpc.app.authentication import open_authentication
 from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
@@ -65,7 +65,10 @@ class Serving:
         """Serves until a signal (0) or Envoy's end (1). Raises ConfigurationError, ValueError, LogInconsistentError and OSError."""
         settings, runtime = self._settings, self._runtime
         self._telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
-        authenticator, files = await asyncio.to_thread(open_authenticator, settings, self._tls.proof)
+        if self._tls.certified:
+            self._telemetry.metrics.watch_certificate(self._tls.certificate_end)
+        opened = await open_authentication(settings, self._tls.proof)
+        authenticator = opened.authenticator
         if mesh is not None:
             authenticator = with_nodes(settings, authenticator, mesh.local, self._telemetry.metrics.node_refused)
         limits = ServerLimits(
@@ -77,12 +80,14 @@ class Serving:
         )
         LogObserver().log_opened(await runtime.log.open(), self._outside.log_keys.verifiers)
         runtime.log.start()
-        stop = StopRequests()
+        stop = self._stop_requests = StopRequests()
         self._spawn(self._late, runtime.state.keep_beating(HEARTBEAT_S))
         grpc_port = await self._server.start(self._listens_on(), self._tls.credentials())
         try:
             await self._begin(grpc_port, mesh)
-            self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *files), settings.reload_s))
+            self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *opened.files), settings.reload_s))
+            if opened.upkeep is not None:
+                self._spawn(self._early, opened.upkeep())
             await self._announce(grpc_port)
             return await until_stopped(stop.first, self._envoy)
         finally:
@@ -151,15 +156,22 @@ class Serving:
         if self._envoy is not None:
             with suppress(Exception):
                 await self._envoy.drain()
-        stopped = await runtime.engine.drain(grace_s)
+        closing = None
+        if self._seat is not None and not self._settings.use_envoy:
+            # The other workers listen on the port too: a connection that ends now is made anew with one of them.
+            closing = asyncio.create_task(self._server.stop(grace_s))
+        hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
+        stopped = await runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
         if stopped:
-            _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
+            _log.warning("runs_handed_over", count=stopped, note="they go on on another server, or after the restart")
         if mesh is not None:
             # Until here its own runs may wait for peers, which let in registered nodes only; what they ask of it is refused.
             await mesh.local.withdraw()
         await runtime.ownership.leave()
         runtime.hub.close()
-        await self._server.stop(min(LINGER_S, grace_s))
+        await self._server.stop(0 if hurry.is_set() else min(LINGER_S, grace_s))
+        if closing is not None:
+            await closing
         await runtime.log.stop()
         if self._envoy is not None:
             await self._envoy.stop()

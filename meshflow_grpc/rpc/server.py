@@ -105,7 +105,7 @@ class CallTelemetry:
 
 
 class GrpcServer:
-    """Start it, mark it serving, stop it. ``stop`` may be called once."""
+    """Start it, mark it serving, stop it. ``stop`` may be called again, with less grace."""
 
     def __init__(
         self,
