@@ -50,6 +50,7 @@ from meshflow_grpc.engine.learning import Learning
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.node_checks import NodeChecks
 from meshflow_grpc.engine.ownership import Ownership
+from meshflow_grpc.engine.peer_runs import ending_peer_runs
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
@@ -174,7 +175,8 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     contexts = RunContexts(Sessions(storage), conversations, learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
     resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
-    own = (storage, tools, admission, resumption, contexts, outside.ids, observer)
+    told = ending_peer_runs(observer, storage, outside.peers)
+    own = (storage, tools, admission, resumption, contexts, outside.ids, told)
     times = GateTimes(outside.notifier)
     parts = EngineParts(*own, times, workflows, elsewhere)
     limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)

@@ -65,6 +65,8 @@ class Serving:
         """Serves until a signal (0) or Envoy's end (1). Raises ConfigurationError, ValueError, LogInconsistentError and OSError."""
         settings, runtime = self._settings, self._runtime
         self._telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
+        if self._tls.certified:
+            self._telemetry.metrics.watch_certificate(self._tls.certificate_end)
         opened = await open_authentication(settings, self._tls.proof)
         authenticator = opened.authenticator
         if mesh is not None:

@@ -172,9 +172,7 @@ class Engine:
         Returns how many were stopped.
         """
         if hand_over and self.elsewhere.leases.accompanied():
-            for run_id in self._active.ids:
-                if (active := self._active.get(run_id)) is not None:
-                    active.leave_off()
+            self._active.leave_off()
         if self._tasks:
             hurried = asyncio.ensure_future((hurry or asyncio.Event()).wait())
             finished = asyncio.ensure_future(asyncio.wait(self._tasks))
@@ -219,8 +217,11 @@ class Engine:
         tools = self._parts.tools
         policy, workflow, hook = admitted.policy.policy, admitted.workflow, admitted.request.webhook
         run = new_run(admitted, active.run_id, tools.clock.now())
-        context = await self._parts.contexts.make(
-            run, admitted.principal, policy, workflow.agents, left_s=policy.timeout_s, reviewed=workflow.reviewed
+        # What may not be recorded of the request may not be of its session either.
+        told = () if admitted.withheld else None
+        make, left_s = self._parts.contexts.make, policy.timeout_s
+        context = await make(
+            run, admitted.principal, policy, workflow.agents, left_s=left_s, reviewed=workflow.reviewed, told=told
         )
         draft = started_draft(admitted, run, context.conversation)
         try:

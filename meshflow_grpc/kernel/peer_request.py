@@ -10,6 +10,7 @@ from meshflow_grpc.domain.peer_step import PEER_MARK, AskedPeer
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.governance.compliance import DPIA, LEGAL_EFFECT, PURPOSE
 from meshflow_grpc.governance.peer_policy import peer_policy
+from meshflow_grpc.governance.taint import GIVEN
 from meshflow_grpc.kernel.call_record import idempotency_key, intent_draft
 from meshflow_grpc.kernel.retry import attempt_timeout_s
 from meshflow_grpc.ports.mesh import PeerCall
@@ -76,6 +77,8 @@ def peer_call(state: StepState, ports: KernelPorts, asked: AskedPeer, arguments:
     step, run = state.step, state.step.run
     timeout_s = asked.timeout_ms / 1000
     labels = {name: run.labels[name] for name in _GOVERNING if name in run.labels}
+    if state.labels:
+        labels[GIVEN] = ",".join(sorted(state.labels))
     labels |= {PARENT_RUN: run.run_id, PARENT_STEP: step.step_id, DEPTH: str(depth_of(run.labels) + 1)}
     return PeerCall(
         tenant_id=run.tenant_id,

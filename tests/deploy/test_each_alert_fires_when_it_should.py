@@ -36,6 +36,7 @@ APPENDS = 'meshflow_ledger_append_seconds_bucket{le="%s"}'
 ENDED = 'meshflow_runs_ended_total{status="%s"}'
 RPCS = 'meshflow_rpcs_total{code="%s"}'
 REFUSED = 'meshflow_step_refusals_total{stage="input_guardrails",reason="%s"}'
+CERTIFICATE = "meshflow_certificate_end_seconds"
 HEALTHY = 'meshflow_mesh_node_healthy{instance="%s",peer="build.ai"}'
 LIVE = 'meshflow_mesh_node_live{instance="%s",peer="build.ai"}'
 BREAKER = 'meshflow_mesh_breaker_state{peer="build.ai"}'
@@ -103,6 +104,7 @@ CASES = (
     Case("MeshflowBreakerOpen", {BREAKER % "a": "0x40 2x8 1 0x191"}, silent_at=(12, 20)),
     Case("MeshflowNodesRefused", {CHANGED % "node_refused": "0x40 1x200"}, fires_at=(12,), silent_at=(9, 25)),
     Case("MeshflowNodesRefused", {CHANGED % "node_unhealthy": "0+1x240"}, silent_at=(12, 30)),
+    Case("MeshflowCertificateEnds", {CERTIFICATE: "1200000x120 9000000x120"}, fires_at=(12, 29), silent_at=(5, 35)),
     Case("MeshflowPeerUnhealthy", {HEALTHY % "a": "1x40 0x40 1x160", LIVE % "a": "1x240"}, (12, 19), (9, 10, 30)),
     Case(
         "MeshflowPeerUnhealthy",

@@ -76,6 +76,23 @@ async def test_a_peer_does_nothing_above_the_steps_tier(make_service: MakeServic
     assert (run.status, app.effects) == (RunStatus.COMPLETED, ["mail x"])
 
 
+async def test_taint_follows_the_work(make_service: MakeService) -> None:
+    """What a stranger wrote here causes nothing irreversible there either."""
+    app = Application()
+    peer = await peer_of(make_service, "{kind: tool, tool: pay, arguments: {amount: 3}}", app)
+    text = "name: w\nentry: a\nnodes:\n  a: {kind: grpc, peer: build.ai, workflow: job, risk: irreversible}\n"
+    async with caller(node_of("build.ai", peer)) as world:
+        trusted = await world.run(workflow_yaml=text)
+        tainted = await world.run(workflow_yaml=text, labels={"mesh_taint": "untrusted"})
+        lower = text.replace("irreversible", "external_io")
+        far = await world.run(workflow_yaml=lower, labels={"mesh_taint": "untrusted"})
+    there = await runs_at(peer)
+
+    assert (trusted.status, app.effects) == (RunStatus.COMPLETED, ["pay 3"])
+    assert (tainted.blocked_by, tainted.status) == ("taint_propagation", RunStatus.BLOCKED)
+    assert (far.status, there[0].labels["mesh_taint"]) == (RunStatus.BLOCKED, "untrusted")
+
+
 async def test_cancelling_here_cancels_there_within_a_second(make_service: MakeService) -> None:
     """Confirmed by the peer's ledger."""
     app = Application()
