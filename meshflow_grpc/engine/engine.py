@@ -192,21 +192,19 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
     async def _run_new(self, active: ActiveRun, admitted: AdmittedRun) -> None:
+        interrupted = False
         try:
             executor = await self._create(active, admitted)
             if executor is None:
                 return
             await self._settle(active, executor)
         except RunFencedError:
-            interrupted = False
             await self._follow(active, active.run_id)
         except MeshflowError as error:
             active.fail(error)
             interrupted = may_have_arrived(error) or (
                 active.created.done() and isinstance(error, LedgerUnavailableError)
             )
-        else:
-            interrupted = False
         finally:
             self.release(active)
         if interrupted:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,12 @@ def test_a_step_is_carried_out_by_its_peer_and_proven(mesh: Mesh, tmp_path: Path
     view = mesh.cortex.nodes()["build.ai"]["metrics"]
     assert view["requests"] == before + 1
     assert view["requests"] == mesh.cortex.metric("meshflow_mesh_requests_total", peer="build.ai", outcome="ok")
+    command = [sys.executable, "-m", "meshflow_grpc", "mesh", "status", "-o", "json"]
+    address = mesh.cortex.server.url.removeprefix("http://")
+    shown = subprocess.run([*command, "--address", address], capture_output=True, text=True, timeout=60)
+    assert shown.returncode == 0, shown.stderr
+    in_terminal = {each["slug"]: each["metrics"]["requests"] for each in json.loads(shown.stdout)}
+    assert in_terminal["build.ai"] == view["requests"]
     bundle = tmp_path / "bundle.tar"
     bundle.write_bytes(
         mesh.cortex.server.get(f"/v1/runs/{run['run_id']}:export", params={"format": "evidence"}).content
@@ -73,7 +80,7 @@ def test_a_killed_node_is_replaced_noticed_and_taken_back(mesh: Mesh) -> None:
     assert mesh.effects("without") == ["begun marco.ai", "done marco.ai"]
     mesh.settle()
     assert mesh.cortex.changes("build.ai").count("node_unhealthy") == 1
-    assert mesh.cortex.changes("build.ai")[-1] in {"node_recovered", "breaker_closed"}
+    assert mesh.cortex.changes("build.ai").count("node_recovered") == 1
     assert mesh.cortex.run("again", "handoff-note")["status"] == "completed"
     assert mesh.effects("again") == ["begun build.ai", "done build.ai"]
 
@@ -89,6 +96,18 @@ def test_an_effect_that_may_have_happened_is_never_repeated(mesh: Mesh) -> None:
     assert mesh.effects("slow-paid") == ["begun build.ai"]
     mesh.settle()
     assert mesh.effects("slow-paid") == ["begun build.ai"]
+
+
+def test_an_effect_of_a_frozen_node_is_waited_for_by_a_human(mesh: Mesh) -> None:
+    """SIGSTOP in the middle of an irreversible step: nobody else does it; thawed, build.ai finishes what it had begun."""
+    with under_way(mesh, "slow-held", "handoff-pay") as running:
+        mesh.build.freeze()
+        run = running.result()
+
+    assert run["status"] in {"failed", "paused", "blocked"}, run
+    assert mesh.effects("slow-held") == ["begun build.ai"]
+    mesh.settle()
+    until(lambda: mesh.effects("slow-held") == ["begun build.ai", "done build.ai"])
 
 
 def test_an_irreversible_step_goes_elsewhere_while_nothing_can_have_happened(mesh: Mesh) -> None:

@@ -23,6 +23,7 @@ def test_three_nodes_one_killed() -> None:
     assert builders == ["marco.ai", "marco.ai", "marco.ai", "build.ai"]
     told = [line.split()[1] for line in done.stdout.splitlines() if " mesh_breaker_" in line]
     assert told == ["mesh_breaker_opened", "mesh_breaker_half_open", "mesh_breaker_closed"]
+    assert " mesh_node_recovered " in done.stdout
     assert done.stdout.count("log: valid") == 3
     assert "make mesh-demo" in (REPOSITORY / "examples/mesh/README.md").read_text("utf-8")
     assert "python examples/mesh/demo.py" in (REPOSITORY / "Makefile").read_text("utf-8")
