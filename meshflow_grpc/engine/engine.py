@@ -172,9 +172,7 @@ class Engine:
         Returns how many were stopped.
         """
         if hand_over and self.elsewhere.leases.accompanied():
-            for run_id in self._active.ids:
-                if (active := self._active.get(run_id)) is not None:
-                    active.leave_off()
+            self._active.leave_off()
         if self._tasks:
             hurried = asyncio.ensure_future((hurry or asyncio.Event()).wait())
             finished = asyncio.ensure_future(asyncio.wait(self._tasks))
