@@ -55,6 +55,10 @@ dev: $(DEV) ## Add the development tools to .venv.
 run: $(RUNTIME) ## Run the demonstration; options in ARGS, for example: make run ARGS=--once
 	@$(BIN)/python -m meshflow_grpc.cli.demo $(ARGS)
 
+.PHONY: mesh-demo
+mesh-demo: $(RUNTIME) ## Show three nodes, one of them killed in the middle of a run.
+	@$(BIN)/python examples/mesh/demo.py
+
 .PHONY: test
 test: $(DEV) ## Run every check, cheapest first; options for pytest in PYTEST_ARGS.
 	@echo "== 1/5 generated code and protos"; $(MAKE) gen-check
@@ -124,7 +128,7 @@ sbom: $(DEV) ## Write the bill of materials of what the server installs to build
 
 .PHONY: audit
 audit: $(DEV) ## Look for known vulnerabilities in what is locked; asks a public database.
-	@$(BIN)/pip-audit --requirement requirements/runtime.lock --require-hashes --disable-pip
+	@$(BIN)/pip-audit --strict --requirement requirements/runtime.lock --require-hashes --disable-pip
 
 .PHONY: licences
 licences: $(DEV) ## List the licences of what the server installs, and refuse those we may not ship.

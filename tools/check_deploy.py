@@ -153,6 +153,7 @@ def expression_problems(where: str, expression: str) -> Iterator[str]:
 def _metrics() -> frozenset[str]:
     metrics = Metrics()
     metrics.watch(active_runs=int, ready=bool)
+    metrics.watch_certificate(float)
     metrics.watch_mesh(tuple)
     suffixes = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_sum", "_count")}
     return frozenset(

@@ -186,3 +186,32 @@ func TestRealWorkflows(t *testing.T) {
 		t.Errorf("run: %v, %v", run, err)
 	}
 }
+
+// The node is listed, found by its work and told of; registering others takes a role.
+func TestRealMesh(t *testing.T) {
+	client, ctx := realServer(t), t.Context()
+	nodes, err := client.ListNodes(ctx)
+	if err != nil || len(nodes) != 1 || nodes[0].GetSlug() != "build.ai" || !nodes[0].GetLive() {
+		t.Fatalf("nodes: %v, %v", nodes, err)
+	}
+	found, err := client.ResolveNode(ctx, &meshflow.ResolveNodeRequest{Concern: "build"})
+	if err != nil || len(found) != 1 || found[0].GetNodeId() != nodes[0].GetNodeId() {
+		t.Errorf("found: %v, %v", found, err)
+	}
+	if _, err := client.ResolveNode(ctx, &meshflow.ResolveNodeRequest{Slug: "nobody.ai"}); meshflow.ReasonOf(err) != meshflow.ReasonNodeNotFound {
+		t.Errorf("nobody: %v", err)
+	}
+	for change, err := range client.WatchMesh(ctx, 0) {
+		if err != nil || change.GetKind() != "node_registered" || change.GetSequence() != 1 {
+			t.Errorf("change: %v, %v", change, err)
+		}
+		break
+	}
+	registration := &meshflow.RegisterNodeRequest{Slug: "agent.ai", Endpoints: []string{"127.0.0.1:1"}}
+	if _, err := client.RegisterNode(ctx, registration); meshflow.ReasonOf(err) != meshflow.ReasonPermissionDenied {
+		t.Errorf("registered without the role: %v", err)
+	}
+	if due, err := client.Heartbeat(ctx, nodes[0].GetNodeId()); due != 0 || meshflow.ReasonOf(err) != meshflow.ReasonPermissionDenied {
+		t.Errorf("beaten without the role: %v, %v", due, err)
+	}
+}

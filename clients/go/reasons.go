@@ -22,7 +22,7 @@ const (
 	ReasonRequestIDReused Reason = "REQUEST_ID_REUSED"
 	// ReasonPolicyDigestMismatch: The effective policy has another digest than expected. FAILED_PRECONDITION.
 	ReasonPolicyDigestMismatch Reason = "POLICY_DIGEST_MISMATCH"
-	// ReasonPolicyFloorViolated: The request asks for less governance than a floor allows. FAILED_PRECONDITION.
+	// ReasonPolicyFloorViolated: The request asks for less governance than a floor allows. INVALID_ARGUMENT.
 	ReasonPolicyFloorViolated Reason = "POLICY_FLOOR_VIOLATED"
 	// ReasonRateLimited: Too many requests or runs; see RetryInfo. RESOURCE_EXHAUSTED.
 	ReasonRateLimited Reason = "RATE_LIMITED"

@@ -44,11 +44,13 @@ from meshflow_grpc.engine.elsewhere import Elsewhere
 from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
+from meshflow_grpc.engine.gate_expiry import GateExpiry, GateTimes
 from meshflow_grpc.engine.gates import Gates
 from meshflow_grpc.engine.learning import Learning
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.node_checks import NodeChecks
 from meshflow_grpc.engine.ownership import Ownership
+from meshflow_grpc.engine.peer_runs import ending_peer_runs
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
 from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
@@ -145,6 +147,7 @@ class Runtime:
     commands: Commands
     log: LogPublisher
     gates: Gates
+    expiry: GateExpiry
     ownership: Ownership
     webhooks: RunWebhooks | None
 
@@ -172,12 +175,15 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     contexts = RunContexts(Sessions(storage), conversations, learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
     resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
-    own = (storage, tools, admission, resumption, contexts, outside.ids, observer)
-    parts = EngineParts(*own, outside.notifier, workflows, elsewhere)
+    told = ending_peer_runs(observer, storage, outside.peers)
+    own = (storage, tools, admission, resumption, contexts, outside.ids, told)
+    times = GateTimes(outside.notifier)
+    parts = EngineParts(*own, times, workflows, elsewhere)
     limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
     engine = Engine(parts, ActiveRuns(limits, state, outside.clock))
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(storage, recorder, engine, outside.clock, state)
+    expiry = GateExpiry(storage, gates, engine, outside.clock, times)
     commands = Commands(
         run=RunCommand(engine, gates),
         stream_run=StreamRunCommand(engine, hub, storage),
@@ -208,7 +214,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     )
     ownership = Ownership(elsewhere.leases, engine, hub)
     webhooks = None if outside.sender is None else RunWebhooks(storage, outside.clock, outside.sender)
-    return Runtime(storage, engine, hub, state, commands, log, gates, ownership, webhooks)
+    return Runtime(storage, engine, hub, state, commands, log, gates, expiry, ownership, webhooks)
 
 
 def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: PublishingRecorder) -> KernelPorts:

@@ -2,44 +2,75 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.app.followed_keys import FollowedKeys
 from meshflow_grpc.app.reloading import ReloadedFiles
+from meshflow_grpc.providers.jwks import fetch_jwks
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.authenticators.mtls import MtlsAuthenticator, parse_identities
 from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
+from meshflow_grpc.system import SystemClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
+    from typing import Any
 
     from meshflow_grpc.config import Settings
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
 
-def open_authenticator(settings: Settings, proof: str | None) -> tuple[Authenticator, tuple[ReloadedFiles, ...]]:
-    """Returns it with its files; ``proof`` is what Envoy sends beside certificates. Raises ValueError for an unusable file."""
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What verifies callers, the files it came from, and what keeps it current besides."""
+
+    authenticator: Authenticator
+    files: tuple[ReloadedFiles, ...] = ()
+    upkeep: Callable[[], Coroutine[Any, Any, None]] | None = None
+
+
+async def open_authentication(settings: Settings, proof: str | None) -> Opened:
+    """Opens it; ``proof`` is what Envoy sends beside certificates. Raises ValueError and OSError for what cannot be used."""
+    if settings.auth == "jwt" and settings.jwt_jwks_url is not None:
+        followed = FollowedKeys(
+            partial(fetch_jwks, settings.jwt_jwks_url), settings.jwt_jwks_refresh_s, SystemClock().monotonic
+        )
+        return Opened(await followed.open(_rules(settings)), upkeep=followed.keep)
+    return await asyncio.to_thread(_from_files, settings, proof)
+
+
+def _from_files(settings: Settings, proof: str | None) -> Opened:
     if settings.auth == "api_key" and settings.api_keys_file is not None:
         return _api_keys(settings.api_keys_file)
     if settings.auth == "jwt" and settings.jwt_jwks_file is not None:
-        rules = JwtRules(settings.jwt_audience or "", settings.jwt_issuer or "")
-        return _key_set(settings.jwt_jwks_file, rules)
+        return _key_set(settings.jwt_jwks_file, _rules(settings))
     if settings.auth == "mtls" and settings.mtls_identities_file is not None:
         return _identities(settings.mtls_identities_file, proof)
-    return AnonymousAuthenticator(), ()
+    return Opened(AnonymousAuthenticator())
 
 
-def _api_keys(path: Path) -> tuple[Authenticator, tuple[ReloadedFiles, ...]]:
+def _rules(settings: Settings) -> JwtRules:
+    claims = settings.jwt_tenant_claim, settings.jwt_roles_claim
+    return JwtRules(settings.jwt_audience or "", settings.jwt_issuer or "", *claims)
+
+
+def _api_keys(path: Path) -> Opened:
     keys = ApiKeyAuthenticator(parse_api_keys(path.read_text()))
-    return keys, (ReloadedFiles("api_keys", (path,), lambda: keys.replace(parse_api_keys(path.read_text()))),)
+    apply = ReloadedFiles("api_keys", (path,), lambda: keys.replace(parse_api_keys(path.read_text())))
+    return Opened(keys, (apply,))
 
 
-def _identities(path: Path, proof: str | None) -> tuple[Authenticator, tuple[ReloadedFiles, ...]]:
+def _identities(path: Path, proof: str | None) -> Opened:
     callers = MtlsAuthenticator(parse_identities(path.read_text()), proof)
     apply = ReloadedFiles("mtls_identities", (path,), lambda: callers.replace(parse_identities(path.read_text())))
-    return callers, (apply,)
+    return Opened(callers, (apply,))
 
 
-def _key_set(path: Path, rules: JwtRules) -> tuple[Authenticator, tuple[ReloadedFiles, ...]]:
+def _key_set(path: Path, rules: JwtRules) -> Opened:
     tokens = JwtAuthenticator(path.read_text(), rules)
-    return tokens, (ReloadedFiles("jwt_key_set", (path,), lambda: tokens.replace(path.read_text())),)
+    return Opened(tokens, (ReloadedFiles("jwt_key_set", (path,), lambda: tokens.replace(path.read_text())),))

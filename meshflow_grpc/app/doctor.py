@@ -55,7 +55,8 @@ async def examine() -> AsyncIterator[Finding]:
             yield Finding("configuration", State.FAILED, f"{problem.variable}: {problem.what}", problem.fix)
         return
     for warning in settings.warnings():
-        yield Finding("configuration", State.WARNING, warning, "set MESHFLOW_AUTH, or listen on 127.0.0.1")
+        remedy = "" if warning in settings.tls_warnings() else "set MESHFLOW_AUTH, or listen on 127.0.0.1"
+        yield Finding("configuration", State.WARNING, warning, remedy)
     yield Finding("configuration", State.OK, f"{settings.env}, ledger {bare_url(settings.ledger_db)}")
     for name, check in _CHECKS.items():
         yield await _guarded(name, check, settings)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from math import nan
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.app.reloading import ReloadedFiles
+from meshflow_grpc.config.problem import ConfigurationError
 from meshflow_grpc.envoy.tls import SecretFiles
 from meshflow_grpc.rpc.transport_security import ServerTls
 
@@ -29,6 +31,7 @@ class PublicTls:
 
     def __init__(self, settings: Settings, material: TlsMaterial | None, seat: Seat | None) -> None:
         self._settings = settings
+        self._ends = material.not_after if material else None
         parts = _parts(material) if material else None
         self._secrets = SecretFiles(*parts) if parts and settings.use_envoy and seat is None else None
         self._server = ServerTls(*parts) if parts and not settings.use_envoy else None
@@ -41,6 +44,18 @@ class PublicTls:
     def downstream(self) -> DownstreamTls | None:
         """What Envoy listens with."""
         return replace(self._secrets.tls, proof=self.proof) if self._secrets else None
+
+    @property
+    def certified(self) -> bool:
+        """Whether there is a certificate."""
+        return self._ends is not None
+
+    def certificate_end(self) -> float:
+        """When the certificate in the file ends, or the one before a file that cannot be used; seconds since 1970, NaN without TLS."""
+        with suppress(ConfigurationError):
+            material = self._settings.tls_material()
+            self._ends = material.not_after if material else None
+        return self._ends.timestamp() if self._ends else nan
 
     def credentials(self) -> grpc.ServerCredentials | None:
         """What the gRPC server listens with."""

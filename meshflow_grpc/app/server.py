@@ -22,6 +22,7 @@ from meshflow_grpc.providers.http_caller import AllowedHttp
 from meshflow_grpc.providers.signed_post import signed_post
 from meshflow_grpc.storage.anchor_file import AnchorFile
 from meshflow_grpc.storage.factory import leases_of, open_storage
+from meshflow_grpc.storage.schema import schema_status
 from meshflow_grpc.telemetry.log_notifier import LogNotifier
 from meshflow_grpc.tools.loading import load_registry
 
@@ -49,6 +50,7 @@ async def serve(settings: Settings, seat: Seat | None = None) -> int:
 async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat | None) -> int:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     tools = load_registry(settings.app)
+    schema = await schema_status(settings.ledger_db)
     storage = await open_storage(
         settings.ledger_db,
         pool_min=settings.pg_pool_min,
@@ -56,6 +58,8 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat |
         statement_cache=settings.pg_statement_cache,
         payload_keys=settings.payload_keys,
     )
+    if schema.pending:
+        _log.info("schema_migrated", from_version=schema.version, to_version=schema.pending[-1])
     try:
         provider = await asyncio.to_thread(open_provider, settings)
         try:

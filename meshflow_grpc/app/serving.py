@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from meshflow_grpc.app.assembly import assemble
-from meshflow_grpc.app.authentication import open_authenticator
+from meshflow_grpc.app.authentication import open_authentication
 from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
@@ -65,7 +65,10 @@ class Serving:
         """Serves until a signal (0) or Envoy's end (1). Raises ConfigurationError, ValueError, LogInconsistentError and OSError."""
         settings, runtime = self._settings, self._runtime
         self._telemetry.metrics.watch(active_runs=lambda: runtime.engine.in_flight, ready=lambda: runtime.state.ready)
-        authenticator, files = await asyncio.to_thread(open_authenticator, settings, self._tls.proof)
+        if self._tls.certified:
+            self._telemetry.metrics.watch_certificate(self._tls.certificate_end)
+        opened = await open_authentication(settings, self._tls.proof)
+        authenticator = opened.authenticator
         if mesh is not None:
             authenticator = with_nodes(settings, authenticator, mesh.local, self._telemetry.metrics.node_refused)
         limits = ServerLimits(
@@ -77,13 +80,15 @@ class Serving:
         )
         LogObserver().log_opened(await runtime.log.open(), self._outside.log_keys.verifiers)
         runtime.log.start()
-        stop = StopRequests()
+        stop = self._stop_requests = StopRequests()
         self._spawn(self._late, runtime.state.keep_beating(HEARTBEAT_S))
         grpc_port = await self._server.start(self._listens_on(), self._tls.credentials())
         try:
-            await self._begin(grpc_port)
-            self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *files), settings.reload_s))
-            await self._announce(grpc_port, mesh)
+            await self._begin(grpc_port, mesh)
+            self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *opened.files), settings.reload_s))
+            if opened.upkeep is not None:
+                self._spawn(self._early, opened.upkeep())
+            await self._announce(grpc_port)
             return await until_stopped(stop.first, self._envoy)
         finally:
             await self._stop(mesh)
@@ -97,7 +102,7 @@ class Serving:
         host = "127.0.0.1" if self._settings.use_envoy else self._settings.host
         return f"{host}:{self._settings.grpc_port}"
 
-    async def _begin(self, grpc_port: int) -> None:
+    async def _begin(self, grpc_port: int, mesh: Membership | None) -> None:
         """Starts what works in the background, and takes up runs."""
         settings, runtime = self._settings, self._runtime
         if self._seat is not None:
@@ -106,22 +111,23 @@ class Serving:
             probe_port = self._probes.start("127.0.0.1:0")
             upstream = TcpAddress("127.0.0.1", grpc_port)
             self._envoy = await start_envoy(settings, upstream, probe_port, self._tls.downstream)
+        if mesh is not None:
+            # Runs that are taken up may wait for peers, which must be known then, and know this node.
+            await mesh.join(settings, self._envoy.port if self._envoy else grpc_port)
         self._resumed = await runtime.ownership.begin()
-        self._spawn(self._early, runtime.gates.keep_expiring())
+        self._spawn(self._early, runtime.expiry.keep_expiring())
         if runtime.webhooks:
             self._spawn(self._late, runtime.webhooks.keep_sending())
         if self._outside.leases:
             self._spawn(self._late, runtime.ownership.keep(settings.lease_s))
 
-    async def _announce(self, grpc_port: int, mesh: Membership | None) -> None:
+    async def _announce(self, grpc_port: int) -> None:
         """From here on traffic is wanted."""
         settings, runtime = self._settings, self._runtime
         runtime.state.started = True
         await self._publish(True)
         self._spawn(self._early, keep_readiness(runtime.state, self._outside.storage, self._publish))
         port = self._envoy.port if self._envoy else grpc_port
-        if mesh is not None:
-            await mesh.join(settings, port)
         said = {"ledger": bare_url(settings.ledger_db), "resumed_runs": self._resumed}
         if self._seat is None:
             _log.info("serving", address=public_address(settings, port), grpc_port=grpc_port, **said)
@@ -138,26 +144,34 @@ class Serving:
         """Readiness off, no new runs, finish what is in flight, then close from the outside in."""
         for task in self._early:
             task.cancel()
-        if mesh is not None:
-            await mesh.local.withdraw()
         self._runtime.state.draining = True
         await self._publish(False)
-        await self._drain(self._settings.shutdown_grace_s)
+        await self._drain(self._settings.shutdown_grace_s, mesh)
         for task in self._late:
             task.cancel()
         self._probes.stop()
 
-    async def _drain(self, grace_s: float) -> None:
+    async def _drain(self, grace_s: float, mesh: Membership | None) -> None:
         runtime = self._runtime
         if self._envoy is not None:
             with suppress(Exception):
                 await self._envoy.drain()
-        stopped = await runtime.engine.drain(grace_s)
+        closing = None
+        if self._seat is not None and not self._settings.use_envoy:
+            # The other workers listen on the port too: a connection that ends now is made anew with one of them.
+            closing = asyncio.create_task(self._server.stop(grace_s))
+        hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
+        stopped = await runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
         if stopped:
-            _log.warning("runs_handed_over", count=stopped, note="they go on after the restart")
+            _log.warning("runs_handed_over", count=stopped, note="they go on on another server, or after the restart")
+        if mesh is not None:
+            # Until here its own runs may wait for peers, which let in registered nodes only; what they ask of it is refused.
+            await mesh.local.withdraw()
         await runtime.ownership.leave()
         runtime.hub.close()
-        await self._server.stop(min(LINGER_S, grace_s))
+        await self._server.stop(0 if hurry.is_set() else min(LINGER_S, grace_s))
+        if closing is not None:
+            await closing
         await runtime.log.stop()
         if self._envoy is not None:
             await self._envoy.stop()

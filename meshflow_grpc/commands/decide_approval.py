@@ -39,5 +39,5 @@ class DecideApprovalCommand:
             problems.append(FieldViolation("comment", f"must have at most {MAX_COMMENT_CHARS} characters"))
         if problems:
             raise InvalidRequestError.of(*problems)
-        review = Review(Decision(decision), principal, comment, expected_action_digest or None)
+        review = Review(Decision(decision), principal, comment, expected_action_digest)
         return await self._gates.decide(principal.tenant_id, approval_id, review)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.mesh import MeshMember
 
 DEFAULT_TTL_S = 30.0
+# Nodes that one tenant may register: every server checks each of them.
+MAX_NODES = 1_000
 MIN_TTL_S = 1.0
 MAX_TTL_S = 86_400.0
 _MAX_VERSION = 100
@@ -56,7 +58,7 @@ class RegisterNodeCommand(MeshCommand):
     async def execute(self, principal: Principal, asked: NodeRegistration) -> MeshNode:
         """The node as kept. Raises InvalidRequestError naming every problem, and MeshNotConfiguredError."""
         mesh = self._mesh
-        violations = tuple(_problems(asked))
+        violations = tuple(_problems(asked)) or tuple(_too_many(mesh, principal.tenant_id, asked.slug))
         if violations:
             raise InvalidRequestError.of(*violations)
         now = self._clock.now()
@@ -74,6 +76,14 @@ class RegisterNodeCommand(MeshCommand):
                 heartbeat_at=now,
                 ttl_s=asked.ttl_s or DEFAULT_TTL_S,
             )
+        )
+
+
+def _too_many(mesh: MeshMember, tenant_id: str, slug: str) -> Iterator[FieldViolation]:
+    own = {view.node.slug for view in mesh.views(tenant_id) if view.node.tenant_id == tenant_id}
+    if slug not in own and len(own) >= MAX_NODES:
+        yield FieldViolation(
+            "slug", f"the tenant has {MAX_NODES} nodes, and no further one is registered; let one expire"
         )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 
+import re2
 from pydantic import SecretStr
+
+_SECRET = re2.compile(r"(?i)passw|secret|token|key")
 
 
 def is_loopback(host: str) -> bool:
@@ -27,14 +30,26 @@ def shown(value: object) -> str | int | float | bool | None:
 
 
 def without_password(text: str) -> str:
-    """Returns a URL without its password, and any other text as it is."""
+    """Returns a URL without its password, also one in its query, and any other text as it is."""
     scheme, separator, rest = text.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    if not separator or not at:
+    if not separator:
         return text
-    return f"{scheme}://{credentials.partition(':')[0]}:***@{host}"
+    credentials, at, host = rest.rpartition("@")
+    user = f"{credentials.partition(':')[0]}:***@" if at else ""
+    return f"{scheme}://{user}{_without_secrets(host)}"
 
 
 def bare_url(ledger: str) -> str:
     """Returns a ledger's address without user and password."""
-    return ledger.rsplit("@", maxsplit=1)[-1] if "://" in ledger else ledger
+    return _without_secrets(ledger.rsplit("@", maxsplit=1)[-1]) if "://" in ledger else ledger
+
+
+def _without_secrets(text: str) -> str:
+    """The part of a URL behind its credentials; libpq takes passwords in the query too."""
+    path, mark, query = text.partition("?")
+    pairs = (pair.partition("=") for pair in query.split("&"))
+    return (
+        path
+        + mark
+        + "&".join(f"{name}=***" if _SECRET.search(name) else f"{name}{is_}{value}" for name, is_, value in pairs)
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -26,10 +26,19 @@ class WorkerSettings(MeshSecuritySettings):
         description="Server processes behind the public port; more than one on PostgreSQL alone, see operations.md.",
     )
 
+    drain: Literal["finish", "hand_over"] = Field(
+        default="finish",
+        description="After SIGTERM runs `finish` here within the grace, or `hand_over` at once to other servers on PostgreSQL.",
+    )
+
     def problems(self) -> tuple[ConfigProblem, ...]:
         """Returns also what several workers cannot share."""
         found = list(super().problems())
-        if self.workers > 1 and not self.ledger_db.startswith(("postgres://", "postgresql://")):
+        shared = self.ledger_db.startswith(("postgres://", "postgresql://"))
+        if self.drain == "hand_over" and not shared:
+            what = "hand_over, and no other server can go on with the runs of a SQLite file"
+            found.append(ConfigProblem("MESHFLOW_DRAIN", what, "set it to finish"))
+        if self.workers > 1 and not shared:
             what = f"{self.workers}, and the ledger is a SQLite file, which one process alone may write"
             found.append(
                 ConfigProblem("MESHFLOW_WORKERS", what, "set it to 1, or MESHFLOW_LEDGER_DB to postgresql://…")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class ActiveRun:
     """A run this process executes. ``created`` resolves when its first entry is durable, ``done`` when it has ended."""
 
-    __slots__ = ("cancel_reason", "created", "done", "executor", "run_id", "tenant_id")
+    __slots__ = ("cancel_reason", "created", "done", "executor", "leaving", "run_id", "tenant_id")
 
     def __init__(self, run_id: str, tenant_id: str) -> None:
         loop = asyncio.get_running_loop()
@@ -23,6 +23,7 @@ class ActiveRun:
         self.done: asyncio.Future[Run] = loop.create_future()
         self.executor: RunExecutor | None = None
         self.cancel_reason: tuple[CancelReason, str] | None = None
+        self.leaving = False
 
     def cancel(self, reason: CancelReason, detail: str = "") -> None:
         """Asks the run to end; also before its first step."""
@@ -31,9 +32,17 @@ class ActiveRun:
         else:
             self.executor.cancel(reason, detail)
 
+    def leave_off(self) -> None:
+        """Takes no more steps here after those under way; also before the first one."""
+        self.leaving = True
+        if self.executor is not None:
+            self.executor.leave_off()
+
     def attach(self, executor: RunExecutor) -> None:
         """Hands over to the executor, with a cancellation that came before it."""
         self.executor = executor
+        if self.leaving:
+            executor.leave_off()
         if self.cancel_reason is not None:
             executor.cancel(*self.cancel_reason)
 

@@ -58,6 +58,11 @@ class ActiveRuns:
         """The run if it is executed here."""
         return self._runs.get(run_id)
 
+    def leave_off(self) -> None:
+        """Lets none of them take more steps here after those under way."""
+        for active in self._runs.values():
+            active.leave_off()
+
     def add(self, run_id: str, tenant_id: str) -> ActiveRun:
         """A new one under the id, in place of an earlier one."""
         if run_id not in self._runs:

@@ -67,7 +67,7 @@ class RunnableWorkflow:
 
 @dataclass(frozen=True, slots=True)
 class AdmittedRun:
-    """A request that may start."""
+    """A request that may start. ``withheld`` says that nothing its caller wrote is recorded, because every step will be denied."""
 
     principal: Principal
     request: RunRequest
@@ -75,6 +75,7 @@ class AdmittedRun:
     policy: EffectivePolicy
     task: str
     fingerprint: str
+    withheld: bool = False
 
 
 class Admission:
@@ -110,7 +111,7 @@ class Admission:
         if below := admitted.policy.below_floor:
             raise PolicyFloorViolatedError("; ".join(f"{v.field}: {v.description}" for v in below), violations=below)
         if withholds_request(admitted.policy.policy, self._safeguards):
-            return replace(admitted, task=WITHHELD)
+            return replace(admitted, task=WITHHELD, withheld=True)
         return admitted
 
     def resolve(

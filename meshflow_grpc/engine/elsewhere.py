@@ -54,6 +54,13 @@ class Elsewhere:
             await subscription.wait(MOMENT_S)
         return True
 
+    async def hand_over(self, run_id: str) -> None:
+        """Lets other servers take a run up at once; when the ledger cannot be reached they do so once this one has left."""
+        try:
+            await self.leases.hand_over(run_id)
+        except LedgerUnavailableError as error:
+            _log.warning("run_not_handed_over", run_id=run_id, error=error.message)
+
     async def cancelled(self, run: Run, reason: str) -> Run | None:
         """Asks whoever executes a run to cancel it, and returns it when it has settled; None when there is nobody to ask."""
         if not await self.leases.request_cancel(run.run_id, reason):

@@ -13,6 +13,7 @@ from meshflow_grpc.domain.errors import (
     MeshflowError,
     RunFencedError,
     RunNotFoundError,
+    StoppedError,
 )
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.engine.interruption import may_have_arrived, stopped
@@ -164,10 +165,20 @@ class Engine:
             self._spawn(self._resume(self._active.add(run.run_id, run.tenant_id), wait_s=0.0))
         return len(orphans)
 
-    async def drain(self, grace_s: float) -> int:
-        """Waits for the runs in flight, at most the grace; stops the rest, which stay resumable. Returns how many were stopped."""
+    async def drain(self, grace_s: float, hurry: asyncio.Event | None = None, *, hand_over: bool = False) -> int:
+        """Waits for the runs in flight, at most the grace or until told to hurry; stops the rest, which stay resumable.
+
+        With ``hand_over`` a run only finishes the steps under way, and goes on on another server at once, if there is one.
+        Returns how many were stopped.
+        """
+        if hand_over and self.elsewhere.leases.accompanied():
+            self._active.leave_off()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace_s)
+            hurried = asyncio.ensure_future((hurry or asyncio.Event()).wait())
+            finished = asyncio.ensure_future(asyncio.wait(self._tasks))
+            await asyncio.wait((finished, hurried), timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+            hurried.cancel()
+            finished.cancel()
         stopped = list(self._tasks)
         for task in stopped:
             task.cancel()
@@ -181,21 +192,19 @@ class Engine:
         task.add_done_callback(self._tasks.discard)
 
     async def _run_new(self, active: ActiveRun, admitted: AdmittedRun) -> None:
+        interrupted = False
         try:
             executor = await self._create(active, admitted)
             if executor is None:
                 return
             await self._settle(active, executor)
         except RunFencedError:
-            interrupted = False
             await self._follow(active, active.run_id)
         except MeshflowError as error:
             active.fail(error)
             interrupted = may_have_arrived(error) or (
                 active.created.done() and isinstance(error, LedgerUnavailableError)
             )
-        else:
-            interrupted = False
         finally:
             self.release(active)
         if interrupted:
@@ -206,8 +215,11 @@ class Engine:
         tools = self._parts.tools
         policy, workflow, hook = admitted.policy.policy, admitted.workflow, admitted.request.webhook
         run = new_run(admitted, active.run_id, tools.clock.now())
-        context = await self._parts.contexts.make(
-            run, admitted.principal, policy, workflow.agents, left_s=policy.timeout_s, reviewed=workflow.reviewed
+        # What may not be recorded of the request may not be of its session either.
+        told = () if admitted.withheld else None
+        make, left_s = self._parts.contexts.make, policy.timeout_s
+        context = await make(
+            run, admitted.principal, policy, workflow.agents, left_s=left_s, reviewed=workflow.reviewed, told=told
         )
         draft = started_draft(admitted, run, context.conversation)
         try:
@@ -244,6 +256,9 @@ class Engine:
         except asyncio.CancelledError:
             active.fail(stopped())
             raise
+        except StoppedError:
+            await self.elsewhere.hand_over(active.run_id)
+            raise
         self._end(active, run)
 
     def _end(self, active: ActiveRun, run: Run) -> None:
@@ -273,6 +288,9 @@ class Engine:
         except RunNotFoundError as error:
             # Its start was refused after all: see may_have_arrived.
             active.fail(error)
+        except StoppedError as error:
+            active.fail(error)
+            await self.elsewhere.hand_over(active.run_id)
         except MeshflowError as error:
             active.fail(error)
             _log.exception("resume_failed", run_id=active.run_id)

@@ -13,6 +13,8 @@ from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
 from meshflow_grpc.engine.approvals import paused_draft, pending_of
+from meshflow_grpc.engine.branches import cancel_all, place
+from meshflow_grpc.engine.interruption import stopped
 from meshflow_grpc.engine.run_progress import RunEnded, settle
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.engine.step_making import StepMaker
@@ -84,7 +86,7 @@ class RunExecutor:
         self._steps = StepMaker(context, task, progress, *calls)
         self._stop: RunOutcome | None = None
         self._driver: asyncio.Task[Run] | None = None
-        self._finishing = self._fenced = False
+        self._finishing = self._fenced = self._leaving = False
 
     def cancel(self, reason: CancelReason, detail: str = "") -> None:
         """Asks the run to end as cancelled. Too late when it is already ending."""
@@ -96,6 +98,10 @@ class RunExecutor:
         self._fenced = True
         if self._driver is not None:
             self._driver.cancel()
+
+    def leave_off(self) -> None:
+        """Takes no more steps after those under way: ``drive`` then raises StoppedError, unless the run has ended with them."""
+        self._leaving = True
 
     def _interrupt(self, outcome: RunOutcome) -> None:
         if self._finishing or self._stop is not None:
@@ -144,6 +150,8 @@ class RunExecutor:
     async def _take_steps(self) -> None:
         ready = [a for a in frontier.ready(self._progress.graph) if a.run not in self._progress.waiting]
         while ready:
+            if self._leaving:
+                raise stopped()
             if len(ready) == 1:
                 activation = ready[0]
                 ready = list(await self._advance(activation, await self._govern(activation)))
@@ -156,18 +164,20 @@ class RunExecutor:
         pending: dict[asyncio.Task[StepOutcome], NodeActivation] = {}
         try:
             while ready or pending:
-                for activation in ready:
+                while ready and not self._leaving:
+                    activation = ready.pop(0)
                     pending[asyncio.create_task(self._govern(activation))] = activation
+                if not pending:
+                    raise stopped()
                 done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                ready = []
-                for task in sorted(done, key=_place):
+                for task in sorted(done, key=place):
                     activation = pending.pop(task)
                     ready.extend(await self._advance(activation, task.result()))
         except RunEnded:
             self._context.ending = True
             raise
         finally:
-            await _cancel_all(pending)
+            await cancel_all(pending)
 
     async def _govern(self, activation: NodeActivation) -> StepOutcome:
         return await self._take_step(self._steps.make(self._workflow.graph.node(activation.node_id), activation))
@@ -284,16 +294,3 @@ class RunExecutor:
             blocked_by=outcome.blocked_by,
             reason=outcome.reason,
         )
-
-
-def _place(task: asyncio.Task[StepOutcome]) -> int:
-    """Steps that ended together are taken in as the ledger has them, so that a replay goes the same way; failures come first."""
-    return 0 if task.cancelled() or task.exception() is not None else task.result().entry.sequence
-
-
-async def _cancel_all(tasks: Iterable[asyncio.Task[StepOutcome]]) -> None:
-    remaining = [task for task in tasks if not task.done()]
-    for task in remaining:
-        task.cancel()
-    if remaining:
-        await asyncio.gather(*remaining, return_exceptions=True)

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,9 +19,7 @@ from meshflow_grpc.domain.errors import (
     ApprovalNotReadyError,
     DrainingError,
     LedgerUnavailableError,
-    MeshflowError,
     PermissionDeniedError,
-    RunFencedError,
     RunNotFoundError,
 )
 from meshflow_grpc.domain.ledger_entry import EntryKind
@@ -36,8 +34,6 @@ from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.engine.active_run import ActiveRun
     from meshflow_grpc.engine.engine import Engine
@@ -48,10 +44,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-PAGE = 200
 SERVER = "meshflow"
 BUSY_WAIT_S = 10.0  # for the other branches of a run, or another server's decision
-SWEEP_EVERY_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,45 +210,6 @@ class Gates:
             what = "its run went on or ended without it" if approval.decide_time is None else approval.status.value
             raise ApprovalAlreadyDecidedError(f"the approval is not pending: {what}", metadata=metadata)
 
-    async def expire(self) -> int:
-        """Decides every approval whose time is over, as its policy says; returns how many. The ledger is the timer."""
-        count, after = 0, ""
-        while True:
-            page = await self._storage.paused_runs(after_run_id=after, limit=PAGE)
-            for run in page:
-                count += await self.expire_run(run)
-            if len(page) < PAGE:
-                return count
-            after = page[-1].run_id
-            await asyncio.sleep(0)
-
-    async def expire_run(self, run: Run) -> int:
-        """Does what ``expire`` does for one paused run."""
-        if not _may_have_expired(run, self._clock.now()):
-            return 0
-        late = [
-            a for a in await self.of_run(run) if a.status is ApprovalStatus.PENDING and _expired(a, self._clock.now())
-        ]
-        if not late or self._engine.active(run.run_id) is not None:
-            return 0
-        decision = Decision(cast("str", _human(run)["on_timeout"]))
-        server = Principal(SERVER, run.tenant_id, method="server")
-        review = Review(decision, server, "nobody decided in time")
-        try:
-            await self.decide(run.tenant_id, late[0].approval_id, review)
-        except (ApprovalAlreadyDecidedError, ApprovalNotReadyError, RunFencedError):
-            return 0
-        return 1
-
-    async def keep_expiring(self, every_s: float = SWEEP_EVERY_S) -> None:
-        """Runs ``expire`` again and again, whatever goes wrong in between."""
-        while True:
-            try:
-                await self.expire()
-            except MeshflowError as error:
-                _log.warning("approval_sweep_failed", error=str(error))
-            await asyncio.sleep(every_s)
-
     async def _find(self, tenant_id: str, approval_id: str) -> tuple[Run, Approval, tuple[LedgerEntry, ...]]:
         run_id = run_id_of(approval_id)
         if run_id is None:
@@ -276,16 +231,6 @@ def _open(approval: Approval) -> bool:
 
 def _expired(approval: Approval, now: str) -> bool:
     return datetime.fromisoformat(now) >= datetime.fromisoformat(approval.expire_time)
-
-
-def _human(run: Run) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", run.policy["human_in_loop"])
-
-
-def _may_have_expired(run: Run, now: str) -> bool:
-    """Saves reading the entries of runs that are younger than their policy's time."""
-    age = (datetime.fromisoformat(now) - datetime.fromisoformat(run.create_time)).total_seconds()
-    return age >= cast("float", _human(run)["timeout_s"])
 
 
 def _rejection(approval: Approval, review: Review) -> str:

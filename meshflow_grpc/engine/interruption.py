@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError, StoppedError
 
+RETRY_AFTER_S = 1.0
+
 
 def stopped() -> StoppedError:
     """What callers of a run are told whose server stops."""
-    return StoppedError("the server stopped before the run ended; it goes on on another server, or after the restart")
+    message = "the server stopped before the run ended; it goes on on another server, or after the restart"
+    return StoppedError(message, retry_after_s=RETRY_AFTER_S)
 
 
 def may_have_arrived(error: MeshflowError) -> bool:

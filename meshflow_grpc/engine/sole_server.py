@@ -28,6 +28,10 @@ class SoleServer:
         """See RunLeases."""
         return True
 
+    def accompanied(self) -> bool:
+        """See RunLeases."""
+        return False
+
     async def renew(self) -> None:
         """See RunLeases."""
 
@@ -64,6 +68,10 @@ class SoleServer:
 
     def listen(self, on_runs: Callable[[Collection[str]], None], on_duty: Callable[[], None]) -> None:
         """See RunLeases: nobody else writes."""
+
+    async def hand_over(self, run_id: str) -> None:
+        """See RunLeases: there is nobody."""
+        del run_id
 
     async def leave(self) -> None:
         """See RunLeases."""

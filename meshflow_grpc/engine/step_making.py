@@ -13,6 +13,7 @@ from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.engine.agent_tools import AgentTools, offered_tools
 from meshflow_grpc.engine.arguments import TASK, ArgumentError, references, rendered, scope
 from meshflow_grpc.engine.prompt import node_input_json, node_prompt, with_conversation
+from meshflow_grpc.governance.taint import given
 from meshflow_grpc.kernel.state import Step
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ HTTP_TIMEOUT_S = 30.0
 PEER_FIELDS = ("peer", "concern", "failover", "workflow")
 # Requests that may be sent again without a second effect (RFC 9110, 9.2.2); DELETE is irreversible and never sent again by itself.
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT"})
-_NO_LABELS: frozenset[str] = frozenset()
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -54,6 +54,7 @@ class StepMaker:
     ) -> None:
         self._http = http
         self._peer = peer
+        self._given = given(context.labels)
         self._output_checks = output_checks
         self._context = context
         self._task = task
@@ -96,7 +97,7 @@ class StepMaker:
 
     def _labels(self, runs: Sequence[NodeRun]) -> frozenset[str]:
         labels = self._progress.labels
-        return _NO_LABELS.union(*(labels[run] for run in runs)) if runs else _NO_LABELS
+        return self._given.union(*(labels[run] for run in runs)) if runs else self._given
 
     def _with_tools(self, step: Step) -> Step:
         offered = offered_tools(step.node, self._context.policy, self._catalog, self._context.tenant_id)

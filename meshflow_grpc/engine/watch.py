@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.event_hub import EventHub, Subscription
     from meshflow_grpc.ports.storage import Storage
 
-PAGE = 500
+PAGE = 32
+"""Entries that a watcher who is behind holds at a time: one that stopped reading keeps them for as long."""
 # How often a watcher looks in the ledger when the hub is silent: entries of a run that another process executes come that way.
 POLL_S = 2.0
 _LAST = frozenset({EntryKind.RUN_FINISHED})

@@ -76,6 +76,16 @@ class EnvoyConfig:
     tls: DownstreamTls | None = None
 
 
+# Calls that Envoy puts on one connection to a server: half of what it takes, which Envoy learns only after the first, and because the
+# server still counts calls that Envoy has seen end.
+STREAMS_PER_CONNECTION = 500
+# What a server may send of one call before its reader took it. All calls of a connection together never use up the connection's window,
+# or readers that stop reading would stop everybody's answers.
+STREAM_WINDOW_BYTES = 2**16
+# What Envoy holds for a client that does not read, and of a body that nobody asked to have whole.
+READER_BUFFER_BYTES = 2**18
+
+
 def bootstrap(config: EnvoyConfig) -> dict[str, Any]:
     """Returns Envoy's bootstrap as plain data. Raises ValueError when the descriptor set describes no service."""
     # Envoy asks for nobody's secrets without a name of its own.
@@ -104,7 +114,7 @@ def _listener(config: EnvoyConfig) -> dict[str, Any]:
         "address": _address(config.public),
         # With port reuse a second server on the port would start silently and take half of the traffic.
         "enable_reuse_port": False,
-        "per_connection_buffer_limit_bytes": config.max_request_bytes + MIB,
+        "per_connection_buffer_limit_bytes": READER_BUFFER_BYTES,
         "filter_chains": [_filter_chain(manager, config.tls)],
     }
 
@@ -125,7 +135,10 @@ def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:
         "stat_prefix": LISTENER,
         "codec_type": "AUTO",
         "route_config": route_config(
-            methods, config.allowed_origins, CLUSTER if config.probes is None else PROBE_CLUSTER
+            methods,
+            config.allowed_origins,
+            CLUSTER if config.probes is None else PROBE_CLUSTER,
+            body_bytes=config.max_request_bytes + MIB,
         )
         | proof_headers(config.tls),
         "http_filters": filters,
@@ -187,7 +200,7 @@ def cluster(name: str, *addresses: Address) -> dict[str, Any]:
     endpoints = [{"endpoint": {"address": _upstream_address(address)}} for address in addresses]
     http2 = {
         "@type": f"{_EXTENSIONS}.upstreams.http.v3.HttpProtocolOptions",
-        "explicit_http_config": {"http2_protocol_options": {}},
+        "explicit_http_config": {"http2_protocol_options": _upstream_http2()},
         "common_http_protocol_options": {"idle_timeout": "0s"},
     }
     # The server limits its load itself, with better answers.
@@ -199,6 +212,14 @@ def cluster(name: str, *addresses: Address) -> dict[str, Any]:
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         "typed_extension_protocol_options": {_HTTP_OPTIONS: http2},
         "circuit_breakers": {"thresholds": [limits]},
+    }
+
+
+def _upstream_http2() -> dict[str, int]:
+    return {
+        "max_concurrent_streams": STREAMS_PER_CONNECTION,
+        "initial_stream_window_size": STREAM_WINDOW_BYTES,
+        "initial_connection_window_size": STREAMS_PER_CONNECTION * STREAM_WINDOW_BYTES,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meshflow_grpc.envoy.bootstrap import Address, EnvoyConfig, TcpAddress, bootstrap, cluster
+from meshflow_grpc.envoy.bootstrap import MIB, Address, EnvoyConfig, TcpAddress, bootstrap, cluster
 from meshflow_grpc.envoy.http_filters import HTTP, TRANSCODER
 from meshflow_grpc.envoy.rest_routes import ApiMethod, api_methods
 from meshflow_grpc.envoy.retries import edge_retries
@@ -73,7 +73,8 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
     resources = plain["static_resources"]
     resources["clusters"] = [servers(config.upstreams)]
     manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    manager["route_config"] = route_config(methods, config.allowed_origins, retries=edge_retries)
+    body = base.max_request_bytes + MIB
+    manager["route_config"] = route_config(methods, config.allowed_origins, body_bytes=body, retries=edge_retries)
     if config.jwt is not None:
         filters = manager["http_filters"]
         filters.insert(_first_of_rest(filters), _jwt_filter(config.jwt, methods))
@@ -113,7 +114,7 @@ def servers(upstreams: Sequence[Address]) -> dict[str, Any]:
     options = next(iter(found["typed_extension_protocol_options"].values()))
     # A server that froze or whose network went silent ends its calls, so that they are made elsewhere.
     keepalive = {"interval": "15s", "timeout": "5s"}
-    options["explicit_http_config"]["http2_protocol_options"] = {"connection_keepalive": keepalive}
+    options["explicit_http_config"]["http2_protocol_options"]["connection_keepalive"] = keepalive
     return found
 
 

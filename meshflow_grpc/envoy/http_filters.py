@@ -8,6 +8,7 @@ from typing import Any
 from meshflow_grpc.envoy.rest_routes import ApiMethod
 
 HTTP = "type.googleapis.com/envoy.extensions.filters.http"
+REQUEST_HEADERS = "meshflow.request_headers"
 BODY_LIMIT = "meshflow.body_limit"
 JSON_PARSER = "envoy.filters.http.json_to_metadata"
 JSON_CHECK = "meshflow.json_body"
@@ -26,6 +27,7 @@ def http_filters(
     return [
         {"name": CORS, "typed_config": {"@type": f"{HTTP}.cors.v3.Cors"}},
         {"name": "envoy.filters.http.grpc_web", "typed_config": {"@type": f"{HTTP}.grpc_web.v3.GrpcWeb"}},
+        {"name": REQUEST_HEADERS, "typed_config": _request_headers()},
         {"name": ANSWER_HEADERS, "disabled": True, "typed_config": _answer_headers()},
         {"name": BODY_LIMIT, "disabled": True, "typed_config": _script("body_limit.lua", max_request_bytes)},
         {"name": JSON_PARSER, "disabled": True, "typed_config": _json_parser()},
@@ -50,6 +52,12 @@ def rest_route_filters(*, takes_body: bool, is_head: bool) -> dict[str, Any]:
     names += [BODY_LIMIT, JSON_PARSER, JSON_CHECK] if takes_body else []
     names += [HEAD_ANSWER] if is_head else []
     return {name: {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "config": {}} for name in names}
+
+
+def _request_headers() -> dict[str, Any]:
+    """Drops what the server never reads and its transport would fail a call over: names gRPC does not allow, and binary headers."""
+    unfit = {"remove_on_match": {"key_matcher": {"safe_regex": {"regex": ".*[^0-9a-z_.:-].*|.*-bin"}}}}
+    return {"@type": f"{HTTP}.header_mutation.v3.HeaderMutation", "mutations": {"request_mutations": [unfit]}}
 
 
 def _answer_headers() -> dict[str, Any]:

@@ -24,9 +24,13 @@ def route_config(
     allowed_origins: tuple[str, ...],
     probe_cluster: str = CLUSTER,
     *,
+    body_bytes: int,
     retries: Callable[[ApiMethod], dict[str, Any] | None] = sidecar_retries,
 ) -> dict[str, Any]:
-    """Returns the route configuration of the public listener; probes go to a cluster of their own where there is one."""
+    """Returns the route configuration of the public listener; probes go to a cluster of their own where there is one.
+
+    ``body_bytes`` is the most of a request body that a filter may hold to see it whole.
+    """
     rest = [_rest_route(binding) for method in methods for binding in method.bindings]
     grpc = [
         *(_method_route(method, probe_cluster, retries(method)) for method in methods),
@@ -36,8 +40,10 @@ def route_config(
     host: dict[str, Any] = {
         "name": "meshflow",
         "domains": ["*"],
+        "request_body_buffer_limit": body_bytes,
         "routes": [
             *([_preflight_route()] if allowed_origins else []),
+            *_malformed_headers(),
             *_path_variables_in_query(methods),
             *rest,
             *grpc,
@@ -110,6 +116,25 @@ def _method_not_allowed(methods: tuple[ApiMethod, ...]) -> list[dict[str, Any]]:
             "response_headers_to_add": [{"header": {"key": "allow", "value": ", ".join(verbs)}}],
         }
         for binding, verbs in allowed.values()
+    ]
+
+
+def _malformed_headers() -> list[dict[str, Any]]:
+    """The server's transport remembers a value that it cannot read, and then fails other callers' calls on the same connection."""
+    known = {"grpc-timeout": "[0-9]{1,8}[HMSmun]", "grpc-encoding": "identity|deflate|gzip"}
+    return [
+        _direct(
+            {
+                "prefix": "/",
+                "headers": [
+                    {"name": name, "present_match": True},
+                    {"name": name, "string_match": {"safe_regex": {"regex": regex}}, "invert_match": True},
+                ],
+            },
+            400,
+            f"the header {name} is not of the form {regex}",
+        )
+        for name, regex in known.items()
     ]
 
 

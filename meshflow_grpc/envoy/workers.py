@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from meshflow_grpc.envoy.bootstrap import EnvoyConfig, bootstrap
+from meshflow_grpc.envoy.bootstrap import MIB, EnvoyConfig, bootstrap
 from meshflow_grpc.envoy.edge import servers
 from meshflow_grpc.envoy.rest_routes import api_methods
 from meshflow_grpc.envoy.retries import edge_retries
@@ -27,6 +27,7 @@ def workers_bootstrap(config: EnvoyConfig, workers: Sequence[Address]) -> dict[s
     resources = plain["static_resources"]
     resources["clusters"][0] = servers(workers)
     manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
-    routes = route_config(api_methods(config.descriptors), config.allowed_origins, PROBE_CLUSTER, retries=edge_retries)
+    methods, body = api_methods(config.descriptors), config.max_request_bytes + MIB
+    routes = route_config(methods, config.allowed_origins, PROBE_CLUSTER, body_bytes=body, retries=edge_retries)
     manager["route_config"] = routes | proof_headers(config.tls)
     return plain

@@ -19,13 +19,17 @@ class BreakerState(StrEnum):
 
 
 class CircuitBreaker:
-    """Breaker of one target. Times are monotonic seconds given by the caller. Synchronous: admission is atomic."""
+    """Breaker of one target. Times are monotonic seconds given by the caller. Synchronous: admission is atomic.
 
-    __slots__ = ("_failures", "_opened_at", "_trial")
+    Results of calls that were admitted before the breaker opened change nothing any more: a late one never passes for the trial's.
+    """
+
+    __slots__ = ("_failures", "_opened_at", "_period", "_trial")
 
     def __init__(self) -> None:
         self._failures: deque[float] = deque(maxlen=1024)
         self._opened_at: float | None = None
+        self._period = 1
         self._trial = False
 
     def state(self, config: CircuitBreakerConfig, now: float) -> BreakerState:
@@ -34,35 +38,42 @@ class CircuitBreaker:
             return BreakerState.CLOSED
         return BreakerState.HALF_OPEN if now - self._opened_at >= config.half_open_after_s else BreakerState.OPEN
 
-    def admit(self, config: CircuitBreakerConfig, now: float) -> bool:
-        """Whether a call may go ahead; half-open admits one trial until its result is recorded."""
+    def admit(self, config: CircuitBreakerConfig, now: float) -> int:
+        """A ticket with which the call says how it ended; 0 when it may not go ahead. Half-open admits one until its result."""
         state = self.state(config, now)
         if state is BreakerState.CLOSED:
-            return True
+            return self._period
         if state is BreakerState.OPEN or self._trial:
-            return False
+            return 0
         self._trial = True
-        return True
+        self._period += 1
+        return self._period
 
-    def record_success(self) -> None:
+    def record_success(self, ticket: int) -> None:
         """Closes the breaker and forgets failures."""
+        if ticket != self._period:
+            return
         self._failures.clear()
         self._opened_at = None
         self._trial = False
 
-    def record_failure(self, config: CircuitBreakerConfig, now: float) -> None:
+    def record_failure(self, ticket: int, config: CircuitBreakerConfig, now: float) -> None:
         """Counts a failure; opens at the threshold within the window, and at once when the trial failed."""
+        if ticket != self._period:
+            return
         failures = self._failures
         failures.append(now)
         while failures and now - failures[0] > config.failure_window_s:
             failures.popleft()
         if self._trial or len(failures) >= config.failure_threshold:
             self._opened_at = now
+            self._period += 1
         self._trial = False
 
-    def release(self) -> None:
-        """Gives back a trial whose call was cancelled before it had a result."""
-        self._trial = False
+    def release(self, ticket: int) -> None:
+        """Gives back a ticket whose call was cancelled before it had a result."""
+        if ticket == self._period:
+            self._trial = False
 
 
 class Breakers:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.domain.policy import RiskTier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 UNTRUSTED = "untrusted"
 EXTERNAL = "external"
@@ -24,6 +24,14 @@ PROFILE_CEILING: dict[str, dict[str, RiskTier]] = {
     "gdpr": {PII: RiskTier.IRREVERSIBLE},
     "hipaa": {PHI: RiskTier.EXTERNAL_IO},
 }
+
+# Label of a run that says, joined by commas, where its task came from: a node of the mesh hands on what it knows.
+GIVEN = "mesh_taint"
+
+
+def given(labels: Mapping[str, str]) -> frozenset[str]:
+    """The taint of a run's task. Whoever asks for the run may add to it, and so only tightens what the run may do."""
+    return frozenset(word for word in labels.get(GIVEN, "").split(",") if word)
 
 
 def forbidden(labels: frozenset[str], tier: RiskTier, profiles: Iterable[str] = ()) -> str | None:

@@ -101,7 +101,7 @@ class DurableRun:
         """See DurableWorkflowExecutor.resume."""
         run = await self._restored()
         if run.status is RunStatus.PAUSED:
-            await self._runtime.gates.expire_run(run)
+            await self._runtime.expiry.expire_run(run)
         elif run.status is RunStatus.RUNNING:
             active = self._runtime.engine.claim(run.run_id, run.tenant_id)
             if active is not None:

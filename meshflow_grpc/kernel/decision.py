@@ -63,8 +63,9 @@ class Fail:
 class Interrupted(asyncio.CancelledError):
     """Execution was cancelled after it had used something; fields as in Fail."""
 
-    def __init__(self, usage: Usage, prepaid: Usage) -> None:
+    def __init__(self, usage: Usage, prepaid: Usage, peer: PeerRecord | None = None) -> None:
         super().__init__()
+        self.peer = peer
         self.usage = usage
         self.prepaid = prepaid
 

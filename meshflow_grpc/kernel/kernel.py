@@ -24,6 +24,7 @@ from meshflow_grpc.kernel.uninterrupted import uninterrupted
 if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.peer_step import PeerRecord
     from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.kernel.decision import Refusal
     from meshflow_grpc.kernel.ports import KernelPorts
@@ -84,7 +85,7 @@ class Kernel:
         except asyncio.CancelledError as error:
             if isinstance(error, Interrupted):
                 passage.interrupted = replace(error.usage, steps=0)
-                passage.prepaid = error.prepaid
+                passage.prepaid, passage.peer = error.prepaid, error.peer
             return False
         except LedgerUnavailableError:
             raise
@@ -159,6 +160,7 @@ class Kernel:
                 "execution",
                 "CANCELLED",
                 "the run was cancelled",
+                peer=passage.peer,
             )
         if refusal is None:
             usage = state.execution.usage if state.execution else ZERO_USAGE
@@ -200,7 +202,7 @@ def _withheld(end: StepEnd) -> StepEnd:
 class _Passage:
     """One step on its way: the current state and what each stage decided."""
 
-    __slots__ = ("_decided", "interrupted", "prepaid", "refusal", "refused_by", "state")
+    __slots__ = ("_decided", "interrupted", "peer", "prepaid", "refusal", "refused_by", "state")
 
     def __init__(self, state: StepState) -> None:
         self.state = state
@@ -208,6 +210,7 @@ class _Passage:
         self.refusal: Refusal | None = None
         self.refused_by: str | None = None
         self.prepaid = self.interrupted = ZERO_USAGE
+        self.peer: PeerRecord | None = None
 
     def take(self, index: int, result: StepState | Noted | Refusal) -> bool:
         """Notes a stage's answer; returns whether the step goes on."""

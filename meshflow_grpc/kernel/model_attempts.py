@@ -69,7 +69,8 @@ class ModelAttempts:
         """Returns the reply, not yet charged, or why there is none."""
         attempt = 1
         while True:
-            if not self._breaker.admit(self._config, self._ports.clock.monotonic()):
+            ticket = self._breaker.admit(self._config, self._ports.clock.monotonic())
+            if not ticket:
                 message = f"the circuit breaker of {self._state.step.node.id!r} is open"
                 return self._spending.fail("CIRCUIT_OPEN", message)
             fault = None
@@ -79,13 +80,13 @@ class ModelAttempts:
             except ProviderError as error:
                 fault = error
             except BaseException:
-                self._breaker.release()
+                self._breaker.release(ticket)
                 self._spending.charged += self._again  # broken off: the provider may bill it in full
                 raise
             if fault is None:
-                self._breaker.record_success()
+                self._breaker.record_success(ticket)
                 return reply
-            self._breaker.record_failure(self._config, self._ports.clock.monotonic())
+            self._breaker.record_failure(ticket, self._config, self._ports.clock.monotonic())
             refusal = await self._before_retry(fault, attempt)
             if refusal is not None:
                 return refusal

@@ -16,7 +16,7 @@ from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 from meshflow_grpc.kernel.decision import Deny, Fail, Interrupted, Pause
 from meshflow_grpc.kernel.durable_reservation import DurableReservations
-from meshflow_grpc.kernel.peer_outcome import Spent, step_outcome
+from meshflow_grpc.kernel.peer_outcome import Spent, peer_record, step_outcome
 from meshflow_grpc.kernel.peer_request import MAX_DEPTH, asked_now, depth_of, peer_call, peer_intent, target_of
 from meshflow_grpc.kernel.retry import pause_s, retries_of
 from meshflow_grpc.kernel.tool_call import call_arguments
@@ -139,7 +139,7 @@ class _PeerStep:
             except PeerRefusedError as error:
                 if error.reason == ErrorReason.REQUEST_ID_REUSED:
                     return self._failed("PEER_REFUSED", f"{node.slug} refused: {error}")
-                why, at_once = f"it refused: {error}", error.reason not in _UNFIT or not self._doubt
+                why, at_once = f"it refused: {error}", not self._doubt
             except PeerError as error:
                 self._refused_only = False
                 why, at_once = str(error), more and not self._doubt
@@ -223,13 +223,13 @@ class _PeerStep:
 
     async def _interrupted(self, node: MeshNode) -> asyncio.CancelledError:
         """The step was cancelled: with its run, the peer's run is ended too; else that goes on, and is asked for again."""
-        used = ZERO_USAGE
-        if self._state.step.run.ending:
-            answer = await self._ended(node)
-            used = self._share if answer is None else dataclasses.replace(answer.usage, steps=0)
-        if self._charged + used == ZERO_USAGE:
-            return asyncio.CancelledError()
-        return Interrupted(self._charged + used, self._prepaid)
+        if not self._state.step.run.ending:
+            return Interrupted(self._charged, self._prepaid)
+        answer = await self._ended(node)
+        if answer is None:
+            return Interrupted(self._charged + self._share, self._prepaid)
+        used = dataclasses.replace(answer.usage, steps=0)
+        return Interrupted(self._charged + used, self._prepaid, peer_record(node, answer))
 
     async def _ended(self, node: MeshNode) -> PeerAnswer | None:
         """Ends the peer's run; None when that is not confirmed in time."""

@@ -29,9 +29,9 @@ class Spent:
     latency_ms: int
 
 
-def step_outcome(state: StepState, node: MeshNode, answer: PeerAnswer, spent: Spent) -> StepState | Refusal:
-    """The state with its execution when the peer's run completed, else the refusal that tells how it stands."""
-    record = PeerRecord(
+def peer_record(node: MeshNode, answer: PeerAnswer) -> PeerRecord:
+    """What the step's entry keeps of the peer's run."""
+    return PeerRecord(
         node.slug,
         node.node_id,
         answer.run_id,
@@ -42,6 +42,11 @@ def step_outcome(state: StepState, node: MeshNode, answer: PeerAnswer, spent: Sp
         answer.leaf_index,
         answer.path,
     )
+
+
+def step_outcome(state: StepState, node: MeshNode, answer: PeerAnswer, spent: Spent) -> StepState | Refusal:
+    """The state with its execution when the peer's run completed, else the refusal that tells how it stands."""
+    record = peer_record(node, answer)
     usage = spent.charged + dataclasses.replace(answer.usage, steps=1)
     if answer.status is RunStatus.COMPLETED:
         execution = Execution(answer.output, "", usage, spent.prepaid, spent.attempts, spent.latency_ms, peer=record)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.mesh import PeerTarget
 from meshflow_grpc.domain.peer_step import PEER_MARK, AskedPeer
+from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.governance.compliance import DPIA, LEGAL_EFFECT, PURPOSE
 from meshflow_grpc.governance.peer_policy import peer_policy
+from meshflow_grpc.governance.taint import GIVEN
 from meshflow_grpc.kernel.call_record import idempotency_key, intent_draft
 from meshflow_grpc.kernel.retry import attempt_timeout_s
 from meshflow_grpc.ports.mesh import PeerCall
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 DEFAULT_WORKFLOW = "default"
 DEFAULT_SHARE = 0.25
+_LONG_S = 10.0
 PARENT_RUN = "parent_run"
 PARENT_STEP = "parent_step"
 DEPTH = "mesh_depth"
@@ -61,7 +64,12 @@ def asked_now(state: StepState, ports: KernelPorts) -> AskedPeer:
         return step.asked
     left = step.run.deadline - ports.clock.monotonic()
     limit = attempt_timeout_s(state)
-    return AskedPeer("", "", state.reserved, max(1, round(1000 * (min(left, limit) if limit else left))))
+    return AskedPeer("", "", state.reserved, _milliseconds(min(left, limit) if limit else left))
+
+
+def _milliseconds(seconds: float) -> int:
+    """Long times in whole seconds, so that peers meet few different policies and resolve each once."""
+    return max(1, round(1000 * seconds) if seconds < _LONG_S else 1000 * int(seconds))
 
 
 def peer_call(state: StepState, ports: KernelPorts, asked: AskedPeer, arguments: Mapping[str, JsonValue]) -> PeerCall:
@@ -69,6 +77,8 @@ def peer_call(state: StepState, ports: KernelPorts, asked: AskedPeer, arguments:
     step, run = state.step, state.step.run
     timeout_s = asked.timeout_ms / 1000
     labels = {name: run.labels[name] for name in _GOVERNING if name in run.labels}
+    if state.labels:
+        labels[GIVEN] = ",".join(sorted(state.labels))
     labels |= {PARENT_RUN: run.run_id, PARENT_STEP: step.step_id, DEPTH: str(depth_of(run.labels) + 1)}
     return PeerCall(
         tenant_id=run.tenant_id,
@@ -79,6 +89,7 @@ def peer_call(state: StepState, ports: KernelPorts, asked: AskedPeer, arguments:
         timeout_s=timeout_s,
         traceparent=ports.tracer.traceparent(),
         labels=labels,
+        proved=run.policy.immutable_audit or bool(run.policy.compliance) or state.risk >= RiskTier.EXTERNAL_IO,
     )
 
 

@@ -67,18 +67,19 @@ class _ToolAttempts:
         started = self._ports.clock.monotonic()
         attempt = 1
         while True:
-            if not self._breaker.admit(self._config, self._ports.clock.monotonic()):
+            ticket = self._breaker.admit(self._config, self._ports.clock.monotonic())
+            if not ticket:
                 return _failed("CIRCUIT_OPEN", f"the circuit breaker of {self._action.name!r} is open")
             try:
                 output = await self._attempt(arguments, attempt)
             except (ToolError, _TimedOutError) as error:
-                self._breaker.record_failure(self._config, self._ports.clock.monotonic())
+                self._breaker.record_failure(ticket, self._config, self._ports.clock.monotonic())
                 failure = await self._before_retry(error, attempt)
             except BaseException:
-                self._breaker.release()
+                self._breaker.release(ticket)
                 raise
             else:
-                self._breaker.record_success()
+                self._breaker.record_success(ticket)
                 latency = round((self._ports.clock.monotonic() - started) * 1000)
                 execution = Execution(output, "", _ONE_STEP, ZERO_USAGE, attempt, latency)
                 labels = self._state.labels | self._tool.labels

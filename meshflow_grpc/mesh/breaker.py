@@ -1,4 +1,4 @@
-"""The circuit breaker of a peer: the kernel's, told apart by who asked, so that a late result never passes for the trial's."""
+"""The circuit breaker of a peer: the kernel's, whose tickets are kept here for whoever makes the call."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ if TYPE_CHECKING:
 
 
 class PeerBreaker:
-    """Closed, open after failures in a row, half-open with one trial. Results of calls from before an opening change nothing.
+    """Closed, open after failures in a row, half-open with one trial.
 
     ``caller`` is whoever makes the call, any hashable; the same one admits and reports. Times are monotonic seconds.
     """
 
-    __slots__ = ("_breaker", "_config", "_held", "_period")
+    __slots__ = ("_breaker", "_config", "_held")
 
     def __init__(self, config: CircuitBreakerConfig) -> None:
         self._breaker = CircuitBreaker()
         self._config = config
-        self._period = 0
         self._held: dict[object, list[int]] = {}
 
     def state(self, now: float) -> BreakerState:
@@ -35,35 +34,27 @@ class PeerBreaker:
 
     def admit(self, caller: object, now: float) -> bool:
         """Whether the caller may go ahead now."""
-        trial = self.state(now) is BreakerState.HALF_OPEN
-        if not self._breaker.admit(self._config, now):
-            return False
-        if trial:
-            self._period += 1
-        self._held.setdefault(caller, []).append(self._period)
-        return True
+        ticket = self._breaker.admit(self._config, now)
+        if ticket:
+            self._held.setdefault(caller, []).append(ticket)
+        return bool(ticket)
 
     def report(self, caller: object, now: float, *, ok: bool) -> None:
         """The result of the caller's call; of a call that was not admitted it is ignored."""
-        if self._returned(caller) != self._period:
-            return
         if ok:
-            self._breaker.record_success()
-            return
-        self._breaker.record_failure(self._config, now)
-        if self.state(now) is not BreakerState.CLOSED:
-            self._period += 1
+            self._breaker.record_success(self._returned(caller))
+        else:
+            self._breaker.record_failure(self._returned(caller), self._config, now)
 
     def give_back(self, caller: object) -> None:
         """The caller's call has no result."""
-        if self._returned(caller) == self._period:
-            self._breaker.release()
+        self._breaker.release(self._returned(caller))
 
-    def _returned(self, caller: object) -> int | None:
+    def _returned(self, caller: object) -> int:
         held = self._held.get(caller)
         if not held:
-            return None
-        period = held.pop()
+            return 0
+        ticket = held.pop()
         if not held:
             del self._held[caller]
-        return period
+        return ticket

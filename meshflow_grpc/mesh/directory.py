@@ -130,14 +130,14 @@ class Directory:
         if peer is None:
             return
         if problem is None:
-            recovered = peer.health is PeerHealth.UNHEALTHY
+            recovered, peer.reported = peer.reported, False
             peer.checks_failed, peer.health = 0, PeerHealth.HEALTHY
             if recovered:
                 self._tell(peer.node, MeshChangeKind.NODE_RECOVERED, "it answers health checks again")
             return
         peer.checks_failed += 1
         if peer.checks_failed >= self._rules.check_failures and peer.health is not PeerHealth.UNHEALTHY:
-            peer.health = PeerHealth.UNHEALTHY
+            peer.health, peer.reported = PeerHealth.UNHEALTHY, True
             detail = f"{peer.checks_failed} health checks in a row failed, the last one: {problem}"
             self._tell(peer.node, MeshChangeKind.NODE_UNHEALTHY, detail)
 

@@ -85,6 +85,9 @@ class HealthChecker:
             except TimeoutError:
                 problem = f"{endpoint} gave no answer in {self._rules.timeout_s:g} s"
                 continue
+            except Exception as error:  # noqa: BLE001 - certificates that cannot be read, too, mean that nobody reaches the peer
+                problem = f"{endpoint} cannot be asked: {error}"
+                continue
             if answer.status == _SERVING:
                 return None
             problem = f"{endpoint} does not serve now"

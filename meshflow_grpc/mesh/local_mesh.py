@@ -61,10 +61,14 @@ class LocalMesh:
         self._known_at = 0.0
         self._read_at: float | None = None
         self._reading = asyncio.Lock()
+        self._beat = self._beating = ""
+        self._replica_seen: float | None = None
+        self._endpoints_seen: tuple[str, ...] = ()
 
     async def join(self, own: MeshNode) -> None:
         """Registers this server and begins to watch its peers; raises LedgerUnavailableError when the registry cannot be used."""
         self._own = await self.registry.register(own)
+        self._beat, self._endpoints_seen = own.heartbeat_at, own.endpoints
         await self._read()
         self._keeping = asyncio.create_task(self._keep(), name="mesh membership")
 
@@ -130,10 +134,12 @@ class LocalMesh:
         while True:
             await asyncio.sleep(own.ttl_s / BEATS_PER_TTL)
             try:
-                now = self._clock.now()
+                await self._read()
+                now = self._beating = self._clock.now()
                 if not await self.registry.heartbeat(own.node_id, now):
                     own = self._own = await self.registry.register(replace(own, heartbeat_at=now))
-                await self._read()
+                    await self._read()
+                self._beat = now
             except LedgerUnavailableError as error:
                 if not failed:
                     _log.warning("mesh_registry_unavailable", reason=error.message)
@@ -154,6 +160,7 @@ class LocalMesh:
             # While the registry cannot be read nobody's heartbeat is late.
             self._known_at += min(now - self._read_at, 2 * own.ttl_s / BEATS_PER_TTL)
         self._read_at = now
+        self._look_for_replicas(nodes, now)
         self.directory.refresh(nodes, self._known_at)
         for node_id in self.directory.forgotten(self._known_at):
             await self.registry.remove(node_id)
@@ -164,12 +171,28 @@ class LocalMesh:
         self._checker.watch(others)
         await self.channels.keep(live)
 
+    def _look_for_replicas(self, nodes: tuple[MeshNode, ...], now: float) -> None:
+        """Another process under this name beats too; one with other endpoints is more likely a mistake."""
+        own = self._own
+        entry = next((node for node in nodes if own is not None and node.node_id == own.node_id), None)
+        if own is None or entry is None:
+            return
+        if entry.heartbeat_at not in (self._beat, self._beating):
+            self._replica_seen = now
+        if entry.endpoints not in (own.endpoints, self._endpoints_seen):
+            _log.warning("mesh_name_taken", slug=own.slug, endpoints=entry.endpoints, own=own.endpoints)
+        self._endpoints_seen = entry.endpoints
+
     async def _deregister(self) -> None:
-        if self._own is None:
+        own, seen = self._own, self._replica_seen
+        if own is None:
+            return
+        if seen is not None and self._clock.monotonic() - seen < own.ttl_s:
+            _log.info("mesh_left_to_replicas", slug=own.slug)
             return
         try:
             async with asyncio.timeout(LEAVE_S):
-                await self.registry.remove(self._own.node_id)
+                await self.registry.remove(own.node_id)
         except (LedgerUnavailableError, TimeoutError) as error:
             _log.warning("mesh_not_left", reason=str(error), note="peers notice by the missing heartbeat")
 

@@ -28,6 +28,7 @@ class Peer:
         "latency",
         "live",
         "node",
+        "reported",
         "shown",
     )
 
@@ -39,6 +40,9 @@ class Peer:
         self.live = False
         self.health = PeerHealth.UNKNOWN
         self.checks_failed = 0
+        self.reported = (
+            False  # as unhealthy, and not yet as recovered: a node that comes back elsewhere has recovered too
+        )
         self.latency = LatencyHistogram()
         self.failures = 0
         self.bytes_sent = 0

@@ -15,9 +15,9 @@ from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import MICRO_PER_GRAM, Usage, nano_usd
 from meshflow_grpc.mesh.call_channels import CallChannels
-from meshflow_grpc.mesh.peer_errors import peer_error
+from meshflow_grpc.mesh.peer_errors import peer_error, run_under_way
 from meshflow_grpc.mesh.peer_messages import run_request
-from meshflow_grpc.ports.mesh import PeerAnswer, PeerUnreachableError
+from meshflow_grpc.ports.mesh import PeerAnswer, PeerRefusedError, PeerUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -44,19 +44,46 @@ class GrpcPeerClient:
     async def run(self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None]) -> PeerAnswer:
         """See ports.mesh.PeerClient."""
         channel = await self._connected(node)
-        runs = _runs(channel)
         request = run_request(call)
         give_up = time.monotonic() + call.timeout_s
-        run = await _answer(runs.CreateRun(request, timeout=self._answer_s, metadata=self._headers(node, call)), node)
-        accepted(run.run_id)
+        run = await self._begun(channel, node, call, request, accepted)
         received = run.ByteSize()
         while RunStatus(run.status) is RunStatus.RUNNING:
-            left = min(self._answer_s, max(0.05, give_up - time.monotonic()))
-            wait = run_service_pb2.WaitRunRequest(run_id=run.run_id, timeout_s=left)
-            answer_s = left + self._answer_s
-            run = await _answer(runs.WaitRun(wait, timeout=answer_s, metadata=self._headers(node, call)), node)
+            run = await self._as_it_goes_on(channel, node, call, run.run_id, give_up - time.monotonic())
             received += run.ByteSize()
         return await self._with_head(channel, node, call, run, request.ByteSize(), received)
+
+    async def _begun(
+        self,
+        channel: aio.Channel,
+        node: MeshNode,
+        call: PeerCall,
+        request: run_pb2.RunRequest,
+        accepted: Callable[[str], None],
+    ) -> run_pb2.RunResponse:
+        """The run as it ended, in one request, when it is quick; else as it goes on."""
+        asked = _runs(channel).Run(request, timeout=2 * self._answer_s, metadata=self._headers(node, call))
+        try:
+            run: run_pb2.RunResponse = await asked
+        except aio.AioRpcError as error:
+            run_id = run_under_way(error)
+            if run_id is None:
+                raise peer_error(error, node.slug) from None
+            run = run_pb2.RunResponse(run_id=run_id, status=RunStatus.RUNNING.value)
+        accepted(run.run_id)
+        return run
+
+    async def _as_it_goes_on(
+        self, channel: aio.Channel, node: MeshNode, call: PeerCall, run_id: str, left_s: float
+    ) -> run_pb2.RunResponse:
+        """The run after a while; whatever error comes now, the run was begun."""
+        wait_s = min(self._answer_s, max(0.05, left_s))
+        wait = run_service_pb2.WaitRunRequest(run_id=run_id, timeout_s=wait_s)
+        asked = _runs(channel).WaitRun(wait, timeout=wait_s + self._answer_s, metadata=self._headers(node, call))
+        try:
+            return await _answer(asked, node)
+        except PeerRefusedError as error:
+            raise PeerUnreachableError(str(error), sent=True) from None
 
     async def cancel(self, node: MeshNode, call: PeerCall, run_id: str | None) -> PeerAnswer:
         """See ports.mesh.PeerClient."""
@@ -89,9 +116,9 @@ class GrpcPeerClient:
     async def _with_head(
         self, channel: aio.Channel, node: MeshNode, call: PeerCall, run: run_pb2.RunResponse, sent: int, received: int
     ) -> PeerAnswer:
-        """The run with its proof under the signed head of the peer's log. A run that ended is not lost for want of a proof."""
+        """The run with its proof under the signed head of the peer's log, if asked for; not lost for want of one."""
         proof = log_pb2.InclusionProof()
-        if RunStatus(run.status).ended:
+        if call.proved and RunStatus(run.status).ended:
             head = run.ledger_head.sequence
             request = ledger_service_pb2.GetInclusionProofRequest(run_id=run.run_id, sequence=head)
             with suppress(aio.AioRpcError):

@@ -25,6 +25,10 @@ class RunLeases(Protocol):
         """Whether this server's lease was renewed in time, without I/O: no other server can have taken its runs."""
         ...
 
+    def accompanied(self) -> bool:
+        """Whether other servers were alive when the lease was last renewed, without I/O."""
+        ...
+
     async def renew(self) -> None:
         """Keeps the lease of this server, and with it of all its runs."""
         ...
@@ -59,6 +63,10 @@ class RunLeases(Protocol):
 
     def listen(self, on_runs: Callable[[Collection[str]], None], on_duty: Callable[[], None]) -> None:
         """Tells of runs that others wrote, and that there may be something to claim or to cancel. Hints: some may be missing."""
+        ...
+
+    async def hand_over(self, run_id: str) -> None:
+        """Gives up a running run, for another server to take up at once; nothing of it may be written here any more."""
         ...
 
     async def leave(self) -> None:

@@ -101,7 +101,7 @@ class PeerCall:
     """A step as a peer is asked to carry it out: a run of one of its workflows under the caller's policy.
 
     ``policy`` holds fields as requests do, never looser than the caller's. ``request_id`` makes asking twice one run. ``traceparent``
-    is W3C trace context. ``timeout_s`` is what is left of the caller's time.
+    is W3C trace context. ``timeout_s`` is what is left of the caller's time. ``proved`` asks for a proof under the peer's signed head.
     """
 
     tenant_id: str
@@ -111,6 +111,7 @@ class PeerCall:
     request_id: str
     timeout_s: float
     traceparent: str | None = None
+    proved: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -22,8 +22,14 @@ if TYPE_CHECKING:
 
 LIVENESS_NAME = "meshflow-liveness"
 THREADS = 2
+MAX_WAITING_CALLS = 10_000
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+
+def waiting_calls(most: int) -> list[tuple[str, int]]:
+    """How many calls may wait to be looked at; by default gRPC cancels some at random from 1,000 on (grpc/grpc#34782)."""
+    return [("grpc.server.max_pending_requests", most), ("grpc.server.max_pending_requests_hard_limit", most)]
 
 
 class ProbeServer:
@@ -32,7 +38,8 @@ class ProbeServer:
     def __init__(self, state: ServerState, readiness_names: tuple[str, ...]) -> None:
         self._readiness_names = readiness_names
         self._health = _Health(state)
-        self._server = grpc.server(ThreadPoolExecutor(THREADS, "meshflow-probe"), options=[("grpc.so_reuseport", 0)])
+        options = [("grpc.so_reuseport", 0), *waiting_calls(MAX_WAITING_CALLS)]
+        self._server = grpc.server(ThreadPoolExecutor(THREADS, "meshflow-probe"), options=options)
         self._server.add_generic_rpc_handlers((_system_handlers(state),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
 

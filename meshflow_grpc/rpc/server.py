@@ -29,7 +29,7 @@ from meshflow_grpc._gen.meshflow.v1 import (
 )
 from meshflow_grpc.rpc.convert.run import RunMessages
 from meshflow_grpc.rpc.interceptor_chain import interceptors, wrapped_handlers
-from meshflow_grpc.rpc.probe_server import LIVENESS_NAME
+from meshflow_grpc.rpc.probe_server import LIVENESS_NAME, MAX_WAITING_CALLS, waiting_calls
 from meshflow_grpc.rpc.servicers.approval import ApprovalServicer
 from meshflow_grpc.rpc.servicers.ledger import LedgerServicer
 from meshflow_grpc.rpc.servicers.mesh import MeshServicer
@@ -72,6 +72,7 @@ class ServerLimits:
     max_metadata_bytes: int = 16 * 1024
     max_streams_per_connection: int = 1000
     min_ping_interval_ms: int = 10_000
+    max_waiting_calls: int = MAX_WAITING_CALLS
     # Whether other workers of the same supervisor listen on the port too.
     shares_port: bool = False
 
@@ -84,6 +85,7 @@ class ServerLimits:
             ("grpc.max_send_message_length", self.max_response_bytes),
             ("grpc.max_metadata_size", self.max_metadata_bytes),
             ("grpc.max_concurrent_streams", self.max_streams_per_connection),
+            *waiting_calls(self.max_waiting_calls),
             # Envoy and clients may ping a quiet connection; the default would answer "Too many pings" and cut it.
             ("grpc.http2.min_ping_interval_without_data_ms", self.min_ping_interval_ms),
             ("grpc.keepalive_permit_without_calls", 1),
@@ -103,7 +105,7 @@ class CallTelemetry:
 
 
 class GrpcServer:
-    """Start it, mark it serving, stop it. ``stop`` may be called once."""
+    """Start it, mark it serving, stop it. ``stop`` may be called again, with less grace."""
 
     def __init__(
         self,

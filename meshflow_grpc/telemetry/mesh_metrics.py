@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 
-from meshflow_grpc.domain.mesh import PeerHealth
+from meshflow_grpc.domain.mesh import MeshChangeKind, PeerHealth
 from meshflow_grpc.telemetry.bounded_names import BoundedNames
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ class MeshMetrics:
         self.registry = registry
         self._peer = BoundedNames(MAX_PEERS)
         self._changes = Counter("meshflow_mesh_changes", "What happened in the mesh.", ["kind"], registry=registry)
+        for kind in MeshChangeKind:  # an alert sees no increase in a series that begins at 1
+            self._changes.labels(kind.value)
         self._node_refusals = Counter(
             "meshflow_mesh_refusals", "Calls of nodes that proved nothing.", ["cause"], registry=registry
         )

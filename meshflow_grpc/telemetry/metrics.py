@@ -95,6 +95,11 @@ class Metrics(MeshMetrics):
         gauge = Gauge("meshflow_ready", "1 while the server takes runs.", registry=self.registry)
         gauge.set_function(lambda: float(ready()))
 
+    def watch_certificate(self, end: Callable[[], float]) -> None:
+        """Adds when the public port's certificate ends, in seconds since 1970."""
+        text = "When the public port's certificate ends, in seconds since 1970."
+        Gauge("meshflow_certificate_end_seconds", text, registry=self.registry).set_function(end)
+
     def run_started(self, run: Run) -> None:
         """See RunObserver."""
         self._runs_started.labels(self._workflow(run.workflow)).inc()

@@ -7,9 +7,15 @@ import shutil
 
 import pytest
 
-from tests.e2e.conftest import server, start_server
+from tests.e2e.conftest import MeshflowServer, StartServer, start_server
 
-__all__ = ["server", "start_server"]
+__all__ = ["start_server"]
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer) -> MeshflowServer:
+    """One server for the tests of a module, a mesh of its own."""
+    return start_server(None, MESHFLOW_MESH_SLUG="build.ai", MESHFLOW_MESH_CONCERNS="build:10")
 
 
 def program(name: str) -> str:

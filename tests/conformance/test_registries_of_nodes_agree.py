@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -151,6 +153,19 @@ async def test_nodes_of_several_processes_find_each_other(address: str) -> None:
     assert await one.nodes() == await other.nodes()
     await one.close()
     await other.close()
+
+
+async def test_a_row_that_cannot_be_read_does_not_hide_the_others(tmp_path: Path) -> None:
+    """Written by hand, or by another version."""
+    file = tmp_path / "nodes.db"
+    registry = await open_registry(str(file))
+    await registry.register(NODE)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for number, (beaten, body) in enumerate((("soon", "{}"), (LATER, "{}"), (LATER, "not json"), (LATER, "[]"))):
+            row = (f"id-{number}", f"n{number}", "", LATER, beaten, body)
+            connection.execute("INSERT INTO mesh_nodes VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    assert await registry.nodes() == (NODE,)
 
 
 async def test_the_file_is_its_owners(tmp_path: Path) -> None:

@@ -36,6 +36,11 @@ APPENDS = 'meshflow_ledger_append_seconds_bucket{le="%s"}'
 ENDED = 'meshflow_runs_ended_total{status="%s"}'
 RPCS = 'meshflow_rpcs_total{code="%s"}'
 REFUSED = 'meshflow_step_refusals_total{stage="input_guardrails",reason="%s"}'
+CERTIFICATE = "meshflow_certificate_end_seconds"
+HEALTHY = 'meshflow_mesh_node_healthy{instance="%s",peer="build.ai"}'
+LIVE = 'meshflow_mesh_node_live{instance="%s",peer="build.ai"}'
+BREAKER = 'meshflow_mesh_breaker_state{peer="build.ai"}'
+CHANGES = 'meshflow_mesh_changes_total{kind="%s"}'
 ITERATED = 'meshflow_ledger_entries_total{kind="loop_iterated"}'
 STARTED = 'meshflow_runs_started_total{workflow="default"}'
 HEALTHY = 'meshflow_mesh_node_healthy{peer="build.ai",instance="%s"}'
@@ -99,6 +104,16 @@ CASES = (
     Case("MeshflowBreakerOpen", {BREAKER % "a": "0x40 2x8 1 0x191"}, silent_at=(12, 20)),
     Case("MeshflowNodesRefused", {CHANGED % "node_refused": "0x40 1x200"}, fires_at=(12,), silent_at=(9, 25)),
     Case("MeshflowNodesRefused", {CHANGED % "node_unhealthy": "0+1x240"}, silent_at=(12, 30)),
+    Case("MeshflowCertificateEnds", {CERTIFICATE: "1200000x120 9000000x120"}, fires_at=(12, 29), silent_at=(5, 35)),
+    Case("MeshflowPeerUnhealthy", {HEALTHY % "a": "1x40 0x40 1x160", LIVE % "a": "1x240"}, (12, 19), (9, 10, 30)),
+    Case(
+        "MeshflowPeerUnhealthy",
+        {HEALTHY % "a": "0x240", LIVE % "a": "1x240", HEALTHY % "b": "1x240", LIVE % "b": "1x240"},
+        silent_at=(30,),
+    ),
+    Case("MeshflowBreakerOpen", {BREAKER: "0x40 2x80 1x4 0x120"}, fires_at=(16, 29), silent_at=(9, 12, 32)),
+    Case("MeshflowNodesRefused", {CHANGES % "node_refused": "0x40 1x200"}, fires_at=(11, 18), silent_at=(9, 25)),
+    Case("MeshflowNodesRefused", {CHANGES % "node_registered": "0+1x240"}, silent_at=(11,)),
     Case("MeshflowCallsFail", {RPCS % "OK": "0+9x240", RPCS % "INVALID_ARGUMENT": "0+9x240"}, silent_at=(10, 30)),
 )
 

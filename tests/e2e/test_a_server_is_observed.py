@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.server
 import os
@@ -22,6 +23,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from tests.e2e.conftest import MeshflowServer, StartServer
+from tests.service.anthropic_stand_in import Reply, anthropic_stand_in, text_block
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT_ID = "b7ad6b7169203331"
@@ -114,6 +116,29 @@ def test_one_trace_leads_from_the_caller_to_each_model_call(observed: MeshflowSe
     assert (facts["meshflow.run.id"], facts["meshflow.outcome"]) == (run["run_id"], "completed")
     assert facts["gen_ai.usage.input_tokens"] + facts["gen_ai.usage.output_tokens"] == run["total_tokens"]
     assert facts["meshflow.cost_usd"] == pytest.approx(run["total_cost_usd"])
+
+
+async def test_the_trace_goes_on_into_the_request_to_the_model_provider(
+    receiver: Receiver, start_server: StartServer
+) -> None:
+    """From the caller's header, through Envoy, to the header that the provider gets: of the same trace, from the span of that call."""
+    trace_id = "3" * 32
+    async with anthropic_stand_in() as provider:
+        server = await asyncio.to_thread(
+            start_server,
+            MESHFLOW_MOCK="",
+            ANTHROPIC_API_KEY="test-key-of-nobody",
+            MESHFLOW_ANTHROPIC_BASE_URL=provider.base_url,
+            OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint,
+            OTEL_BSP_SCHEDULE_DELAY="50",
+        )
+        provider.answer_with(Reply((text_block("Findings."),)), Reply((text_block("A summary."),)))
+        await asyncio.to_thread(server.post, "/run", {"task": TASK}, headers=_traceparent(trace_id))
+        spans = await asyncio.to_thread(receiver.of_trace, trace_id, "/meshflow.v1.RestService/RunJson")
+        sent = [exchange.headers["traceparent"].split("-") for exchange in provider.exchanges]
+    chats = [span for name, of_name in spans.items() if name.startswith("chat ") for span in of_name]
+    assert [header[1] for header in sent] == [trace_id, trace_id]
+    assert {header[2] for header in sent} == {span.span_id.hex() for span in chats}
 
 
 def test_traces_go_over_http_too(start_server: StartServer) -> None:

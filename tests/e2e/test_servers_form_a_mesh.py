@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import MeshflowServer, StartServer
 
 FAST = {
-    "MESHFLOW_MESH_TTL_S": "1.5",
+    "MESHFLOW_MESH_TTL_S": "3",
     "MESHFLOW_MESH_CHECK_INTERVAL_S": "0.2",
     "MESHFLOW_MESH_CHECK_TIMEOUT_S": "1",
 }
@@ -182,7 +182,8 @@ def test_the_events_of_a_node_that_dies_are_streamed(
                 kinds += [change["kind"]] if change["slug"] == "cortex.ai" else []
             if kinds[-1:] == ["node_expired"]:
                 break
-    assert kinds == ["node_registered", "node_unhealthy", "node_expired"]
+    assert (kinds[0], kinds[-1]) == ("node_registered", "node_expired")
+    assert "node_unhealthy" in kinds
     assert numbers == list(range(1, len(numbers) + 1))
 
     back = start_server(None, **own)

@@ -122,13 +122,20 @@ def test_a_killed_worker_is_replaced_and_its_runs_go_on(
 def test_workers_share_the_grpc_port_without_envoy(
     postgres: PostgresCluster, start_server: StartServer, tmp_path: Path
 ) -> None:
-    """Connections are spread over them by the kernel; another server cannot listen on the port unnoticed."""
+    """Connections are spread over them by the kernel, and leave one that stops; another server cannot listen there unnoticed."""
     server = start(start_server, postgres, tmp_path, "--no-envoy", "--grpc-port", "0")
     address = server.url.split()[0]
     for _ in range(16):
         with Client(address) as client:
             assert client.run("x").status == "completed"
     assert len({line["worker"] for line in logged(server, "rpc") if "/Run" in line["method"]}) > 1
+    with Client(address) as client:
+        client.run("x")
+        served_by = [line["worker"] for line in logged(server, "rpc") if "/Run" in line["method"]][-1]
+        os.kill(pids(server)[served_by], signal.SIGTERM)
+        while not [line for line in logged(server, "stopped") if line.get("worker") == served_by]:
+            assert client.run("x").status == "completed"
+        assert client.run("x").status == "completed"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MESHFLOW_")}
     environment |= {"MESHFLOW_MOCK": "1", "MESHFLOW_LEDGER_DB": postgres.new_database(), "MESHFLOW_METRICS_PORT": "0"}
     environment |= {"MESHFLOW_DATA_DIR": str(tmp_path)}

@@ -11,6 +11,7 @@ import yaml
 from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress, bootstrap
 from meshflow_grpc.envoy.rest_routes import api_methods
 from meshflow_grpc.envoy.write_sidecar import sidecar_yaml
+from meshflow_grpc.rpc.server import ServerLimits
 
 if TYPE_CHECKING:
     from meshflow_grpc.envoy.process import EnvoyOptions
@@ -54,3 +55,15 @@ def test_every_bound_rpc_has_routes() -> None:
 
     assert {"/run", "/stream", "/v1/runs", "/v1/runs:check", "/health", "/healthz", "/readyz"} <= paths
     assert {method.grpc_path for method in api_methods(config.descriptors)} <= paths
+
+
+def test_calls_of_readers_that_stopped_cannot_use_up_a_connection() -> None:
+    """All that Envoy puts on a connection may stall, and there is window left; it puts fewer on it than the server takes."""
+    config: dict[str, Any] = yaml.safe_load(SIDECAR.read_text())
+    for cluster in config["static_resources"]["clusters"]:
+        options = next(iter(cluster["typed_extension_protocol_options"].values()))
+        http2 = options["explicit_http_config"]["http2_protocol_options"]
+        stalled = http2["max_concurrent_streams"] * http2["initial_stream_window_size"]
+
+        assert stalled <= http2["initial_connection_window_size"]
+        assert http2["max_concurrent_streams"] < ServerLimits().max_streams_per_connection

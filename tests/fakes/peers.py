@@ -57,6 +57,7 @@ class FakeMesh:
     announced: list[tuple[MeshChangeKind, str, str]] = field(default_factory=list)
     admitted: int = 0
     end: PeerAnswer | PeerError = field(default_factory=lambda: answer("", RunStatus.CANCELLED))
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     silent: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
@@ -119,6 +120,7 @@ class FakeMesh:
         """Ends as told."""
         assert call.request_id
         self.cancelled.append((node.slug, run_id))
+        self.ended.set()
         if isinstance(self.end, PeerError):
             raise self.end
         return self.end

@@ -10,7 +10,7 @@ from pathlib import Path
 from meshflow_grpc import Registry, tool
 
 FILE = Path(os.environ.get("EFFECTS_FILE", os.devnull))
-DELAY_S = float(os.environ.get("EFFECTS_DELAY_S", "0"))
+SLOW_S = 2.0
 
 
 def _write(what: str, key: str) -> None:
@@ -21,7 +21,7 @@ def _write(what: str, key: str) -> None:
 
 async def _act(key: str) -> str:
     _write("begun", key)
-    await asyncio.sleep(DELAY_S)
+    await asyncio.sleep(SLOW_S if key.startswith("slow") else 0.0)
     _write("done", key)
     return f"done by {os.environ.get('MESHFLOW_MESH_SLUG', 'nobody')}"
 

@@ -17,6 +17,7 @@ GUIDE = (ROOT / "docs" / "operations.md").read_text("utf-8")
 ONE_SERVER, TWO_REPLICAS = GUIDE.split("\n## Two replicas on one machine\n")
 PORTS = ("8765", "5433", "50051", "50052", "9464", "9465", "4317", "4318", "9090", "9901")
 CLEAN_UP = """
+tail -n 4 *.log >&2 || true
 kill $(jobs -p) 2>/dev/null || true
 if [ -d "${database:-}" ]; then
   as_postgres env "PATH=$PATH" pg_ctl --pgdata "$database/data" --mode immediate stop || true
@@ -70,7 +71,7 @@ def _typed(text: str, directory: Path, temporary: Path) -> None:
         text=True,
         timeout=380,
     )
-    assert done.returncode == 0, done.stderr[-4000:] + done.stdout[-1000:]
+    assert done.returncode == 0, done.stderr[-6000:] + done.stdout[-1000:]
 
 
 def _free_ports(count: int) -> list[int]:

@@ -19,21 +19,23 @@ from meshflow_grpc.app import Outside, Runtime, RuntimeOptions, assemble
 from meshflow_grpc.domain.approval import ApprovalStatus, Decision
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.ledger_entry import LedgerEntry
-from meshflow_grpc.domain.run import EventView, Principal, Run, RunRequest
+from meshflow_grpc.domain.run import EventView, Principal, Run, RunRequest, RunStatus
 from meshflow_grpc.engine.events import output_text
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.ledger.verify import ChainVerifier
+from meshflow_grpc.ports.mesh import MeshAccess
 from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.storage.memory.storage import MemoryStorage
 from tests.fakes.clock import FakeClock
 from tests.fakes.ids import SequentialIds
+from tests.fakes.peers import GONE, LOST, SILENT, Behaviour, FakeMesh, answer, mesh_node
 from tests.fakes.tools import Application
 
 ANA = Principal("ana", "acme", method="test")
 BOB = Principal("bob", "acme", method="test")
 SCANNER = TextScanner()
-SECTIONS = ("workflow", "input", "do", "trace")
+SECTIONS = ("workflow", "input", "peers", "do", "trace")
 
 
 @dataclass
@@ -65,6 +67,21 @@ class Scenario:
         policy = parse_policy_fields(fields.pop("policy", {}))
         return RunRequest(workflow_yaml=self.text("workflow"), policy=policy, **fields)
 
+    def mesh(self) -> FakeMesh:
+        """The peers and what each does when it is called, one after another."""
+        script = yaml.safe_load(self.text("peers")) or {}
+        made = FakeMesh([mesh_node(slug) for slug in script])
+        made.script = {slug: [_behaviour(each) for each in told] for slug, told in script.items()}
+        return made
+
+
+def _behaviour(told: str | dict[str, str]) -> Behaviour:
+    """``gone``, ``lost``, ``silent``, an output, or a status and why."""
+    if isinstance(told, dict):
+        ((status, why),) = told.items()
+        return answer("", RunStatus(status), reason=why)
+    return {"gone": GONE, "lost": LOST, "silent": SILENT}.get(told) or answer(told)
+
 
 @dataclass
 class Stage:
@@ -73,18 +90,26 @@ class Stage:
     clock: FakeClock = field(default_factory=FakeClock)
     app: Application = field(default_factory=Application)
     storage: MemoryStorage = field(default_factory=MemoryStorage)
+    mesh: FakeMesh = field(default_factory=FakeMesh)
 
     def runtime(self) -> Runtime:
         """Puts it together; called again it plays a restart."""
         outside = Outside(
-            self.storage, MockProvider(), self.clock, SequentialIds(), SCANNER, lambda: 0.0, tools=self.app.registry()
+            self.storage,
+            MockProvider(),
+            self.clock,
+            SequentialIds(),
+            SCANNER,
+            lambda: 0.0,
+            tools=self.app.registry(),
+            peers=MeshAccess(self.mesh, self.mesh),
         )
         return assemble(outside, RuntimeOptions())
 
 
 async def play(scenario: Scenario) -> list[str]:
     """Returns the trace, line by line."""
-    stage = Stage()
+    stage = Stage(mesh=scenario.mesh())
     runtime = stage.runtime()
     created = await runtime.commands.create_run.execute(ANA, scenario.request())
     for line in scenario.sections.get("do", ()):
@@ -119,9 +144,11 @@ async def _do(stage: Stage, runtime: Runtime, run_id: str, words: list[str]) -> 
     elif verb == "wait":
         await _still(runtime, run_id)
         stage.clock.advance(float(rest[0]))
-        await runtime.gates.expire()
+        await runtime.expiry.expire()
     elif verb == "cancel":
-        if rest:
+        if any(SILENT in told for told in stage.mesh.script.values()):
+            await stage.mesh.silent.wait()
+        elif rest:
             await _started(runtime, run_id, rest[0])
         else:
             await _still(runtime, run_id)
@@ -177,6 +204,10 @@ def _entry_line(entry: LedgerEntry) -> str:
         for name in ("tool", "function", "risk", "decision", "reviewer", "status")
         if facts.get(name)
     ]
+    if "peer" in facts:
+        words.append(
+            f"peer={facts['peer']['slug']}" + (f"/{status}" if (status := facts["peer"].get("status")) else "")
+        )
     words += [f"{name}={facts[name]}" for name in ("iteration", "max") if entry.kind.value == "loop_iterated"]
     words += [f"{d['decision']}:{d['stage']}({d['reason']})" for d in facts.get("stages", ()) if "reason" in d]
     if facts.get("attempts", 1) != 1:

@@ -47,9 +47,9 @@ def node_of(slug: str, service: Service) -> MeshNode:
 
 
 @asynccontextmanager
-async def caller(*nodes: MeshNode, storage: MemoryStorage | None = None) -> AsyncIterator[World]:
+async def caller(*nodes: MeshNode, storage: MemoryStorage | None = None, answer_s: float = 1.0) -> AsyncIterator[World]:
     """A runtime that hands work to these nodes."""
-    client = GrpcPeerClient(NoCredentials(), answer_s=1.0)
+    client = GrpcPeerClient(NoCredentials(), answer_s=answer_s)
     try:
         yield make_world(storage=storage, mesh=MeshAccess(Listed(list(nodes)), client))
     finally:

@@ -67,10 +67,13 @@ async def test_the_json_twin_decides_and_is_strict(service: Service) -> None:
     body.update({"decison": "approve", "comment": 3})
     error = await failing(service.rest.DecideApprovalJson(ApprovalBody(approval_id=approval_id, body=body)))
     assert sorted(error.fields) == ["comment", "decision", "decison"]
-    body = Struct()
-    body.update({"decision": "approve", "expectedActionDigest": "0" * 64})
-    error = await failing(service.rest.DecideApprovalJson(ApprovalBody(approval_id=approval_id, body=body)))
-    assert error.reason == "APPROVAL_DIGEST_MISMATCH"
+    for digest in ("0" * 64, ""):
+        body = Struct()
+        body.update({"decision": "approve", "expectedActionDigest": digest})
+        error = await failing(service.rest.DecideApprovalJson(ApprovalBody(approval_id=approval_id, body=body)))
+        assert error.reason == "APPROVAL_DIGEST_MISMATCH"
+        typed = DecideApprovalRequest(approval_id=approval_id, decision="approve", expected_action_digest=digest)
+        assert (await failing(service.approvals.DecideApproval(typed))).reason == "APPROVAL_DIGEST_MISMATCH"
     body = Struct()
     body.update({"decision": "reject"})
     answer = await service.rest.DecideApprovalJson(ApprovalBody(approval_id=approval_id, body=body))

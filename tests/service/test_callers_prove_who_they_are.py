@@ -17,6 +17,7 @@ from grpc import aio
 from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import GetRunRequest, ListRunsRequest
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
+from meshflow_grpc.domain.errors import UnauthenticatedError
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, new_api_key, parse_api_keys
 from meshflow_grpc.rpc.authenticators.jwt import JwtAuthenticator, JwtRules
 from meshflow_grpc.rpc.authorization import ALLOWED, is_public
@@ -215,3 +216,28 @@ def test_a_key_with_an_unknown_role_or_a_repeated_id_is_refused() -> None:
     _, entry = KEYS["op"]
     with pytest.raises(ValueError, match="twice"):
         parse_api_keys(json.dumps({"keys": [entry, entry]}))
+
+
+@pytest.mark.parametrize(
+    ("names", "claims"),
+    [
+        (("tid", "realm_access.roles"), {"tid": "acme", "realm_access": {"roles": ["operator", "offline"]}}),
+        (
+            ("https://acme.example/tenant", "a.b.c"),
+            {"https://acme.example/tenant": "acme", "a": {"b": {"c": ["operator"]}}},
+        ),
+    ],
+)
+async def test_an_issuers_own_claims_say_tenant_and_roles(names: tuple[str, str], claims: dict[str, object]) -> None:
+    """By name or by path; the default ones then mean nothing, and what is not of the right kind is refused."""
+    rules = JwtRules(RULES.audience, RULES.issuer, *names)
+    tokens = JwtAuthenticator(jwks(), rules)
+
+    def metadata(**changed: object) -> dict[str, str]:
+        return {"authorization": f"Bearer {token(**(claims | changed))}"}
+
+    found = await tokens.authenticate(metadata(tenant="rival", roles=["admin"]))
+    assert (found.tenant_id, found.roles) == ("acme", {"operator"})
+    for changed in ({names[0]: None}, {names[0]: 7}, {names[1].partition(".")[0]: ["operator"]}):
+        with pytest.raises(UnauthenticatedError):
+            await tokens.authenticate(metadata(**changed))

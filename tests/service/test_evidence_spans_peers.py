@@ -38,7 +38,7 @@ def verified(data: bytes, keys: str, place: Path) -> Report:
 
 async def a_run_at(peer: Service, world: World) -> Run:
     """One run that spans both."""
-    run = await world.run(workflow_yaml=FLOW % "")
+    run = await world.run(workflow_yaml=FLOW % ", risk: external_io")
     assert run.status is RunStatus.COMPLETED
     assert peer.port
     return run

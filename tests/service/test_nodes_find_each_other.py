@@ -183,3 +183,27 @@ async def test_leaving_twice_is_leaving_once(registry: SharedRegistry) -> None:
     registry.down = True
     await member.leave()
     await member.leave()
+
+
+async def test_a_replica_that_leaves_leaves_the_entry_to_the_others(registry: SharedRegistry) -> None:
+    """The last one takes it out, once it has been alone for a time to live."""
+    one, other = Member("build.ai", registry), Member("build.ai", registry)
+    await one.join()
+    await other.join()
+    watcher = Member("cortex.ai", registry)
+    await watcher.join()
+    await until(lambda: one.mesh._replica_seen is not None and other.mesh._replica_seen is not None)
+    await one.leave()
+    assert ("build.ai", "") in registry._nodes
+    left_at = registry._nodes["build.ai", ""].heartbeat_at
+    await until(lambda: registry._nodes["build.ai", ""].heartbeat_at > left_at)
+    seen = other.mesh._replica_seen
+    assert seen is not None
+    await until(lambda: SystemClock().monotonic() - seen > TTL_S)
+    assert other.mesh._replica_seen == seen
+
+    await other.leave()
+
+    await until(lambda: ("node_left", "build.ai") in watcher.log.told())
+    assert [kind for kind, slug in watcher.log.told() if slug == "build.ai"][-1] == "node_left"
+    await watcher.leave()

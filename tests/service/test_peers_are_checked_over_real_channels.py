@@ -18,6 +18,8 @@ from tests.service.health_servers import HealthServer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from meshflow_grpc.domain.mesh import MeshNode
+
 RULES = CheckRules(interval_s=0.03, timeout_s=0.2)
 
 
@@ -146,3 +148,24 @@ async def test_who_is_no_longer_watched_is_not_asked(watched: Watched, server: H
 
     assert server.asked == asked
     await other.stop()
+
+
+class NoFiles:
+    """Credentials whose files are gone."""
+
+    def metadata(self, node: MeshNode, tenant_id: str) -> tuple[tuple[str, str], ...]:
+        """Nothing."""
+        return ()
+
+    def channel_credentials(self, node: MeshNode) -> object | None:
+        """Cannot be read."""
+        raise FileNotFoundError("no certificate")
+
+
+async def test_a_peer_that_cannot_even_be_asked_is_unhealthy(watched: Watched, server: HealthServer) -> None:
+    """The reason is told: here it is this node's own certificate."""
+    watched.checker = HealthChecker(watched.directory, PeerChannels(NoFiles()), RULES, lambda: 0.5)
+    watched.watch(build=server.endpoint)
+    await until(lambda: watched.health("build") is PeerHealth.UNHEALTHY)
+
+    assert "no certificate" in watched.log.changes[1].detail

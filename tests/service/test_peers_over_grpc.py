@@ -46,7 +46,8 @@ async def test_a_run_there_is_the_step_here(make_service: MakeService) -> None:
     """Usage, head and signed log of the peer are in the local entry; parent and key in the peer's run."""
     peer = await peer_of(make_service, "{role: BUILDER}")
     async with caller(node_of("build.ai", peer)) as world:
-        run = await world.run(workflow_yaml=FLOW % "", policy=parse_policy_fields({"budget_usd": 0.8}))
+        policy = parse_policy_fields({"budget_usd": 0.8, "immutable_audit": True})
+        run = await world.run(workflow_yaml=FLOW % "", policy=policy)
         entry = await outcome(world, run.run_id)
     (there,) = await runs_at(peer)
     told = entry.facts["peer"]
@@ -73,6 +74,23 @@ async def test_a_peer_does_nothing_above_the_steps_tier(make_service: MakeServic
         run = await world.run(workflow_yaml=FLOW % ", risk: external_io")
 
     assert (run.status, app.effects) == (RunStatus.COMPLETED, ["mail x"])
+
+
+async def test_taint_follows_the_work(make_service: MakeService) -> None:
+    """What a stranger wrote here causes nothing irreversible there either."""
+    app = Application()
+    peer = await peer_of(make_service, "{kind: tool, tool: pay, arguments: {amount: 3}}", app)
+    text = "name: w\nentry: a\nnodes:\n  a: {kind: grpc, peer: build.ai, workflow: job, risk: irreversible}\n"
+    async with caller(node_of("build.ai", peer)) as world:
+        trusted = await world.run(workflow_yaml=text)
+        tainted = await world.run(workflow_yaml=text, labels={"mesh_taint": "untrusted"})
+        lower = text.replace("irreversible", "external_io")
+        far = await world.run(workflow_yaml=lower, labels={"mesh_taint": "untrusted"})
+    there = await runs_at(peer)
+
+    assert (trusted.status, app.effects) == (RunStatus.COMPLETED, ["pay 3"])
+    assert (tainted.blocked_by, tainted.status) == ("taint_propagation", RunStatus.BLOCKED)
+    assert (far.status, there[0].labels["mesh_taint"]) == (RunStatus.BLOCKED, "untrusted")
 
 
 async def test_cancelling_here_cancels_there_within_a_second(make_service: MakeService) -> None:
@@ -185,3 +203,42 @@ async def test_a_run_under_every_field_of_policy_is_taken(make_service: MakeServ
     same = ("mode", "compliance", "denied_data", "enable_uncertainty", "immutable_audit", "scrub_pii", "human_in_loop")
     assert {name: there.policy[name] for name in same} == {name: run.policy[name] for name in same}
     assert there.policy["carbon_budget_g"] == 10
+
+
+async def test_a_long_run_there_is_waited_for(make_service: MakeService) -> None:
+    """Past the time a peer has between two words."""
+    app = Application()
+    peer = await peer_of(make_service, "{kind: tool, tool: block}", app)
+    async with caller(node_of("build.ai", peer), answer_s=0.05) as world:
+        run_id = await world.start(workflow_yaml=FLOW % "")
+        await asyncio.to_thread(app.blocking.wait, 5)
+        for _ in range(3):
+            await waited(peer)
+        app.release.set()
+        run = await world.settled(run_id)
+
+    assert (run.status, run.output) == (RunStatus.COMPLETED, "late")
+    assert len(await runs_at(peer)) == 1
+
+
+async def waited(peer: Service) -> None:
+    """Until the peer has been asked about the run once more."""
+    (there,) = await runs_at(peer)
+    await peer.world.runtime.commands.wait_run.execute(ANYONE, there.run_id, timeout_s=0.1)
+
+
+async def test_a_peer_that_stops_in_the_middle_has_begun_the_run(make_service: MakeService) -> None:
+    """It drains and names the run: nobody else may have a step that may have acted."""
+    app = Application()
+    first = await peer_of(make_service, "{kind: tool, tool: hang}", app)
+    second = await peer_of(make_service, "{role: BUILDER}")
+    async with caller(node_of("build.ai", first), node_of("marco.ai", second)) as world:
+        policy = parse_policy_fields(RETRY_NONE)
+        run_id = await world.start(workflow_yaml=FLOW % ", risk: external_io", policy=policy)
+        await asyncio.wait_for(app.started.wait(), 5)
+        first.world.runtime.state.draining = True
+        await first.world.runtime.engine.drain(0)
+        run = await world.settled(run_id)
+
+    assert run.status is RunStatus.PAUSED
+    assert await runs_at(second) == []

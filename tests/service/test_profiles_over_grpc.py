@@ -113,6 +113,15 @@ async def test_health_data_that_would_be_kept_in_the_clear_is_not_kept(make_serv
     assert "Mustermann" in kept[allowed.run_id]
 
 
+async def test_nor_is_what_its_session_said(make_service: MakeService) -> None:
+    """An earlier run without the profile is no way around it."""
+    service = await make_service(options=RuntimeOptions(production=True))
+    await service.runs.Run(RunRequest(task="Erika Mustermann", session_id="s"))
+    denied = await service.runs.Run(RunRequest(task="x", session_id="s", policy=Policy(compliance="hipaa")))
+
+    assert "Mustermann" not in str(await service.world.storage.entries("default", denied.run_id))
+
+
 async def test_health_data_is_processed_in_production_by_a_server_that_encrypts(make_service: MakeService) -> None:
     """Encrypted and anonymous is still denied; encryption is not what it is denied for."""
     service = await make_service(options=RuntimeOptions(production=True, payloads_encrypted=True))

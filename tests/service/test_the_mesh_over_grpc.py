@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -16,6 +17,7 @@ from meshflow_grpc._gen.meshflow.v1 import mesh_service_pb2 as mesh
 from meshflow_grpc._gen.meshflow.v1.mesh_service_pb2_grpc import MeshServiceStub
 from meshflow_grpc._gen.meshflow.v1.rest_service_pb2_grpc import RestServiceStub
 from meshflow_grpc.app import Outside, RuntimeOptions, assemble
+from meshflow_grpc.client import AsyncClient, Client, MeshflowCallError
 from meshflow_grpc.domain.mesh import Concern
 from meshflow_grpc.domain.run import Principal
 from meshflow_grpc.mesh.local_mesh import LocalMesh, MeshRules
@@ -44,7 +46,8 @@ class HeaderAuthenticator:
 class Service:
     """A node behind a real server."""
 
-    def __init__(self, channel: aio.Channel) -> None:
+    def __init__(self, channel: aio.Channel, port: int) -> None:
+        self.address = f"127.0.0.1:{port}"
         self.mesh: Any = MeshServiceStub(channel)
         self.rest: Any = RestServiceStub(channel)
 
@@ -61,7 +64,7 @@ async def started(stack: AsyncExitStack, member: LocalMesh | None) -> Service:
     server = GrpcServer(runtime.commands, runtime.state, HeaderAuthenticator(), ServerLimits(), heartbeat_s=0.05)
     port = await server.start("127.0.0.1:0")
     stack.push_async_callback(server.stop, 0)
-    return Service(await stack.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}")))
+    return Service(await stack.enter_async_context(aio.insecure_channel(f"127.0.0.1:{port}")), port)
 
 
 @pytest.fixture
@@ -217,6 +220,7 @@ async def test_the_json_twins_do_the_same(service: Service) -> None:
         ({"concerns": ["a"]}, "concerns[0]"),
         ({"concerns": [{"name": "a", "prio": 1}]}, "concerns[0]"),
         ({"concerns": [{"name": "a", "priority": 1.5}]}, "concerns[0]"),
+        ({"concerns": [{"name": "a", "priority": False}]}, "concerns[0]"),
         ({"ttl_s": "soon"}, "ttl_s"),
         ({"tls": 1}, "tls"),
     ],
@@ -233,6 +237,48 @@ async def test_a_heartbeat_has_an_empty_body(service: Service) -> None:
     asked = rest_service_pb2.NodeBody(node_id="x", body=body(ttl_s=5))
 
     assert (await failing(service.rest.HeartbeatJson(asked))).fields == ["ttl_s"]
+
+
+async def test_the_python_client_makes_the_same_calls(service: Service) -> None:
+    """From asyncio, and from blocking code."""
+    async with AsyncClient(service.address) as client:
+        node = await client.register_node("agent.ai", ["h:1"], concerns={"talk": 3}, ttl_s=5)
+        assert await client.heartbeat(node.node_id) == 5
+        assert [each.slug for each in (await client.list_nodes()).nodes] == ["agent.ai", "build.ai"]
+        found = await client.resolve_node(concern="talk", failover=["build.ai"])
+        assert [each.slug for each in found.nodes] == ["agent.ai", "build.ai"]
+        async with aclosing(client.watch_mesh(after_sequence=1)) as changes:
+            assert (await anext(changes)).slug == "agent.ai"
+        with pytest.raises(MeshflowCallError, match="nobody"):
+            await client.heartbeat("nobody")
+
+    def blocking() -> tuple[str, float, list[str], str, str]:
+        with Client(service.address) as client:
+            node = client.register_node("agent.ai", ["h:2"], ttl_s=7)
+            slugs = [each.slug for each in client.list_nodes().nodes]
+            change = next(client.watch_mesh())
+            return (
+                node.endpoints[0],
+                client.heartbeat(node.node_id),
+                slugs,
+                change.kind,
+                client.resolve_node("agent.ai").nodes[0].slug,
+            )
+
+    answers = await asyncio.to_thread(blocking)
+    assert answers == ("h:2", 7, ["agent.ai", "build.ai"], "node_registered", "agent.ai")
+
+
+async def test_a_tenant_has_a_bounded_number_of_nodes(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A further one is refused; those that are there may still change, and another tenant has its own bound."""
+    monkeypatch.setattr("meshflow_grpc.commands.register_node.MAX_NODES", 2)
+    for slug in ("a.ai", "b.ai"):
+        await service.mesh.RegisterNode(registration(slug=slug))
+
+    refused = await failing(service.mesh.RegisterNode(registration(slug="c.ai")))
+    assert (refused.code, refused.fields) == (grpc.StatusCode.INVALID_ARGUMENT, ["slug"])
+    await service.mesh.RegisterNode(registration(slug="b.ai", endpoints=["h:9"]))
+    await service.mesh.RegisterNode(registration(slug="c.ai"), metadata=(("tenant", "other"),))
 
 
 async def test_a_server_that_is_no_node_says_so() -> None:

@@ -32,6 +32,8 @@ def upgraded(start_server: StartServer, tmp_path: Path) -> MeshflowServer:
 @pytest.mark.slow
 def test_every_run_of_the_version_before_verifies_and_goes_on(upgraded: MeshflowServer) -> None:
     """Finished runs verify; the one left running completes; the one that waits is approved and completes."""
+    (migrated,) = [line for line in upgraded.log if line["event"] == "schema_migrated"]
+    assert migrated["from_version"] == 4
     runs = upgraded.get("/v1/runs").json()["runs"]
     assert len(runs) == sum(RUNS.values())
     (waiting,) = [run["run_id"] for run in runs if run["status"] == "paused"]

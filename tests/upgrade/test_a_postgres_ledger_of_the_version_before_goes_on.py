@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from meshflow_grpc.storage.postgres.migrate import migrations
 from tests.e2e.conftest import MeshflowServer, StartServer, start_server
 from tests.postgres_cluster import binaries
 
@@ -92,6 +93,14 @@ def test_what_an_upgrade_will_do_is_told_before_it_does_it(postgres: PostgresClu
     assert (code, after) == (0, {"version": found["pending"][-1], "pending": []})
     kept = _psql(database, "--command", "SELECT version FROM meshflow_migrations ORDER BY applied_time, version")
     assert kept.split() == ["1", "2", "3", "4", "5", "6", "7", "8", *map(str, found["pending"])]
+
+
+def test_the_log_says_what_was_upgraded(replicas: list[MeshflowServer]) -> None:
+    """From which schema to which, in the log of whoever found it old."""
+    lines = [line for replica in replicas for line in replica.log if line["event"] == "schema_migrated"]
+    assert lines
+    assert {line["from_version"] for line in lines} <= {8, 10}
+    assert {line["to_version"] for line in lines} == {migrations()[-1][0]}
 
 
 def test_two_servers_take_over_and_every_run_goes_on(replicas: list[MeshflowServer]) -> None:

@@ -13,8 +13,10 @@ from meshflow_grpc.commands.decide_approval import MAX_COMMENT_CHARS
 from meshflow_grpc.commands.erase_run import MAX_BASIS_CHARS, EraseMode
 from meshflow_grpc.commands.export_run import CONTENT_TYPES
 from meshflow_grpc.commands.list_runs import MAX_PAGE_SIZE
+from meshflow_grpc.commands.register_node import MAX_TTL_S
 from meshflow_grpc.commands.wait_run import MAX_TIMEOUT_S
 from meshflow_grpc.domain.approval import Decision
+from meshflow_grpc.domain.mesh import MAX_CONCERNS, MAX_ENDPOINTS, MAX_PRIORITY
 from meshflow_grpc.domain.policy import (
     COMPLIANCE_PROFILES,
     DATA_CLASSES,
@@ -49,6 +51,7 @@ _USD = {"minimum": 0, "maximum": MAX_USD}
 _TIME_OR_NONE = {"minimum": 0, "maximum": MAX_SECONDS}
 _TIME = {"exclusiveMinimum": 0, "maximum": MAX_SECONDS}
 _SEQUENCE = {"minimum": 0}
+_SLUG = {"pattern": r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$", "maxLength": 100}
 _COUNT = {"pattern": "^[0-9]{1,18}$"}
 
 
@@ -129,6 +132,14 @@ CONSTRAINTS: Mapping[str, dict[str, Any]] = {
     "GetInclusionProofRequest.seq": _COUNT,
     "GetConsistencyProofRequest.first": _COUNT,
     "GetConsistencyProofRequest.second": _COUNT,
+    "RegisterNodeRequest.slug": _SLUG,
+    "RegisterNodeRequest.endpoints": {"minItems": 1, "maxItems": MAX_ENDPOINTS},
+    "RegisterNodeRequest.concerns": {"maxItems": MAX_CONCERNS},
+    "RegisterNodeRequest.ttl_s": {"minimum": 0, "maximum": MAX_TTL_S},
+    "RegisterNodeRequest.version": {"maxLength": 100},
+    "MeshConcern.name": {"pattern": "^[a-z0-9][a-z0-9._-]*$", "maxLength": 100},
+    "MeshConcern.priority": {"minimum": 0, "maximum": MAX_PRIORITY},
+    "WatchMeshRequest.after_sequence": _SEQUENCE,
 }
 
 # Of the objects themselves.
@@ -149,4 +160,6 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "ValidateWorkflowRequest": ("yaml",),
     "DiffRunsRequest": ("run_a", "run_b"),
     "GetConsistencyProofRequest": ("first",),
+    "RegisterNodeRequest": ("slug", "endpoints"),
+    "MeshConcern": ("name",),
 }

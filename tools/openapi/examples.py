@@ -44,6 +44,19 @@ BODIES: Mapping[str, tuple[tuple[str, str, Any], ...]] = {
     "DecideApproval": (("approve", "Approve", {"decision": "approve", "comment": "checked with finance"}),),
     "PutWorkflow": (("one_agent", "One agent", {"yaml": _YAML}),),
     "ValidateWorkflow": (("one_agent", "One agent", {"yaml": _YAML}),),
+    "RegisterNode": (
+        (
+            "agent",
+            "An agent of one's own",
+            {
+                "slug": "agent.ai",
+                "endpoints": ["10.0.0.7:8765"],
+                "concerns": [{"name": "review", "priority": 5}],
+                "ttl_s": 60,
+            },
+        ),
+    ),
+    "Heartbeat": (("empty", "It lives", {}),),
 }
 
 QUERIES: Mapping[str, Mapping[str, Any]] = {

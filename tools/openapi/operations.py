@@ -99,6 +99,10 @@ def _query_parameters(contract: Contract, route: Route, rpc: Method, schemas: Sc
         schema, comment = schemas.parameter(rpc.request, field.name)
         if field.descriptor.type == Type.TYPE_INT64:  # in a query it is written as a number
             schema = {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**63 - 1}
+        if "enum" in schema and not field.may_be_absent:
+            schema = schema | {"enum": [*schema["enum"], ""]}  # as absent
+        if field.repeated:  # named again for each
+            schema = {"type": "array", "items": schema}
         parameter = {"name": field.name, "in": "query", "description": comment, "schema": schema}
         example = QUERIES.get(rpc.name, {}).get(field.name)
         required = field.name in REQUIRED.get(message.name, ())

@@ -109,6 +109,20 @@ for (const [face, client] of faces) {
       assert.equal((await client.run({ task: "x", workflow: name })).output, "done");
     });
 
+    test("the node is listed, found by its work and told of; registering others takes a role", async () => {
+      const [node] = await client.listNodes();
+      assert.deepEqual([node?.slug, node?.live, node?.breaker], ["build.ai", true, "closed"]);
+      assert.deepEqual((await client.resolveNode({ concern: "build" })).map((each) => each.nodeId), [node?.nodeId]);
+      await assert.rejects(client.resolveNode({ slug: "nobody.ai" }), failed("NotFound", "NODE_NOT_FOUND"));
+      for await (const change of client.watchMesh()) {
+        assert.deepEqual([change.sequence, change.kind, change.slug], [1, "node_registered", "build.ai"]);
+        break;
+      }
+      const agent = { slug: "agent.ai", endpoints: ["127.0.0.1:1"] };
+      await assert.rejects(client.registerNode(agent), failed("PermissionDenied", "PERMISSION_DENIED"));
+      await assert.rejects(client.heartbeat(node?.nodeId ?? ""), failed("PermissionDenied", "PERMISSION_DENIED"));
+    });
+
     test("a deadline and a signal end calls", async () => {
       await assert.rejects(client.run({ task: "x" }, { timeoutMs: 0.5 }), isDeadline);
       assert.equal((await client.health({ timeoutMs: 10_000.5 })).ok, true);

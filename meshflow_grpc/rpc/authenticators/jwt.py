@@ -15,32 +15,45 @@ from meshflow_grpc.rpc.authenticators.bearer import REFUSED, bearer_token
 from meshflow_grpc.rpc.authorization import ROLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
 ALGORITHMS = ("EdDSA", "ES256", "ES384", "RS256", "PS256")
 LEEWAY_S = 60
-TENANT_CLAIM = "tenant"
-ROLES_CLAIM = "roles"
 CACHED_TOKENS = 10_000
 CACHE_S = 60.0
-_CLAIMS = ["exp", "iss", "aud", "sub", TENANT_CLAIM, ROLES_CLAIM]
+_CLAIMS = ["exp", "iss", "aud", "sub"]
 
 
 @dataclass(frozen=True, slots=True)
 class JwtRules:
-    """Whom a token must come from and be for."""
+    """Whom a token must come from and be for, and which of its claims say tenant and roles.
+
+    A claim inside others is named by its path, such as ``realm_access.roles``.
+    """
 
     audience: str
     issuer: str
+    tenant_claim: str = "tenant"
+    roles_claim: str = "roles"
 
 
 class JwtAuthenticator:
-    """Verifies signature, expiry, issuer and audience; a token seen within the last minute is not verified again."""
+    """Verifies signature, expiry, issuer and audience; a token seen within the last minute is not verified again.
 
-    def __init__(self, jwks: str, rules: JwtRules, now: Callable[[], float] = time.time) -> None:
+    ``unknown_key`` is awaited when a token names a key that is not in the set, which it may ``replace``.
+    """
+
+    def __init__(
+        self,
+        jwks: str,
+        rules: JwtRules,
+        now: Callable[[], float] = time.time,
+        unknown_key: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._keys = _parsed(jwks)
         self._rules = rules
         self._now = now
+        self._unknown_key = unknown_key
         self._seen: dict[bytes, tuple[float, Principal]] = {}
 
     def replace(self, jwks: str) -> None:
@@ -54,8 +67,10 @@ class JwtAuthenticator:
         seen = self._seen.get(digest)
         if seen is not None and self._now() < seen[0]:
             return seen[1]
+        if self._unknown_key is not None and _key_id(token) not in self._keys:
+            await self._unknown_key()
         claims = self._verified(token)
-        principal = _principal_of(claims)
+        principal = _principal_of(claims, self._rules)
         if len(self._seen) >= CACHED_TOKENS:
             self._seen.clear()
         self._seen[digest] = (min(self._now() + CACHE_S, float(claims["exp"])), principal)
@@ -63,7 +78,7 @@ class JwtAuthenticator:
 
     def _verified(self, token: str) -> dict[str, Any]:
         try:
-            key = self._keys[jwt.get_unverified_header(token).get("kid")]
+            key = self._keys[_key_id(token)]
             algorithm = key.algorithm_name
             if algorithm not in ALGORITHMS:
                 raise UnauthenticatedError(REFUSED)
@@ -83,6 +98,15 @@ class JwtAuthenticator:
         return claims
 
 
+def _key_id(token: str) -> str | None:
+    """Which key a token says it was signed with; None when it says nothing that could be one."""
+    try:
+        found = jwt.get_unverified_header(token).get("kid")
+    except jwt.PyJWTError:
+        raise UnauthenticatedError(REFUSED) from None
+    return found if isinstance(found, str) else None
+
+
 def _parsed(jwks: str) -> dict[str | None, jwt.PyJWK]:
     try:
         return {key.key_id: key for key in jwt.PyJWKSet.from_json(jwks).keys}
@@ -90,12 +114,23 @@ def _parsed(jwks: str) -> dict[str | None, jwt.PyJWK]:
         raise ValueError(f"the JSON Web Key Set cannot be used: {error}") from error
 
 
-def _principal_of(claims: Mapping[str, Any]) -> Principal:
+def _principal_of(claims: Mapping[str, Any], rules: JwtRules) -> Principal:
     """Roles that this server does not know give no right; without any the token is refused."""
-    tenant, named = claims[TENANT_CLAIM], claims[ROLES_CLAIM]
+    tenant, named = _claim(claims, rules.tenant_claim), _claim(claims, rules.roles_claim)
     roles = (
         frozenset(named) & set(ROLES) if isinstance(named, list) and all(isinstance(r, str) for r in named) else None
     )
     if not isinstance(tenant, str) or not tenant or not roles or not isinstance(claims["sub"], str):
-        raise UnauthenticatedError(f"the token needs {TENANT_CLAIM}, sub and some of the roles {', '.join(ROLES)}")
+        needed = f"{rules.tenant_claim}, sub and in {rules.roles_claim} some of {', '.join(ROLES)}"
+        raise UnauthenticatedError(f"the token needs {needed}")
     return Principal(claims["sub"], tenant, roles, "jwt")
+
+
+def _claim(claims: Any, path: str) -> Any:
+    """A claim by its name, which may hold dots, or else by its path; None when it is not there."""
+    if not isinstance(claims, dict):
+        return None
+    if path in claims:
+        return claims[path]
+    first, _, rest = path.partition(".")
+    return _claim(claims.get(first), rest) if rest else None

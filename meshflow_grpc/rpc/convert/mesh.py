@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from google.protobuf.json_format import MessageToDict
@@ -112,7 +113,7 @@ def registration_from_json(body: Struct) -> NodeRegistration:
     ]
     if wrong:
         raise InvalidRequestError.of(*wrong)
-    found = tuple(Concern(each["name"], each.get("priority", 0)) for each in concerns)
+    found = tuple(Concern(each["name"], each.get("priority") or 0) for each in concerns)
     return NodeRegistration(**{"slug": "", **fields}, endpoints=tuple(endpoints), concerns=found)
 
 
@@ -124,7 +125,7 @@ def target_from_proto(request: mesh_service_pb2.ResolveNodeRequest) -> PeerTarge
 def _is_concern(each: object) -> bool:
     if not isinstance(each, dict) or not {"name"} <= each.keys() <= {"name", "priority"}:
         return False
-    return type(each["name"]) is str and type(each.get("priority", 0)) is int
+    return type(each["name"]) is str and type(each.get("priority")) in {int, NoneType}
 
 
 def _metrics(metrics: PeerMetrics) -> mesh_pb2.PeerMetrics:

@@ -48,7 +48,7 @@ class RequestId:
 
 def _begin(method: str, context: Context) -> None:
     given = metadata(context).get(HEADER, "")
-    request_id = given if 0 < len(given) <= MAX_CHARS and given.isprintable() else uuid4().hex
+    request_id = given if 0 < len(given) <= MAX_CHARS and given.isascii() and given.isprintable() else uuid4().hex
     begin(Call(method, request_id, connection=context.auth_context))
     structlog.contextvars.bind_contextvars(request_id=request_id)
     context.set_trailing_metadata(((HEADER, request_id),))

@@ -43,6 +43,8 @@ class ApprovalServicer(approval_service_pb2_grpc.ApprovalServiceServicer):
             request.approval_id,
             decision=request.decision,
             comment=request.comment,
-            expected_action_digest=request.expected_action_digest or None,
+            expected_action_digest=request.expected_action_digest
+            if request.HasField("expected_action_digest")
+            else None,
         )
         return approval_to_proto(approval)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
-from meshflow_grpc.storage.mesh_registry.rows import COLUMNS, node_of, values_of
+from meshflow_grpc.storage.mesh_registry.rows import COLUMNS, node_of, nodes_of, values_of
 from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, unavailable
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class PostgresRegistry:
 
     async def nodes(self) -> tuple[MeshNode, ...]:
         """See NodeRegistry."""
-        return tuple(map(node_of, await self._fetch(_ALL)))
+        return nodes_of(await self._fetch(_ALL))
 
     async def remove(self, node_id: str) -> None:
         """See NodeRegistry."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING
+
+import structlog
 
 from meshflow_grpc.domain.mesh import Concern, MeshNode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+_log = structlog.get_logger(__name__)
 COLUMNS = "node_id, slug, tenant_id, registered_at, heartbeat_at, body"
 
 
@@ -25,6 +29,18 @@ def values_of(node: MeshNode) -> tuple[str, ...]:
     }
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
     return node.node_id, node.slug, node.tenant_id, node.registered_at, node.heartbeat_at, text
+
+
+def nodes_of(rows: Iterable[Sequence[str]]) -> tuple[MeshNode, ...]:
+    """The nodes in rows; one that cannot be read, written by hand or by another version, is logged and left out."""
+    found = []
+    for row in rows:
+        try:
+            datetime.fromisoformat(row[4])
+            found.append(node_of(row))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            _log.warning("mesh_node_not_readable", node=row[0], slug=row[1], reason=repr(error))
+    return tuple(found)
 
 
 def node_of(row: Sequence[str]) -> MeshNode:

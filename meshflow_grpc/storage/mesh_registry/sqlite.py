@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
-from meshflow_grpc.storage.mesh_registry.rows import COLUMNS, node_of, values_of
+from meshflow_grpc.storage.mesh_registry.rows import COLUMNS, node_of, nodes_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ class SqliteRegistry:
 
     async def nodes(self) -> tuple[MeshNode, ...]:
         """See NodeRegistry."""
-        return tuple(map(node_of, await self._call(lambda connection: connection.execute(_ALL).fetchall())))
+        return nodes_of(await self._call(lambda connection: connection.execute(_ALL).fetchall()))
 
     async def remove(self, node_id: str) -> None:
         """See NodeRegistry."""

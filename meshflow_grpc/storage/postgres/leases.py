@@ -51,6 +51,7 @@ _TAKE: Final = (
 _GIVE_BACK: Final = "UPDATE runs SET owner = NULL WHERE run_id = $1 AND owner = $2 AND status = 'paused'"
 _HELD: Final = "SELECT run_id, epoch FROM runs WHERE owner = $1 AND run_id = ANY($2::text[])"
 _HAND_OVER: Final = "UPDATE runs SET owner = CASE WHEN status = 'running' THEN '' END WHERE owner = $1"
+_HAND_OVER_ONE: Final = "UPDATE runs SET owner = '' WHERE run_id = $1 AND owner = $2 AND status = 'running'"
 _LEAVE: Final = "DELETE FROM servers WHERE owner = $1"
 _ASK: Final = "INSERT INTO run_cancellations (run_id, detail) VALUES ($1, $2) ON CONFLICT (run_id) DO NOTHING"
 _ASKED: Final = (
@@ -88,6 +89,10 @@ class PostgresLeases:
     def current(self) -> bool:
         """See RunLeases."""
         return time.monotonic() - self._renewed_at < self._ttl_s
+
+    def accompanied(self) -> bool:
+        """See RunLeases."""
+        return self._fence.notifies
 
     async def renew(self) -> None:
         """See RunLeases."""
@@ -180,6 +185,13 @@ class PostgresLeases:
     def listen(self, on_runs: Callable[[Collection[str]], None], on_duty: Callable[[], None]) -> None:
         """See RunLeases."""
         self._on_runs, self._on_duty = on_runs, on_duty
+
+    async def hand_over(self, run_id: str) -> None:
+        """See RunLeases."""
+        async with self._connected() as connection:
+            await connection.execute(_HAND_OVER_ONE, run_id, self._owner)
+            await connection.execute(NOTIFY, SERVERS_CHANNEL, "orphans")
+        self._fence.epochs.pop(run_id, None)
 
     async def leave(self) -> None:
         """See RunLeases."""

@@ -54,10 +54,12 @@ class World:
         """Ends a run."""
         return await self.runtime.commands.cancel_run.execute(ALICE, run_id, reason="enough")
 
-    async def approve(self, approval_id: str, tenant_id: str = "acme") -> None:
-        """Bob approves."""
+    async def approve(
+        self, approval_id: str, decision: Decision = Decision.APPROVE, *, tenant_id: str = "acme"
+    ) -> None:
+        """Bob approves, or not."""
         bob = Principal("bob", tenant_id, method="test")
-        await self.runtime.commands.decide_approval.execute(bob, approval_id, decision=Decision.APPROVE, comment="")
+        await self.runtime.commands.decide_approval.execute(bob, approval_id, decision=decision, comment="")
 
     async def entries(self, run_id: str) -> tuple[LedgerEntry, ...]:
         """All entries of a run."""

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -166,16 +166,16 @@ async def opens_at_once(_: Path) -> bool:
 async def old_failures_are_forgotten(_: Path) -> bool:
     """failure_window_s: two failures further apart than it do not open the breaker."""
     breaker, config = CircuitBreaker(), CircuitBreakerConfig(failure_threshold=2, failure_window_s=10)
-    breaker.record_failure(config, 0)
-    breaker.record_failure(config, 11)
-    return breaker.admit(config, 11)
+    for now in (0, 11):
+        breaker.record_failure(breaker.admit(config, now), config, now)
+    return bool(breaker.admit(config, 11))
 
 
 async def stays_open_so_long(_: Path) -> bool:
     """half_open_after_s: no trial before, one after."""
     breaker, config = CircuitBreaker(), CircuitBreakerConfig(failure_threshold=1, half_open_after_s=10)
-    breaker.record_failure(config, 0)
-    return (breaker.admit(config, 9), breaker.admit(config, 10), breaker.admit(config, 10)) == (False, True, False)
+    breaker.record_failure(breaker.admit(config, 0), config, 0)
+    return [bool(breaker.admit(config, now)) for now in (9, 10, 10)] == [False, True, False]
 
 
 def breaker_with(method: str, **changes: float) -> Mutant:
@@ -184,8 +184,9 @@ def breaker_with(method: str, **changes: float) -> Mutant:
     def mutate(patch: pytest.MonkeyPatch) -> None:
         original = getattr(CircuitBreaker, method)
 
-        def other(self: CircuitBreaker, config: CircuitBreakerConfig, now: float) -> object:
-            return original(self, dataclasses.replace(config, **changes), now)
+        def other(self: CircuitBreaker, *arguments: object) -> object:
+            *before, config, now = arguments
+            return original(self, *before, dataclasses.replace(cast("CircuitBreakerConfig", config), **changes), now)
 
         patch.setattr(CircuitBreaker, method, other)
 
@@ -210,7 +211,7 @@ def expired(then: RunStatus, **human: object) -> Probe:
         human_in_loop = {"enabled": True, "tier_threshold": RiskTier.EXTERNAL_IO}
         run = await paused(world, policy={"human_in_loop": {**human_in_loop, "timeout_s": 0.001, **human}})
         await asyncio.sleep(0.002)
-        await world.runtime.gates.expire()
+        await world.runtime.expiry.expire()
         return (await ended(world, run.run_id)).status is then
 
     return probe

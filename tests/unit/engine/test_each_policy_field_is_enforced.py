@@ -10,7 +10,7 @@ import pytest
 
 from meshflow_grpc.app import RuntimeOptions
 from meshflow_grpc.domain.policy import Policy, PolicyMode, RiskTier, TimeoutAction
-from meshflow_grpc.engine import gates
+from meshflow_grpc.engine import gate_expiry, gates
 from meshflow_grpc.engine.executor import RunExecutor
 from meshflow_grpc.governance import floors
 from meshflow_grpc.governance.detection.finding import ScanResult
@@ -128,7 +128,7 @@ CASES = (
     Case(
         "human_in_loop.on_timeout",
         expired(probes.RunStatus.COMPLETED, on_timeout=TimeoutAction.APPROVE),
-        patched(gates, "_human", lambda run: {**run.policy["human_in_loop"], "on_timeout": "reject"}),
+        patched(gate_expiry, "_human", lambda run: {**run.policy["human_in_loop"], "on_timeout": "reject"}),
     ),
     Case(
         "human_in_loop.approval_webhook",

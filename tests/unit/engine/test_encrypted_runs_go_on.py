@@ -62,7 +62,7 @@ async def test_a_server_without_the_key_does_not_start_on_an_open_run(tmp_path: 
         await paused(world, GATE, {})
     async with living(path, NO_KEYS) as world:
         with pytest.raises(PayloadKeyUnavailableError):
-            await world.runtime.gates.expire()
+            await world.runtime.expiry.expire()
 
 
 async def test_a_fork_has_a_key_of_its_own(tmp_path: Path) -> None:

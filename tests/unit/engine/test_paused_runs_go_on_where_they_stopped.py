@@ -172,13 +172,13 @@ async def test_time_without_a_decision_rejects_also_after_a_restart() -> None:
     human = HumanInLoopConfig(enabled=True, tier_threshold=RiskTier.EXTERNAL_IO, timeout_s=60)
     world = timed_world(storage, clock, human)
     run = await paused(world, policy={})
-    assert await world.runtime.gates.expire() == 0
+    assert await world.runtime.expiry.expire() == 0
     clock.advance(61)
     with pytest.raises(ApprovalExpiredError):
         await decide(world, asked(run), "approve")
     again = timed_world(storage, clock, human)
     assert await again.runtime.engine.recover() == 0
-    assert await again.runtime.gates.expire() == 1
+    assert await again.runtime.expiry.expire() == 1
     done = await ended(again, run.run_id)
 
     assert (done.status, done.usage.steps) == (RunStatus.REJECTED, 1)

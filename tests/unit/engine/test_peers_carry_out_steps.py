@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from meshflow_grpc.domain.approval import Decision
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import RunRequest, RunStatus
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
@@ -61,7 +62,7 @@ async def test_the_peer_is_asked_under_the_callers_policy() -> None:
     assert call.request_id == f"{run.run_id}/b#1"
     assert call.labels == {"parent_run": run.run_id, "parent_step": "b#1", "mesh_depth": "1"}
     assert (asked["budget_usd"], asked["budget_tokens"]) == (0.5, 250)
-    assert 49 < asked["timeout_s"] <= 50
+    assert 49 <= asked["timeout_s"] <= 50
     assert (asked["scrub_pii"], asked["immutable_audit"], asked["enable_guardian"]) == (True, True, True)
     assert (asked["denied_tools"], asked["compliance"]) == (("pay",), ("sox",))
     assert asked["human_in_loop"]["enabled"] is True
@@ -80,7 +81,7 @@ async def test_the_intent_names_the_peer_before_it_is_asked() -> None:
     peer: Any = intent.facts["peer"]
 
     assert (peer["slug"], peer["share"]["tokens"]) == ("build.ai", 125_000)
-    assert 59_000 < peer["timeout_ms"] <= 60_000
+    assert 59_000 <= peer["timeout_ms"] <= 60_000
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,22 @@ async def test_a_peer_that_waits_for_a_person_is_asked_again_after_approval() ->
 
     assert (run.status, run.output) == (RunStatus.COMPLETED, "built")
     assert mesh.calls[0][1] == mesh.calls[1][1]
+
+
+@pytest.mark.parametrize("how", ["cancel", "reject"])
+async def test_giving_up_a_run_that_waits_for_its_peer_gives_up_the_peers(how: str) -> None:
+    """Nobody will ask for its result."""
+    mesh = FakeMesh.of(build=answer("", RunStatus.PAUSED, reason="apr_1"))
+    world = world_of(mesh)
+    run = await world.run(workflow_yaml=flow())
+    assert run.pending_approval is not None
+    if how == "cancel":
+        await world.cancel(run.run_id)
+    else:
+        await world.approve(run.pending_approval.approval_id, Decision.REJECT)
+    await asyncio.wait_for(mesh.ended.wait(), 5)
+
+    assert mesh.cancelled == [("build.ai", "run_there")]
 
 
 async def test_cancelling_the_run_cancels_the_peers() -> None:

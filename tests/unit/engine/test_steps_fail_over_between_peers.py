@@ -90,7 +90,7 @@ async def test_a_step_in_doubt_is_cleared_by_nobody_but_a_person() -> None:
     human = {"timeout_s": 0.001, "on_timeout": "approve"}
     policy = parse_policy_fields({"circuit_breaker": {"max_retries": 0}, "human_in_loop": human})
     run = await world.run(workflow_yaml=flow(", risk: external_io"), policy=policy)
-    while not await world.runtime.gates.expire():
+    while not await world.runtime.expiry.expire():
         pass
     run = await world.settled(run.run_id)
 

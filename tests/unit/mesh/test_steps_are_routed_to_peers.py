@@ -78,6 +78,21 @@ def test_an_unhealthy_peer_is_asked_after_the_others(mesh: Mesh) -> None:
     assert "no answer" in mesh.log.changes[3].detail
 
 
+def test_a_peer_that_comes_back_elsewhere_has_recovered(mesh: Mesh) -> None:
+    """Who was told that it is unhealthy is told the end of it, once: when it answers at its new address."""
+    for _ in range(3):
+        mesh.directory.checked("id-of-build.ai", "no answer")
+    moved = replace(NODES[0], endpoints=("127.0.0.1:2",), heartbeat_at="2026-01-01T00:16:41.000Z")
+    mesh.directory.refresh((moved, *NODES[1:]), 1.0)
+    assert mesh.asked(concern="build")[0] == "build.ai"
+
+    for _ in range(2):
+        mesh.directory.checked("id-of-build.ai", None)
+
+    told = [kind for kind, _ in mesh.log.told()[3:]]
+    assert told == ["node_unhealthy", "node_registered", "node_recovered"]
+
+
 def test_checks_must_fail_in_a_row(mesh: Mesh) -> None:
     """A good one in between starts the count again."""
     for problem in ("x", "x", None, "x", "x"):

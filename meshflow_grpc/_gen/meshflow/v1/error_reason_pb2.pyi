@@ -43,7 +43,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_POLICY_DIGEST_MISMATCH: _ErrorReason.ValueType  # 9
     """The effective policy has another digest than expected. FAILED_PRECONDITION."""
     ERROR_REASON_POLICY_FLOOR_VIOLATED: _ErrorReason.ValueType  # 10
-    """The request asks for less governance than a floor allows. FAILED_PRECONDITION."""
+    """The request asks for less governance than a floor allows. INVALID_ARGUMENT."""
     ERROR_REASON_RATE_LIMITED: _ErrorReason.ValueType  # 11
     """Too many requests or runs; see RetryInfo. RESOURCE_EXHAUSTED."""
     ERROR_REASON_ADMISSION_LIMIT: _ErrorReason.ValueType  # 12
@@ -111,7 +111,7 @@ ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 8
 ERROR_REASON_POLICY_DIGEST_MISMATCH: ErrorReason.ValueType  # 9
 """The effective policy has another digest than expected. FAILED_PRECONDITION."""
 ERROR_REASON_POLICY_FLOOR_VIOLATED: ErrorReason.ValueType  # 10
-"""The request asks for less governance than a floor allows. FAILED_PRECONDITION."""
+"""The request asks for less governance than a floor allows. INVALID_ARGUMENT."""
 ERROR_REASON_RATE_LIMITED: ErrorReason.ValueType  # 11
 """Too many requests or runs; see RetryInfo. RESOURCE_EXHAUSTED."""
 ERROR_REASON_ADMISSION_LIMIT: ErrorReason.ValueType  # 12

@@ -45,7 +45,7 @@ const (
 	ErrorReason_ERROR_REASON_REQUEST_ID_REUSED ErrorReason = 8
 	// The effective policy has another digest than expected. FAILED_PRECONDITION.
 	ErrorReason_ERROR_REASON_POLICY_DIGEST_MISMATCH ErrorReason = 9
-	// The request asks for less governance than a floor allows. FAILED_PRECONDITION.
+	// The request asks for less governance than a floor allows. INVALID_ARGUMENT.
 	ErrorReason_ERROR_REASON_POLICY_FLOOR_VIOLATED ErrorReason = 10
 	// Too many requests or runs; see RetryInfo. RESOURCE_EXHAUSTED.
 	ErrorReason_ERROR_REASON_RATE_LIMITED ErrorReason = 11

@@ -88,7 +88,7 @@ export enum ErrorReason {
   POLICY_DIGEST_MISMATCH = 9,
 
   /**
-   * The request asks for less governance than a floor allows. FAILED_PRECONDITION.
+   * The request asks for less governance than a floor allows. INVALID_ARGUMENT.
    *
    * @generated from enum value: ERROR_REASON_POLICY_FLOOR_VIOLATED = 10;
    */

@@ -22,7 +22,7 @@ public enum Reason {
     REQUEST_ID_REUSED,
     /** The effective policy has another digest than expected. FAILED_PRECONDITION. */
     POLICY_DIGEST_MISMATCH,
-    /** The request asks for less governance than a floor allows. FAILED_PRECONDITION. */
+    /** The request asks for less governance than a floor allows. INVALID_ARGUMENT. */
     POLICY_FLOOR_VIOLATED,
     /** Too many requests or runs; see RetryInfo. RESOURCE_EXHAUSTED. */
     RATE_LIMITED,

@@ -15,6 +15,10 @@ import dev.meshflow.v1.ListApprovalsRequest;
 import dev.meshflow.v1.ListEntriesRequest;
 import dev.meshflow.v1.ListRunsRequest;
 import dev.meshflow.v1.ListWorkflowsRequest;
+import dev.meshflow.v1.MeshChange;
+import dev.meshflow.v1.MeshNode;
+import dev.meshflow.v1.RegisterNodeRequest;
+import dev.meshflow.v1.ResolveNodeRequest;
 import dev.meshflow.v1.RunEvent;
 import dev.meshflow.v1.RunRequest;
 import dev.meshflow.v1.RunResponse;
@@ -213,6 +217,33 @@ final class RealServerTest {
         ListWorkflowsRequest versions = ListWorkflowsRequest.newBuilder().setName(name).build();
         assertEquals(1, client.listWorkflows(versions).getWorkflowsCount());
         assertEquals("done", client.run(task("x").toBuilder().setWorkflow(name).build()).getOutput());
+    }
+
+    /** The node is listed, found by its work and told of; registering others takes a role. */
+    @Test
+    void theMeshIsShown() {
+        MeshNode node = client.listNodes().getNodes(0);
+        assertEquals("build.ai", node.getSlug());
+        assertTrue(node.getLive());
+        ResolveNodeRequest builders = ResolveNodeRequest.newBuilder().setConcern("build").build();
+        assertEquals(node.getNodeId(), client.resolveNode(builders).getNodes(0).getNodeId());
+        ResolveNodeRequest nobody = ResolveNodeRequest.newBuilder().setSlug("nobody.ai").build();
+        MeshflowException missing = assertThrows(MeshflowException.class, () -> client.resolveNode(nobody));
+        assertEquals(Reason.NODE_NOT_FOUND, missing.reason());
+        List<MeshChange> seen = new ArrayList<>();
+        client.watchMesh(0, change -> {
+            seen.add(change);
+            return false;
+        });
+        assertEquals("node_registered", seen.get(0).getKind());
+        assertEquals(1, seen.size());
+        CompletableFuture<Void> left = client.async().watchMesh(1, change -> true);
+        assertTrue(left.cancel(true));
+        RegisterNodeRequest agent =
+                RegisterNodeRequest.newBuilder().setSlug("agent.ai").addEndpoints("127.0.0.1:1").build();
+        MeshflowException refused = assertThrows(MeshflowException.class, () -> client.registerNode(agent));
+        assertEquals(Reason.PERMISSION_DENIED, refused.reason());
+        assertThrows(MeshflowException.class, () -> client.heartbeat(node.getNodeId()));
     }
 
     /** A deadline ends the call with DEADLINE_EXCEEDED. */

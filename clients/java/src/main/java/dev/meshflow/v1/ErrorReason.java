@@ -97,7 +97,7 @@ public enum ErrorReason
   ERROR_REASON_POLICY_DIGEST_MISMATCH(9),
   /**
    * <pre>
-   * The request asks for less governance than a floor allows. FAILED_PRECONDITION.
+   * The request asks for less governance than a floor allows. INVALID_ARGUMENT.
    * </pre>
    *
    * <code>ERROR_REASON_POLICY_FLOOR_VIOLATED = 10;</code>
@@ -365,7 +365,7 @@ public enum ErrorReason
   public static final int ERROR_REASON_POLICY_DIGEST_MISMATCH_VALUE = 9;
   /**
    * <pre>
-   * The request asks for less governance than a floor allows. FAILED_PRECONDITION.
+   * The request asks for less governance than a floor allows. INVALID_ARGUMENT.
    * </pre>
    *
    * <code>ERROR_REASON_POLICY_FLOOR_VIOLATED = 10;</code>
