@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks.rolling_restart import measure
+from benchmarks.rolling_restart import measure, restarting
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,9 @@ CALLERS = 14
 
 async def test_a_rolling_restart_costs_no_call_and_no_run(postgres: PostgresCluster, tmp_path: Path) -> None:
     """SIGTERM to each in turn: runs, streams, waits and watches over REST, SSE and gRPC all succeed, though none is repeated."""
-    outcome = await measure(postgres.new_database(), tmp_path, restarts=2, callers=CALLERS, number=signal.SIGTERM)
+    outcome = await measure(
+        postgres.new_database(), tmp_path, restarting(signal.SIGTERM), turns=2, callers=CALLERS, repeats=False
+    )
     assert outcome.load.failures == []
     assert outcome.lost == []
     assert outcome.load.repeated == 0
@@ -29,7 +31,9 @@ async def test_a_rolling_restart_costs_no_call_and_no_run(postgres: PostgresClus
 
 async def test_runs_of_a_killed_server_complete_on_the_other(postgres: PostgresCluster, tmp_path: Path) -> None:
     """kill -9: streams go on by themselves, what was refused on the way succeeds when repeated, and no run is lost."""
-    outcome = await measure(postgres.new_database(), tmp_path, restarts=1, callers=CALLERS, number=signal.SIGKILL)
+    outcome = await measure(
+        postgres.new_database(), tmp_path, restarting(signal.SIGKILL), turns=1, callers=CALLERS, repeats=True
+    )
     assert outcome.load.failures == []
     assert outcome.lost == []
     assert len(outcome.load.runs) >= 2 * CALLERS
