@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
+from meshflow_grpc.config.display import is_loopback
 from meshflow_grpc.config.mesh import MeshSettings
 from meshflow_grpc.config.problem import ConfigProblem
 
@@ -50,3 +51,10 @@ class MeshSecuritySettings(MeshSettings):
                 )
             )
         return tuple(found)
+
+    def mesh_warnings(self, host: str) -> tuple[str, ...]:
+        """Returns that peers reach this node without TLS, when it listens to more than its own machine."""
+        if self.mesh_slug is None or self.uses_tls or is_loopback(host):
+            return ()
+        told = "its peers' tokens and tasks cross the network in the clear, unless something in front of it speaks TLS"
+        return (f"node {self.mesh_slug} listens on {host} without TLS: {told}",)

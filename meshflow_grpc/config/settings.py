@@ -183,11 +183,12 @@ class Settings(WorkerSettings):
 
     def warnings(self) -> tuple[str, ...]:
         """Returns what is allowed but deserves to be seen at start-up."""
+        known = (*self.tls_warnings(), *self.mesh_warnings(self.host))
         if self.loopback or self.auth != "none":
-            return self.tls_warnings()
+            return known
         return (
             f"listening on {self.host} without authentication: everyone who reaches this port can start and read runs",
-            *self.tls_warnings(),
+            *known,
         )
 
     def redacted(self) -> dict[str, str | int | float | bool | None]:
