@@ -110,6 +110,7 @@ class RuntimeOptions:
     floors: ServerFloors = field(default_factory=ServerFloors)
     production: bool = False
     payloads_encrypted: bool = False
+    transport_encrypted: bool = False
     conversation: ConversationBounds = field(default_factory=ConversationBounds)
 
 
@@ -236,7 +237,7 @@ def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: Publishin
 
 
 def _safeguards(options: RuntimeOptions) -> Safeguards:
-    return Safeguards(production=options.production, payloads_encrypted=options.payloads_encrypted)
+    return Safeguards(options.production, options.payloads_encrypted, options.transport_encrypted)
 
 
 def _admission(outside: Outside, options: RuntimeOptions) -> Admission:

@@ -25,5 +25,6 @@ def runtime_options(settings: Settings) -> RuntimeOptions:
         floors=ServerFloors(Tier(settings.zt_tier) if settings.zt_tier else None, settings.regulations),
         production=settings.env == "production",
         payloads_encrypted=bool(settings.payload_keys),
+        transport_encrypted=settings.uses_tls,
         conversation=ConversationBounds(settings.session_turns, settings.session_chars),
     )

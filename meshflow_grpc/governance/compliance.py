@@ -28,6 +28,7 @@ class Safeguards:
 
     production: bool = False
     payloads_encrypted: bool = False
+    transport_encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("hipaa.audit", "45 CFR 164.312(b)", "every step is recorded with all its decisions", "audit_ledger"),
     Control("hipaa.integrity", "45 CFR 164.312(c)", "the record is intact", "audit_ledger"),
     Control("hipaa.encryption", "45 CFR 164.312(a)(2)(iv)", "payloads are encrypted at rest", "compliance_profile"),
-    _outside("hipaa.transmission", "45 CFR 164.312(e)", "transport is encrypted", _DUTY),
+    Control("hipaa.transmission", "45 CFR 164.312(e)", "transport is encrypted", "compliance_profile"),
     _outside("hipaa.emergency_access", "45 CFR 164.312(a)(2)(ii)", "emergency access is recorded", "there is none"),
     _outside("hipaa.logoff", "45 CFR 164.312(a)(2)(iii)", "sessions end by themselves", _DUTY),
     Control("hipaa.retention", "45 CFR 164.316(b)(2)", "documentation is kept for 6 years", "audit_ledger"),
@@ -133,12 +134,17 @@ def objections(facts: StepFacts) -> tuple[Objection, ...]:
 
 def held(facts: StepFacts) -> tuple[str, ...]:
     """Ids of the controls that stage 6 checked and found held; encryption only where it is on."""
-    return _held(facts.policy.compliance, proven=_proven(facts), encrypted=facts.safeguards.payloads_encrypted)
+    return _held(facts.policy.compliance, facts.safeguards, proven=_proven(facts))
 
 
 @lru_cache(maxsize=64)
-def _held(profiles: tuple[str, ...], *, proven: bool, encrypted: bool) -> tuple[str, ...]:
-    absent = {*(() if encrypted else ("encryption",)), *(() if proven else ("identity",))}
+def _held(profiles: tuple[str, ...], safeguards: Safeguards, *, proven: bool) -> tuple[str, ...]:
+    there = {
+        "encryption": safeguards.payloads_encrypted,
+        "transmission": safeguards.transport_encrypted,
+        "identity": proven,
+    }
+    absent = {name for name, is_there in there.items() if not is_there}
     return tuple(control for control in _decided(profiles) if control.partition(".")[2] not in absent)
 
 
@@ -188,6 +194,10 @@ def _encryption(control: str, facts: StepFacts) -> Objection | None:
         "set MESHFLOW_PAYLOAD_KEY on the server, or use one that encrypts payloads",
         "policy.compliance",
     )
+
+
+def _transmission(control: str, facts: StepFacts) -> None:
+    """Refuses nothing: where TLS ends in front of the server, the proof is the operator's."""
 
 
 def _purpose(control: str, facts: StepFacts) -> Objection | None:
@@ -254,6 +264,7 @@ _CHECKS: dict[str, Callable[[str, StepFacts], Objection | None]] = {
     "hipaa.identity": _identity,
     "hipaa.oversight": _human,
     "hipaa.encryption": _encryption,
+    "hipaa.transmission": _transmission,
     "sox.profile": _floors_hold,
     "sox.identity": _identity,
     "sox.oversight": _human,

@@ -198,6 +198,12 @@ def _encryption(control: Control, evidence: RunEvidence) -> ControlResult:
     return ControlResult(control, Finding.PASS, "the server encrypted payloads when each step was taken")
 
 
+def _transmission(control: Control, evidence: RunEvidence) -> ControlResult:
+    if not evidence.executed or _without(control.id, evidence.executed):
+        return ControlResult(control, Finding.NOT_EVIDENCED, "the entries do not say that callers were served over TLS")
+    return ControlResult(control, Finding.PASS, "the server took calls over TLS alone when each step was taken")
+
+
 def _named_purpose(start: LedgerEntry) -> str:
     """The purpose a run's first entry names; ledgers of schema 4 had all labels there."""
     labels = cast("Mapping[str, str]", start.facts.get("labels", {}))
@@ -270,6 +276,7 @@ _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
     "audit": _audit,
     "accountability": _audit,
     "encryption": _encryption,
+    "transmission": _transmission,
     "purpose": _purpose,
     "erasure": _erasure,
     "retention": _retention,

@@ -50,7 +50,9 @@ async def runtime_on(storage: Storage, registry: Registry | None, settings: Sett
     provider = await asyncio.to_thread(open_provider, settings)
     try:
         tools = (registry or Registry()).with_tools(*BUILT_IN)
-        options = replace(runtime_options(settings), allow_inline_workflows=True, allow_webhooks=False)
+        options = replace(
+            runtime_options(settings), allow_inline_workflows=True, allow_webhooks=False, transport_encrypted=False
+        )
         http = AllowedHttp(settings.called_hosts, trust_all=settings.env == "development")
         scanner = await asyncio.to_thread(open_scanner, settings)
         yield assemble(Outside(storage, provider, tools=tools, scanner=scanner, http=http), options)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meshflow_grpc.app import RuntimeOptions
 from meshflow_grpc.commands.compliance_report import ComplianceReport, compliance_report
 from meshflow_grpc.domain.check import ChainFault
 from meshflow_grpc.domain.errors import InvalidRequestError, RunNotFoundError
@@ -48,12 +49,19 @@ async def test_a_run_under_a_profile_passes_what_the_kernel_holds(world: World) 
 
 async def test_encryption_is_evidenced_where_the_server_encrypts() -> None:
     """The control is in every step's entry then."""
-    from meshflow_grpc.app import RuntimeOptions
-
     world = make_world(options=RuntimeOptions(payloads_encrypted=True))
     run = await world.run(policy={"compliance": ("hipaa",)})
 
     assert "hipaa.encryption" in findings(await judged(world, run), Finding.PASS)
+
+
+async def test_transmission_is_evidenced_where_the_server_speaks_tls_alone() -> None:
+    """Without, the proof is elsewhere, and the report does not claim it."""
+    for speaks_tls, expected in ((True, Finding.PASS), (False, Finding.NOT_EVIDENCED)):
+        world = make_world(options=RuntimeOptions(transport_encrypted=speaks_tls))
+        run = await world.run(policy={"compliance": ("hipaa",)})
+
+        assert "hipaa.transmission" in findings(await judged(world, run), expected)
 
 
 async def test_a_run_that_was_held_to_nothing_fails(world: World) -> None:
