@@ -118,7 +118,11 @@ class RunExecutor:
     async def drive(self) -> Run:
         """Takes steps until the run ends or only humans can go on; records that; returns the run. Raises LedgerUnavailableError."""
         with self._tools.tracer.workflow(self._run) as span:
-            run = await self._drive()
+            try:
+                run = await self._drive()
+            finally:
+                # Whoever still holds this must not stop what its task does next: resuming the run when the ledger is back.
+                self._driver, self._finishing = None, True
             span.ended(run.status.value, run.usage, run.reason)
             return run
 
