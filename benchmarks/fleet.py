@@ -105,13 +105,22 @@ class Fleet:
 
 
 async def until_healthy(admin: str, count: int) -> None:
-    """Waits until an edge, asked on its administration's URL, sends calls to so many servers."""
-    async with httpx.AsyncClient() as http, asyncio.timeout(START_TIMEOUT_S):
+    """Waits until an edge, asked on its administration's URL, sends calls to so many servers.
+
+    Each was asked twice since: a server that restarts faster than it is asked counts as healthy until a check of its old process fails.
+    """
+    async with httpx.AsyncClient(base_url=admin) as http, asyncio.timeout(START_TIMEOUT_S):
+        checks = await _stat(http, "health_check.success") + 2 * count
         while True:
-            text = (await http.get(f"{admin}/stats?filter=^cluster.meshflow.membership_healthy$")).text
-            if text.strip().endswith(f" {count}"):
+            healthy = await _stat(http, "membership_healthy")
+            if healthy == count and await _stat(http, "health_check.success") >= checks:
                 return
             await asyncio.sleep(0.05)
+
+
+async def _stat(http: httpx.AsyncClient, name: str) -> int:
+    text = (await http.get("/stats", params={"filter": f"^cluster.meshflow.{name}$"})).text
+    return int(text.rpartition(":")[2] or 0)
 
 
 @asynccontextmanager
