@@ -56,7 +56,7 @@ SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER 
 SELECT_PAUSED = f"SELECT {COLUMNS} FROM runs WHERE status = 'paused' AND run_id > $1 ORDER BY run_id LIMIT $2"  # noqa: S608
 _SELECT_HEADS = f"SELECT {COLUMNS} FROM runs WHERE run_id = ANY($1::text[])"  # noqa: S608
 _SELECT_REQUESTS = (
-    f"SELECT {COLUMNS} FROM runs WHERE (tenant_id, request_id) IN "  # noqa: S608
+    f"SELECT {COLUMNS} FROM runs WHERE request_id IS NOT NULL AND (tenant_id, request_id) IN "  # noqa: S608
     "(SELECT * FROM unnest($1::text[], $2::text[]))"
 )
 

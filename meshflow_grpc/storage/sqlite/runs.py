@@ -41,6 +41,13 @@ _ERASE = (
     "request_id = NULL, request_fingerprint = '', labels = '{}', header_salt = ? WHERE run_id = ?"
 )
 
+_SELECT_HEADS = f"SELECT {COLUMNS} FROM runs WHERE run_id IN ({{}})"  # noqa: S608
+# The keys drive the join: as an IN of pairs SQLite would read every run, since the index of request ids is partial.
+_SELECT_REQUESTS = (
+    f"SELECT {', '.join(f'r.{name}' for name in RunRow._fields)} FROM (VALUES {{}}) AS v "  # noqa: S608
+    "CROSS JOIN runs AS r WHERE r.tenant_id = v.column1 AND r.request_id = v.column2"
+)
+
 SELECT_ONE = RawQuery.of(RunRow._fields, "SELECT {columns} FROM runs WHERE run_id = ? AND tenant_id = ?")
 SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER BY run_id"  # noqa: S608
 
@@ -75,19 +82,19 @@ def delete_runs(connection: sqlite3.Connection, run_ids: Sequence[str]) -> None:
 
 def select_heads(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, Head | MeshflowError]:
     """Returns the heads of the runs that exist."""
-    rows = _select_by(connection, "run_id IN ({})", [(run_id,) for run_id in run_ids], "?")
+    rows = _select_by(connection, _SELECT_HEADS, [(run_id,) for run_id in run_ids], "?")
     return {str(row.run_id): head_of(row) for row in rows}
 
 
 def select_row(connection: sqlite3.Connection, run_id: str) -> RunRow | None:
     """Returns a run's row."""
-    rows = _select_by(connection, "run_id IN ({})", [(run_id,)], "?")
+    rows = _select_by(connection, _SELECT_HEADS, [(run_id,)], "?")
     return rows[0] if rows else None
 
 
 def select_requests(connection: sqlite3.Connection, keys: Sequence[RequestKey]) -> dict[RequestKey, EarlierRequest]:
     """Returns fingerprint and run of the (tenant_id, request_id) pairs that were used before."""
-    rows = _select_by(connection, "(tenant_id, request_id) IN (VALUES {})", keys, "(?, ?)")
+    rows = _select_by(connection, _SELECT_REQUESTS, keys, "(?, ?)")
     return {(str(row.tenant_id), str(row.request_id)): request_of(row) for row in rows}
 
 
@@ -107,13 +114,10 @@ def select_page(query: RunQuery, below_run_id: str) -> tuple[str, list[object]]:
     return sql, [*(value for _, value in conditions), query.page_size + 1]
 
 
-def _select_by(
-    connection: sqlite3.Connection, condition: str, keys: Sequence[tuple[str, ...]], marks: str
-) -> list[RunRow]:
+def _select_by(connection: sqlite3.Connection, sql: str, keys: Sequence[tuple[str, ...]], marks: str) -> list[RunRow]:
     rows: list[RunRow] = []
     for start in range(0, len(keys), _CHUNK):
         part = keys[start : start + _CHUNK]
-        where = condition.format(", ".join([marks] * len(part)))
-        found = connection.execute(f"SELECT {COLUMNS} FROM runs WHERE {where}", list(chain.from_iterable(part)))  # noqa: S608
+        found = connection.execute(sql.format(", ".join([marks] * len(part))), list(chain.from_iterable(part)))
         rows.extend(map(RunRow._make, found.fetchall()))
     return rows
