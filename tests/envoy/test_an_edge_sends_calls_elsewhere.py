@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 READINESS = "meshflow-readiness"
 
+MOST = 50
+
 
 class Mood(grpc.aio.ServerInterceptor):
     """Counts what reaches a server, and refuses it while `refusal` holds trailing metadata."""
@@ -105,9 +107,12 @@ async def test_calls_spread_over_all_servers(edge: Edge) -> None:
 async def test_a_run_that_a_server_did_not_begin_goes_to_the_other(edge: Edge) -> None:
     """REST and gRPC, without the caller seeing anything, though a run is nothing to send twice."""
     edge.moods[0].refusal = ((RETRY_ELSEWHERE, "1"),)
-    assert await runs(edge, 6) == [200] * 6
     async with AsyncClient(Connection(edge.url)) as client:
-        assert (await client.run("x")).status == "completed"
+        for _ in range(MOST):  # which server is asked first is chance
+            assert await runs(edge, 3) == [200] * 3
+            assert (await client.run("x")).status == "completed"
+            if edge.moods[0].calls:
+                break
     assert edge.moods[0].calls
 
 
@@ -123,10 +128,12 @@ async def test_a_read_is_tried_on_the_other_server(edge: Edge) -> None:
     """Also a stream, before its first message."""
     edge.moods[0].refusal = ()
     async with httpx.AsyncClient(base_url=edge.url, trust_env=False) as http:
-        for _ in range(4):
+        for _ in range(MOST):  # which server is asked first is chance
             assert (await http.get("/v1/runs/run_1")).status_code == 200
             assert (await http.get("/v1/runs/run_absent/events")).status_code == 404
             assert (await http.get("/health")).status_code == 200
+            if edge.moods[0].calls:
+                break
     assert edge.moods[0].calls
 
 
