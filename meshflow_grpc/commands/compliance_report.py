@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.commands.verify_run import verify_run
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.engine.run_entries import run_entries
-from meshflow_grpc.governance.compliance_evidence import Finding, RunEvidence, evaluate
+from meshflow_grpc.governance.compliance_evidence import evaluate
+from meshflow_grpc.governance.run_evidence import Finding, RunEvidence
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshflow_grpc.domain.check import ChainVerification
-    from meshflow_grpc.governance.compliance_evidence import ControlResult
+    from meshflow_grpc.governance.run_evidence import ControlResult
     from meshflow_grpc.ledger.note_key import VerifierKey
     from meshflow_grpc.ports.storage import Storage
 

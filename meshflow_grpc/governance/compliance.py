@@ -94,7 +94,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("hipaa.encryption", "45 CFR 164.312(a)(2)(iv)", "payloads are encrypted at rest", "compliance_profile"),
     Control("hipaa.transmission", "45 CFR 164.312(e)", "transport is encrypted", "compliance_profile"),
     _outside("hipaa.emergency_access", "45 CFR 164.312(a)(2)(ii)", "emergency access is recorded", "there is none"),
-    _outside("hipaa.logoff", "45 CFR 164.312(a)(2)(iii)", "sessions end by themselves", _DUTY),
+    Control("hipaa.logoff", "45 CFR 164.312(a)(2)(iii)", "who acts has signed in recently", "identity_verification"),
     Control("hipaa.retention", "45 CFR 164.316(b)(2)", "documentation is kept for 6 years", "audit_ledger"),
     Control("sox.profile", "SOX 302/404", "the run is held to the profile and its floors", "compliance_profile"),
     Control("sox.identity", "SOX 404", "a proven identity asks", "identity_verification"),

@@ -12,7 +12,8 @@ from meshflow_grpc.commands.compliance_report import ComplianceReport, complianc
 from meshflow_grpc.domain.check import ChainFault
 from meshflow_grpc.domain.errors import InvalidRequestError, RunNotFoundError
 from meshflow_grpc.domain.run import Principal, RunRequest
-from meshflow_grpc.governance.compliance_evidence import Finding, RunEvidence, evaluate
+from meshflow_grpc.governance.compliance_evidence import evaluate
+from meshflow_grpc.governance.run_evidence import Finding, RunEvidence
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 from tests.unit.engine.conftest import World, make_world
 from tests.unit.engine.gated import PUBLISH, asked, decide, ended, paused

@@ -12,7 +12,7 @@ from meshflow_grpc.app import Outside, RuntimeOptions, assemble
 from meshflow_grpc.commands.compliance_report import compliance_report
 from meshflow_grpc.domain.errors import PayloadKeyUnavailableError
 from meshflow_grpc.domain.run import RunStatus
-from meshflow_grpc.governance.compliance_evidence import Finding
+from meshflow_grpc.governance.run_evidence import Finding
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS, PayloadKeys
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids
