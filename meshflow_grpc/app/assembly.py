@@ -68,6 +68,7 @@ from meshflow_grpc.governance.detection.window.output_window import OutputWindow
 from meshflow_grpc.governance.floors import ServerFloors
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.governance.reauthentication import Reauthentication
+from meshflow_grpc.governance.recipients import NO_RECIPIENTS, Recipients
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.output_windows import Windows
 from meshflow_grpc.kernel.ports import KernelPorts
@@ -115,6 +116,7 @@ class RuntimeOptions:
     transport_encrypted: bool = False
     conversation: ConversationBounds = field(default_factory=ConversationBounds)
     reauthentication: Reauthentication = field(default_factory=Reauthentication)
+    recipients: Recipients = NO_RECIPIENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +237,7 @@ def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: Publishin
         tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
         safeguards=_safeguards(options),
+        recipients=options.recipients,
         windows=_windows(outside.scanner),
         mesh=outside.peers,
     )

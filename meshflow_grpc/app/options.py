@@ -28,5 +28,6 @@ def runtime_options(settings: Settings) -> RuntimeOptions:
         payloads_encrypted=bool(settings.payload_keys),
         transport_encrypted=settings.uses_tls,
         reauthentication=Reauthentication(settings.reauth_s),
+        recipients=settings.recipients,
         conversation=ConversationBounds(settings.session_turns, settings.session_chars),
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pathlib import Path
+
+from pydantic import Field, field_validator
 
 from meshflow_grpc.config.sessions import SessionSettings
+from meshflow_grpc.governance.recipients import NO_RECIPIENTS, Recipients, parse_recipients
 
 
 class ComplianceSettings(SessionSettings):
@@ -16,3 +19,25 @@ class ComplianceSettings(SessionSettings):
         le=43_200,
         description="Seconds after signing in during which a caller starts and decides runs under `hipaa`.",
     )
+    recipients_file: Path | None = Field(
+        default=None, description="JSON file of those that steps may hand data to under `gdpr`; see compliance.md."
+    )
+
+    @field_validator("recipients_file")
+    @classmethod
+    def _recipients(cls, value: Path | None) -> Path | None:
+        if value is not None:
+            _read(value)
+        return value
+
+    @property
+    def recipients(self) -> Recipients:
+        """The declared recipients, as the file says now."""
+        return NO_RECIPIENTS if self.recipients_file is None else _read(self.recipients_file)
+
+
+def _read(path: Path) -> Recipients:
+    try:
+        return parse_recipients(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error

@@ -114,7 +114,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("gdpr.erasure", "GDPR Art. 17", "erasures are recorded", "audit_ledger"),
     _outside("gdpr.storage_limit", "GDPR Art. 5(1)(e)", "payloads have an end of life", _DUTY),
     Control("gdpr.legal_effect", "GDPR Art. 22", "a person decides what has legal effect", "compliance_profile"),
-    _outside("gdpr.transfers", "GDPR Art. 28, 44", "processors and regions are named", _DUTY),
+    Control("gdpr.transfers", "GDPR Art. 28, 44", "recipients are declared, in allowed regions", "tool_permission"),
     Control("gdpr.dpia", "GDPR Art. 35", "high risks are assessed beforehand", "compliance_profile"),
 )
 
