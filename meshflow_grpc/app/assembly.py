@@ -117,6 +117,7 @@ class RuntimeOptions:
     conversation: ConversationBounds = field(default_factory=ConversationBounds)
     reauthentication: Reauthentication = field(default_factory=Reauthentication)
     recipients: Recipients = NO_RECIPIENTS
+    payload_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
     resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
     told = ending_peer_runs(observer, storage, outside.peers)
-    intake = Intake(workflows, admission, outside.clock, options.reauthentication)
+    intake = Intake(workflows, admission, outside.clock, options.reauthentication, options.payload_days)
     own = (storage, tools, admission, resumption, contexts, outside.ids, told)
     times = GateTimes(outside.notifier)
     parts = EngineParts(*own, times, intake, elsewhere)

@@ -29,5 +29,6 @@ def runtime_options(settings: Settings) -> RuntimeOptions:
         transport_encrypted=settings.uses_tls,
         reauthentication=Reauthentication(settings.reauth_s),
         recipients=settings.recipients,
+        payload_days=settings.payload_days,
         conversation=ConversationBounds(settings.session_turns, settings.session_chars),
     )

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from meshflow_grpc.config.sessions import SessionSettings
 from meshflow_grpc.governance.recipients import NO_RECIPIENTS, Recipients, parse_recipients
+from meshflow_grpc.governance.storage_limit import MAX_DAYS
 
 
 class ComplianceSettings(SessionSettings):
@@ -21,6 +22,13 @@ class ComplianceSettings(SessionSettings):
     )
     recipients_file: Path | None = Field(
         default=None, description="JSON file of those that steps may hand data to under `gdpr`; see compliance.md."
+    )
+
+    payload_days: int | None = Field(
+        default=None,
+        ge=1,
+        le=MAX_DAYS,
+        description="Days that payloads of new runs are kept after the end, for `meshflow ledger gc`; unset: as long as the run.",
     )
 
     @field_validator("recipients_file")

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.governance.reauthentication import Reauthentication
+from meshflow_grpc.governance.storage_limit import PAYLOAD_DAYS, days_kept
 
 if TYPE_CHECKING:
+    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Principal, RunRequest
     from meshflow_grpc.engine.admission import Admission, AdmittedRun
     from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
@@ -22,6 +24,7 @@ class Intake:
     admission: Admission
     clock: Clock
     reauthentication: Reauthentication = field(default_factory=Reauthentication)
+    payload_days: int | None = None
 
     async def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
         """Resolves a request to start; raises as RegisteredWorkflows.find, Admission.admit and Reauthentication.actor."""
@@ -35,4 +38,8 @@ class Intake:
 
     def _evidenced(self, admitted: AdmittedRun) -> AdmittedRun:
         profiles, now = admitted.policy.policy.compliance, self.clock.now()
-        return replace(admitted, evidence={"actor": self.reauthentication.actor(admitted.principal, profiles, now)})
+        evidence: dict[str, JsonValue] = {"actor": self.reauthentication.actor(admitted.principal, profiles, now)}
+        days = days_kept(admitted.request.labels, self.payload_days)
+        if days is not None:
+            evidence[PAYLOAD_DAYS] = days
+        return replace(admitted, evidence=evidence)

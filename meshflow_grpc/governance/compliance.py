@@ -112,7 +112,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("gdpr.accountability", "GDPR Art. 5(2)", "every step is recorded with all its decisions", "audit_ledger"),
     Control("gdpr.integrity", "GDPR Art. 5(1)(f), 32", "the record is intact", "audit_ledger"),
     Control("gdpr.erasure", "GDPR Art. 17", "erasures are recorded", "audit_ledger"),
-    _outside("gdpr.storage_limit", "GDPR Art. 5(1)(e)", "payloads have an end of life", _DUTY),
+    Control("gdpr.storage_limit", "GDPR Art. 5(1)(e)", "payloads have an end of life, and it is kept", "audit_ledger"),
     Control("gdpr.legal_effect", "GDPR Art. 22", "a person decides what has legal effect", "compliance_profile"),
     Control("gdpr.transfers", "GDPR Art. 28, 44", "recipients are declared, in allowed regions", "tool_permission"),
     Control("gdpr.dpia", "GDPR Art. 35", "high risks are assessed beforehand", "compliance_profile"),

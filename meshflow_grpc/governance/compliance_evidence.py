@@ -9,7 +9,7 @@ from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.governance.access_evidence import logoff
 from meshflow_grpc.governance.compliance import ANONYMOUS, DPIA, NO_EFFECT, PURPOSE, Control, controls_of, legal_effect
-from meshflow_grpc.governance.data_evidence import transfers
+from meshflow_grpc.governance.data_evidence import storage_limit, transfers
 from meshflow_grpc.governance.run_evidence import ControlResult, Finding, RunEvidence, decision, judged
 
 if TYPE_CHECKING:
@@ -239,4 +239,5 @@ _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
     "dpia": _dpia,
     "logoff": logoff,
     "transfers": transfers,
+    "storage_limit": storage_limit,
 }

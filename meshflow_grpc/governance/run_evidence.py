@@ -38,9 +38,18 @@ class ControlResult:
 
 
 class RunEvidence:
-    """A run's entries, sorted by what they are evidence of."""
+    """A run's entries, sorted by what they are evidence of; ``now`` is when they are judged, ``hold`` the run's legal hold."""
 
-    def __init__(self, entries: Sequence[LedgerEntry], chain: ChainVerification, stage_names: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        entries: Sequence[LedgerEntry],
+        chain: ChainVerification,
+        stage_names: tuple[str, ...],
+        now: str = "",
+        hold: str = "",
+    ) -> None:
+        self.now = now
+        self.hold = hold
         self.entries = entries
         self.chain = chain
         self.stage_names = stage_names
@@ -48,6 +57,7 @@ class RunEvidence:
         self.executed = tuple(e for e in self.steps if decision(e, _EXECUTION) != "skip")
         self.gates = tuple(e for e in entries if e.kind is EntryKind.GATE_DECIDED)
         self.start = next((e for e in entries if e.kind is EntryKind.RUN_STARTED), None)
+        self.end = next((e for e in entries if e.kind is EntryKind.RUN_FINISHED), None)
 
 
 def decision(entry: LedgerEntry, stage: int) -> str:
