@@ -14,6 +14,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).parent.parent
 BACKENDS = ("sqlite", "postgres", "memory", "sqlite+grpc", "sqlite+stream", "postgres+grpc")
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--harness", type=Path, required=True)
     options, rest = parser.parse_known_args()
     sys.path.insert(0, str(options.harness))
-    run = importlib.import_module("run")
+    run: Any = importlib.import_module("run")
     for backend in BACKENDS:
         run.ROWS[f"ours:{backend}"] = ("ours_peer", backend, "ours", ["--uvloop"])
     theirs = run.python

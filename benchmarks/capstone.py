@@ -33,7 +33,8 @@ def answer(name: str) -> str:
 
 def workflow(latency_ms: float = 0, *, human: bool = False) -> str:
     """The YAML, answered by the offline model after ``latency_ms``; ``human`` puts one before the publisher."""
-    mocks: dict[str, dict[str, object]] = {name: {"output": answer(name)} for name in _AGENTS} | {"gate": {"scores": [0.5, 0.9]}}
+    mocks: dict[str, dict[str, object]] = {name: {"output": answer(name)} for name in _AGENTS}
+    mocks["gate"] = {"scores": [0.5, 0.9]}
     nodes = [f"  {name}: {{mock: {json.dumps(mock | {'latency_ms': latency_ms})}}}" for name, mock in mocks.items()]
     edges = [*_EDGES]
     after = "publisher"

@@ -32,6 +32,7 @@ SUBJECTS = {"ours": 1, "yardstick": 8}
 async def ours(folder: Path, runs: int, in_flight: int) -> float:
     """CPU microseconds of a step of the whole engine with the default policy, after a warm-up of a run each."""
     from meshflow_grpc.app import Outside, RuntimeOptions, assemble
+    from meshflow_grpc.app.interpreter import run_as_server
     from meshflow_grpc.domain.run import Principal, RunRequest, RunStatus
     from meshflow_grpc.providers.mock import MockProvider
     from meshflow_grpc.storage.factory import open_storage
@@ -41,6 +42,7 @@ async def ours(folder: Path, runs: int, in_flight: int) -> float:
     storage = await open_storage(str(folder / "ledger.db"))
     options = RuntimeOptions(max_in_flight=in_flight, step_rate_per_s=STEP_RATE_PER_S)
     execute = assemble(Outside(storage, MockProvider()), options).commands.run.execute
+    run_as_server()
     caller, request = Principal("bench", "bench", method="bench"), RunRequest(task=TASK, workflow_yaml=workflow())
 
     async def worker(count: int) -> None:

@@ -6,7 +6,6 @@ gRPC, a unary call a run, and with ``+stream`` that with every event delivered.
 
 from __future__ import annotations
 
-import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmarks.capstone import STEP_RATE_PER_S, STEPS, TASK, chain, workflow
 from benchmarks.served import meshflow
 from meshflow_grpc.app import Outside, RuntimeOptions, assemble
+from meshflow_grpc.app.interpreter import run_as_server
 from meshflow_grpc.client import AsyncClient
 from meshflow_grpc.domain.run import Principal, RunRequest
 from meshflow_grpc.providers.mock import MockProvider
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 ASKER = Principal("bench", "bench", method="bench")
 APPROVER = Principal("approver", "bench", method="bench")
 MAX_RUNS = 4096
-SWITCH_INTERVAL_S = 0.0005
 LONG: dict[str, JsonValue] = {"max_steps": 100_000, "budget_tokens": 10**9, "budget_usd": 10**6, "timeout_s": 3600.0}
 
 
@@ -48,12 +47,11 @@ class InProcess:
     async def open(self) -> None:
         """Opens the ledger."""
         configure_logging("error", "json")
-        # As the server does: the writer's thread gets its turn beside a busy loop.
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
         storage = await open_storage(self._ledger)
         self._stack.push_async_callback(storage.close)
         options = RuntimeOptions(max_in_flight=MAX_RUNS, step_rate_per_s=STEP_RATE_PER_S)
         self._commands = assemble(Outside(storage, MockProvider()), options).commands
+        run_as_server()
 
     async def run(self, text: str, task: str, policy: Mapping[str, JsonValue]) -> Ended:
         """One run, until it ends or pauses."""
