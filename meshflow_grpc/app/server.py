@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
 import structlog
 
 from meshflow_grpc.app.assembly import Outside
+from meshflow_grpc.app.interpreter import run_as_server
 from meshflow_grpc.app.mesh import open_mesh
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.public_tls import public_tls
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-# The writer thread gets the interpreter back quickly while the event loop is busy (default: 5 ms).
-SWITCH_INTERVAL_S = 0.0005
-
 
 async def serve(settings: Settings, seat: Seat | None = None) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken.
@@ -48,7 +45,6 @@ async def serve(settings: Settings, seat: Seat | None = None) -> int:
 
 
 async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat | None) -> int:
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     tools = load_registry(settings.app)
     schema = await schema_status(settings.ledger_db)
     storage = await open_storage(
@@ -87,6 +83,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat |
                     mesh=mesh.local if mesh else None,
                     peers=mesh.access if mesh else None,
                 )
+                run_as_server()
                 return await _serve(settings, outside, telemetry, mesh, seat)
         finally:
             await provider.close()
