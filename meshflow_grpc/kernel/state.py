@@ -45,6 +45,7 @@ class RunContext:
     labels: Mapping[str, str] = field(default_factory=dict)
     learned: WorkflowStatistics | None = None
     reviewed: bool = False
+    approved: bool = True
     ending: bool = False
     conversation: tuple[Turn, ...] = ()
 

@@ -25,7 +25,9 @@ class ComplianceProfile(Check):
         if not profiles:
             return state
         known = state.step.node.id in run.agents
-        facts = StepFacts(run.policy, run.principal, run.labels, known, self._ports.safeguards, run.reviewed)
+        facts = StepFacts(
+            run.policy, run.principal, run.labels, known, self._ports.safeguards, run.reviewed, run.approved
+        )
         found = objections(facts)
         if found:
             message = "; ".join(f"{each.control}: {each.message}" for each in found)
