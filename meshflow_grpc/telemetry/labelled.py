@@ -14,7 +14,7 @@ class Labelled(dict[tuple[str, ...], Metric]):
 
     def __init__(self, metric: Metric) -> None:
         super().__init__()
-        self._metric = metric
+        self._metric: Metric = metric
 
     def __missing__(self, labels: tuple[str, ...]) -> Metric:
         series: Metric = self._metric.labels(*labels)
