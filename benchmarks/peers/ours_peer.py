@@ -51,7 +51,7 @@ class InProcess:
         self._stack.push_async_callback(storage.close)
         options = RuntimeOptions(max_in_flight=MAX_RUNS, step_rate_per_s=STEP_RATE_PER_S)
         self._commands = assemble(Outside(storage, MockProvider()), options).commands
-        run_as_server()
+        self._stack.enter_context(run_as_server())
 
     async def run(self, text: str, task: str, policy: Mapping[str, JsonValue]) -> Ended:
         """One run, until it ends or pauses."""
