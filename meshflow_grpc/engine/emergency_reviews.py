@@ -134,7 +134,7 @@ class EmergencyReviews:
             reviewer.id,
         )
         said = json.dumps({"comment": comment}, ensure_ascii=False, separators=(",", ":"))
-        draft = EntryDraft(record.run_id, run.tenant_id, EntryKind.RUN_STARTED, now, facts=facts, input=said)
+        draft = EntryDraft(record.run_id, run.tenant_id, EntryKind.RUN_STARTED, now, facts=facts, output=said)
         active = self._engine.claim(record.run_id, run.tenant_id)
         if active is None:
             raise ApprovalNotReadyError("it is being reviewed just now; try again", retry_after_s=1.0)
