@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-ROLES = ("viewer", "operator", "approver", "admin")
+ROLES = ("viewer", "operator", "approver", "admin", "emergency")
 VIEWER = frozenset(ROLES)
 OPERATOR = frozenset({"operator", "admin"})
 APPROVER = frozenset({"approver", "admin"})
 ADMIN = frozenset({"admin"})
+# Who may decide, if only by breaking the glass: what each may is decided with the decision.
+DECIDER = frozenset({"approver", "admin", "emergency"})
 
 PUBLIC_METHODS = (
     "/meshflow.v1.SystemService/",
@@ -44,8 +46,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.RestService/EraseRunJson": ADMIN,
     "/meshflow.v1.ApprovalService/ListApprovals": VIEWER,
     "/meshflow.v1.ApprovalService/GetApproval": VIEWER,
-    "/meshflow.v1.ApprovalService/DecideApproval": APPROVER,
-    "/meshflow.v1.RestService/DecideApprovalJson": APPROVER,
+    "/meshflow.v1.ApprovalService/DecideApproval": DECIDER,
+    "/meshflow.v1.RestService/DecideApprovalJson": DECIDER,
     "/meshflow.v1.WorkflowService/PutWorkflow": OPERATOR,
     "/meshflow.v1.WorkflowService/GetWorkflow": VIEWER,
     "/meshflow.v1.WorkflowService/ListWorkflows": VIEWER,
