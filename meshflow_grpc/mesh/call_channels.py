@@ -11,6 +11,7 @@ from grpc import aio
 
 from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2_grpc import LedgerServiceStub
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
+from meshflow_grpc.ports.mesh import PeerUnreachableError
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.mesh import MeshNode
@@ -44,9 +45,9 @@ class NoCredentials:
         del node, tenant_id
         return ()
 
-    def channel_credentials(self, node: MeshNode) -> object | None:
+    def channel_credentials(self, node: MeshNode, endpoint: str) -> object | None:
         """See ports.mesh.NodeCredentials."""
-        del node
+        del node, endpoint
         return None
 
 
@@ -70,10 +71,19 @@ class CallChannels:
         self._kept: dict[tuple[str, bool], PeerConnection] = {}
 
     async def connected(self, node: MeshNode) -> PeerConnection | None:
-        """A connection to one of the node's endpoints; None when there is none within CONNECT_S."""
-        give_up = time.monotonic() + CONNECT_S
+        """A connection to one of the node's endpoints; None when there is none within CONNECT_S.
+
+        Raises PeerUnreachableError when none of its endpoints may be used.
+        """
+        give_up, refused = time.monotonic() + CONNECT_S, 0
         for endpoint in node.endpoints:
-            connection = self._connection(node, endpoint)
+            try:
+                connection = self._connection(node, endpoint)
+            except PeerUnreachableError:
+                refused += 1
+                if refused == len(node.endpoints):
+                    raise
+                continue
             if await _ready(connection.channel, give_up):
                 return connection
             if node.tls:
@@ -87,7 +97,7 @@ class CallChannels:
         if connection is None:
             if len(self._kept) >= MAX_CHANNELS:
                 self._drop(next(iter(self._kept)))
-            connection = PeerConnection(_opened(endpoint, self._credentials.channel_credentials(node)))
+            connection = PeerConnection(_opened(endpoint, self._credentials.channel_credentials(node, endpoint)))
         self._kept[key] = connection
         return connection
 

@@ -199,6 +199,9 @@ class NodeCredentials(Protocol):
         """Headers of a call to a node on behalf of a tenant."""
         ...
 
-    def channel_credentials(self, node: MeshNode) -> object | None:
-        """``grpc.ChannelCredentials`` of channels to a node; None for plain text."""
+    def channel_credentials(self, node: MeshNode, endpoint: str) -> object | None:
+        """``grpc.ChannelCredentials`` of a channel to one of a node's endpoints; None for plain text.
+
+        Raises PeerUnreachableError, with nothing sent, where plain text is not allowed.
+        """
         ...
