@@ -91,6 +91,10 @@ class MeshMember(Protocol):
         """Notes that a tenant's own node lives; None when there is none of this id."""
         ...
 
+    def public_keys(self) -> tuple[str, ...]:
+        """The keys that this server signs its calls to peers with, as JSON Web Keys."""
+        ...
+
     def changes(self, tenant_id: str, after: int) -> AsyncGenerator[tuple[int, MeshChange], None]:
         """Changes above a number, then those to come, without end."""
         ...
