@@ -21,6 +21,8 @@ _MORSE = dict(zip(
     ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. ----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----.".split(),
     "abcdefghijklmnopqrstuvwxyz0123456789", strict=True,
 ))  # fmt: skip
+_NO_CHARACTER = frozenset("ghijklmnopqrstuv+/-_")
+"""What base64 of a text does not begin with: the first byte would be none that a character of UTF-8 begins with."""
 _ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2}))")
 
 
@@ -35,6 +37,8 @@ def readable(data: bytes) -> str | None:
 
 
 def _base64(blob: str) -> str | None:
+    if blob[0] in _NO_CHARACTER:
+        return None
     for candidate in dict.fromkeys((re.sub(r"\s", "", blob), re.split(r"\s", blob, maxsplit=1)[0])):
         body = candidate.rstrip("=").replace("-", "+").replace("_", "/")
         body = body[: len(body) - (len(body) % 4 == 1)]
