@@ -62,6 +62,8 @@ const (
 	ReasonRunImmutable Reason = "RUN_IMMUTABLE"
 	// ReasonRunConflict: The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION.
 	ReasonRunConflict Reason = "RUN_CONFLICT"
+	// ReasonReauthenticationRequired: The caller signed in too long ago for what they ask under profile hipaa. UNAUTHENTICATED.
+	ReasonReauthenticationRequired Reason = "REAUTHENTICATION_REQUIRED"
 	// ReasonMeshNotConfigured: This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION.
 	ReasonMeshNotConfigured Reason = "MESH_NOT_CONFIGURED"
 	// ReasonNodeNotFound: No node of this name, id or concern serves the tenant, or none of them lives. NOT_FOUND.

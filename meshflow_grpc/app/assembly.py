@@ -46,6 +46,7 @@ from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
 from meshflow_grpc.engine.gate_expiry import GateExpiry, GateTimes
 from meshflow_grpc.engine.gates import Gates
+from meshflow_grpc.engine.intake import Intake
 from meshflow_grpc.engine.learning import Learning
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.node_checks import NodeChecks
@@ -66,6 +67,8 @@ from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.detection.window.output_window import OutputWindows
 from meshflow_grpc.governance.floors import ServerFloors
 from meshflow_grpc.governance.rate_limit import RateLimiter
+from meshflow_grpc.governance.reauthentication import Reauthentication
+from meshflow_grpc.governance.recipients import NO_RECIPIENTS, Recipients
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.output_windows import Windows
 from meshflow_grpc.kernel.ports import KernelPorts
@@ -112,6 +115,9 @@ class RuntimeOptions:
     payloads_encrypted: bool = False
     transport_encrypted: bool = False
     conversation: ConversationBounds = field(default_factory=ConversationBounds)
+    reauthentication: Reauthentication = field(default_factory=Reauthentication)
+    recipients: Recipients = NO_RECIPIENTS
+    payload_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +183,14 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
     resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
     told = ending_peer_runs(observer, storage, outside.peers)
+    intake = Intake(workflows, admission, outside.clock, options.reauthentication, options.payload_days)
     own = (storage, tools, admission, resumption, contexts, outside.ids, told)
     times = GateTimes(outside.notifier)
-    parts = EngineParts(*own, times, workflows, elsewhere)
+    parts = EngineParts(*own, times, intake, elsewhere)
     limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
     engine = Engine(parts, ActiveRuns(limits, state, outside.clock))
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
-    gates = Gates(storage, recorder, engine, outside.clock, state)
+    gates = Gates(storage, recorder, engine, outside.clock, state, options.reauthentication)
     expiry = GateExpiry(storage, gates, engine, outside.clock, times)
     commands = Commands(
         run=RunCommand(engine, gates),
@@ -196,7 +203,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         cancel_run=CancelRunCommand(engine, storage, gates),
         check_run=CheckRunCommand(engine, Preflight(ports, outside.tools), storage, learning, conversations),
         diff_runs=DiffRunsCommand(storage),
-        fork_run=ForkRunCommand(engine, storage, outside.clock),
+        fork_run=ForkRunCommand(engine, storage, outside.clock, options.reauthentication),
         list_entries=ListEntriesCommand(storage),
         verify_run=VerifyRunCommand(storage, outside.log_keys.verifiers, observer),
         get_tree_head=GetTreeHeadCommand(log),
@@ -231,6 +238,7 @@ def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: Publishin
         tracer=outside.tracer,
         revoked_agents=options.revoked_agents,
         safeguards=_safeguards(options),
+        recipients=options.recipients,
         windows=_windows(outside.scanner),
         mesh=outside.peers,
     )

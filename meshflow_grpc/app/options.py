@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.app.assembly import RuntimeOptions
 from meshflow_grpc.domain.conversation import ConversationBounds
 from meshflow_grpc.governance.floors import ServerFloors, Tier
+from meshflow_grpc.governance.reauthentication import Reauthentication
 
 if TYPE_CHECKING:
     from meshflow_grpc.config import Settings
@@ -26,5 +27,8 @@ def runtime_options(settings: Settings) -> RuntimeOptions:
         production=settings.env == "production",
         payloads_encrypted=bool(settings.payload_keys),
         transport_encrypted=settings.uses_tls,
+        reauthentication=Reauthentication(settings.reauth_s),
+        recipients=settings.recipients,
+        payload_days=settings.payload_days,
         conversation=ConversationBounds(settings.session_turns, settings.session_chars),
     )

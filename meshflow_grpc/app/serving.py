@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -124,6 +125,8 @@ class Serving:
     async def _announce(self, grpc_port: int) -> None:
         """From here on traffic is wanted."""
         settings, runtime = self._settings, self._runtime
+        # What the start made stays: looking through it for garbage again and again is a quarter of a step's processor time.
+        gc.freeze()
         runtime.state.started = True
         await self._publish(True)
         self._spawn(self._early, keep_readiness(runtime.state, self._outside.storage, self._publish))
@@ -161,12 +164,14 @@ class Serving:
             # The other workers listen on the port too: a connection that ends now is made anew with one of them.
             closing = asyncio.create_task(self._server.stop(grace_s))
         hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
+        told = asyncio.create_task(self._told(grace_s, hurry))
         stopped = await runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
         if stopped:
             _log.warning("runs_handed_over", count=stopped, note="they go on on another server, or after the restart")
         if mesh is not None:
             # Until here its own runs may wait for peers, which let in registered nodes only; what they ask of it is refused.
             await mesh.local.withdraw()
+        await told
         await runtime.ownership.leave()
         runtime.hub.close()
         await self._server.stop(0 if hurry.is_set() else min(LINGER_S, grace_s))
@@ -176,3 +181,12 @@ class Serving:
         if self._envoy is not None:
             await self._envoy.stop()
         _log.info("stopped")
+
+    async def _told(self, grace_s: float, hurry: asyncio.Event) -> None:
+        """Until proxies send their calls elsewhere. The server's own Envoy closes its connections in order without it."""
+        if self._settings.use_envoy:
+            return
+        ways = [asyncio.create_task(self._server.until_told()), asyncio.create_task(hurry.wait())]
+        await asyncio.wait(ways, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()

@@ -71,10 +71,11 @@ async def _report(
     db: str | None, tenant: str, run_id: str, profiles: tuple[str, ...], trust: Path | None
 ) -> ComplianceReport:
     from meshflow_grpc.commands.compliance_report import compliance_report
+    from meshflow_grpc.system import SystemClock
 
     keys = _trusted(trust, db)
     async with reading(db) as storage:
-        return await compliance_report(storage, tenant, run_id, profiles, keys)
+        return await compliance_report(storage, tenant, run_id, profiles, keys, now=SystemClock().now())
 
 
 def _trusted(trust: Path | None, db: str | None) -> tuple[VerifierKey, ...]:

@@ -12,7 +12,7 @@ from meshflow_grpc.cli.output import printable, write_table
 
 if TYPE_CHECKING:
     from meshflow_grpc.commands.compliance_report import ComplianceReport
-    from meshflow_grpc.governance.compliance_evidence import ControlResult
+    from meshflow_grpc.governance.run_evidence import ControlResult
 
 _NOTE = "Not legal advice: the report shows what the ledger holds; it cannot confer compliance."
 _STYLE = (

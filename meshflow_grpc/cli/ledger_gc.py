@@ -1,4 +1,4 @@
-"""``meshflow ledger gc``: deletes runs that are past their retention, and says what is kept and why."""
+"""``meshflow ledger gc``: deletes runs and payloads that are past their retention, and says what is kept and why."""
 
 from __future__ import annotations
 
@@ -28,30 +28,48 @@ def gc(
     keep_days: Annotated[
         int | None, typer.Option(help="Days a run is kept after its end. Default: MESHFLOW_RETENTION_DAYS.")
     ] = None,
+    payloads_only: Annotated[
+        bool, typer.Option("--payloads-only", help="Erase payloads whose time is over; delete no run.")
+    ] = False,
     by: Annotated[str, typer.Option(help="Who deletes; it is recorded.")] = "local",
     db: Db = None,
     tenant: Annotated[str, typer.Option("--tenant", help="Whose runs. Default: everybody's.")] = "",
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """Deletes runs that ended longer ago than they are to be kept; each leaves a tombstone. Needs the ledger for itself."""
+    """Deletes runs that ended longer ago than they are to be kept, and payloads past the time that their run's start gave them.
+
+    A run leaves a tombstone, payloads the entry of their erasure. Needs the ledger for itself.
+    """
     from meshflow_grpc.config import load_ledger_settings
 
     settings = load_ledger_settings(ledger_db=db)
-    verdicts = asyncio.run(_collect(settings, _days(keep_days, settings), tenant, by, delete=not dry_run))
+    if payloads_only and keep_days is not None:
+        raise typer.BadParameter(
+            "no run is deleted with --payloads-only; leave one of them out", param_hint="--keep-days"
+        )
+    days = None if payloads_only else _days(keep_days, settings)
+    verdicts = asyncio.run(_collect(settings, days, tenant, by, delete=not dry_run))
     shown = [verdict for verdict in verdicts if verdict.due]
     if output is not OutputFormat.TABLE:
         write_records([_json(verdict, done=not dry_run) for verdict in shown], output)
         return
-    did = "would delete" if dry_run else "deleted"
+    did, gone = ("would delete", "would erase payloads") if dry_run else ("deleted", "erased payloads")
     write_table(
         ("RUN", "TENANT", "ENDED", "DECISION", "WHY"),
         (
-            (each.run.run_id, each.run.tenant_id, each.run.update_time, did if each.delete else "kept", each.why)
+            (each.run.run_id, each.run.tenant_id, each.run.update_time, _done(each, did, gone), each.why)
             for each in shown
         ),
     )
-    counted = Counter(did if verdict.delete else "kept" for verdict in verdicts)
-    typer.echo(f"{counted[did]} {did if dry_run else 'runs deleted'}, {counted['kept']} kept")
+    counted = Counter(_done(verdict, did, gone) for verdict in verdicts)
+    erased = f"{counted[gone]} {gone if dry_run else 'without payloads'}, " if counted[gone] else ""
+    typer.echo(f"{counted[did]} {did if dry_run else 'runs deleted'}, {erased}{counted['kept']} kept")
+
+
+def _done(verdict: RetentionVerdict, deleted: str, erased: str) -> str:
+    if verdict.delete:
+        return deleted
+    return erased if verdict.erase else "kept"
 
 
 def _days(given: int | None, settings: LedgerSettings) -> int:
@@ -72,7 +90,7 @@ def _days(given: int | None, settings: LedgerSettings) -> int:
 
 
 async def _collect(
-    settings: LedgerSettings, keep_days: int, tenant: str, by: str, *, delete: bool
+    settings: LedgerSettings, keep_days: int | None, tenant: str, by: str, *, delete: bool
 ) -> list[RetentionVerdict]:
     from meshflow_grpc.commands.expire_runs import expire_run, judged_runs, tenants_of
     from meshflow_grpc.storage.factory import open_storage
@@ -88,9 +106,9 @@ async def _collect(
             found = [
                 verdict for each in tenants async for verdict in judged_runs(storage, each, keep_days, clock.now())
             ]
-            due = [verdict for verdict in found if verdict.delete] if delete else []
+            due = [verdict for verdict in found if verdict.delete or verdict.erase] if delete else []
             for number, verdict in enumerate(due, 1):
-                status.update(f"deleting run {number} of {len(due)}")
+                status.update(f"clearing run {number} of {len(due)}")
                 await expire_run(storage, clock, verdict, by)
     finally:
         await storage.close()
@@ -104,5 +122,7 @@ def _json(verdict: RetentionVerdict, *, done: bool) -> dict[str, object]:
         "end_time": verdict.run.update_time,
         "delete": verdict.delete,
         "deleted": verdict.delete and done,
+        "erase": verdict.erase,
+        "erased": verdict.erase and done,
         "why": verdict.why,
     }

@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.commands.verify_run import verify_run
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.engine.run_entries import run_entries
-from meshflow_grpc.governance.compliance_evidence import Finding, RunEvidence, evaluate
+from meshflow_grpc.governance.compliance_evidence import evaluate
+from meshflow_grpc.governance.retention import hold_of
+from meshflow_grpc.governance.run_evidence import Finding, RunEvidence
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from meshflow_grpc.domain.check import ChainVerification
-    from meshflow_grpc.governance.compliance_evidence import ControlResult
+    from meshflow_grpc.governance.run_evidence import ControlResult
     from meshflow_grpc.ledger.note_key import VerifierKey
     from meshflow_grpc.ports.storage import Storage
 
@@ -44,6 +46,8 @@ async def compliance_report(
     run_id: str,
     profiles: Sequence[str] = (),
     trusted: Sequence[VerifierKey] | None = None,
+    *,
+    now: str,
 ) -> ComplianceReport:
     """Judges a run; without profiles by those of its policy. Raises RunNotFoundError, or InvalidRequestError when there is none."""
     chain = await verify_run(storage, tenant_id, run_id, trusted)
@@ -52,6 +56,6 @@ async def compliance_report(
     if not chosen:
         raise InvalidRequestError.of(FieldViolation("profile", "the run was held to no profile; name one"))
     entries = await run_entries(storage, tenant_id, run_id) if chain.valid else []
-    evidence = RunEvidence(entries, chain, STAGE_NAMES)
+    evidence = RunEvidence(entries, chain, STAGE_NAMES, now, hold_of(run.labels))
     results = tuple(result for profile in chosen for result in evaluate(profile, evidence))
     return ComplianceReport(run_id, run.workflow, run.status.value, run.policy_digest, chosen, chain, results)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from meshflow_grpc.config.sessions import SessionSettings
+from meshflow_grpc.config.compliance import ComplianceSettings
 
 
-class AdmissionSettings(SessionSettings):
+class AdmissionSettings(ComplianceSettings):
     """Bounds per tenant, beside those of the whole server."""
 
     tenant_max_in_flight_runs: int | None = Field(

@@ -42,6 +42,7 @@ class ErrorReason(StrEnum):
     RUN_CONFLICT = "RUN_CONFLICT"
     MESH_NOT_CONFIGURED = "MESH_NOT_CONFIGURED"
     NODE_NOT_FOUND = "NODE_NOT_FOUND"
+    REAUTHENTICATION_REQUIRED = "REAUTHENTICATION_REQUIRED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,12 @@ class UnauthenticatedError(MeshflowError):
     """No credential, or one that is not valid."""
 
     reason = ErrorReason.UNAUTHENTICATED
+
+
+class ReauthenticationRequiredError(MeshflowError):
+    """The caller proved who they are too long ago for what they ask."""
+
+    reason = ErrorReason.REAUTHENTICATION_REQUIRED
 
 
 class PermissionDeniedError(MeshflowError):

@@ -56,12 +56,16 @@ class CancelReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls. ``id`` is pseudonymous and goes in the ledger; ``method`` says how it was proven."""
+    """Who calls. ``id`` is pseudonymous and goes in the ledger; ``method`` says how it was proven.
+
+    ``auth_time`` is when they signed in, in seconds since 1970; None for credentials that do not say.
+    """
 
     id: str
     tenant_id: str
     roles: frozenset[str] = frozenset()
     method: str = "none"
+    auth_time: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

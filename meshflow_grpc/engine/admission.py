@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,10 @@ class RunnableWorkflow:
 
 @dataclass(frozen=True, slots=True)
 class AdmittedRun:
-    """A request that may start. ``withheld`` says that nothing its caller wrote is recorded, because every step will be denied."""
+    """A request that may start. ``withheld`` says that nothing its caller wrote is recorded, because every step will be denied.
+
+    ``evidence`` is what the run's first entry says beside what every run's does.
+    """
 
     principal: Principal
     request: RunRequest
@@ -76,6 +79,7 @@ class AdmittedRun:
     task: str
     fingerprint: str
     withheld: bool = False
+    evidence: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 class Admission:

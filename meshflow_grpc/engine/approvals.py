@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
-    from meshflow_grpc.domain.run import Principal, Run
+    from meshflow_grpc.domain.run import Run
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -63,15 +63,17 @@ def paused_draft(run: Run, waiting: Sequence[PendingApproval], epoch: int, now: 
     )
 
 
-def decided_draft(approval: Approval, decision: Decision, reviewer: Principal, comment: str, now: str) -> EntryDraft:
+def decided_draft(
+    approval: Approval, decision: Decision, actor: Mapping[str, JsonValue], comment: str, now: str
+) -> EntryDraft:
     """The gate_decided entry. Its step and attempt are the paused ones, so that the ledger takes one decision only."""
     facts: dict[str, JsonValue] = {
         "action_digest": approval.action_digest,
-        "actor": {"principal": reviewer.id, "auth": reviewer.method},
+        "actor": dict(actor),
         "approval_id": approval.approval_id,
         "decision": decision.value,
-        "expired": reviewer.method == "server",
-        "reviewer": reviewer.id,
+        "expired": actor["auth"] == "server",
+        "reviewer": actor["principal"],
     }
     return EntryDraft(
         approval.run_id,

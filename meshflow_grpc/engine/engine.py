@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.elsewhere import Elsewhere
     from meshflow_grpc.engine.executor import RunTools
     from meshflow_grpc.engine.fork import Fork
-    from meshflow_grpc.engine.registered_workflows import RegisteredWorkflows
+    from meshflow_grpc.engine.intake import Intake
     from meshflow_grpc.engine.resumption import Resumption
     from meshflow_grpc.engine.run_contexts import RunContexts
     from meshflow_grpc.ports.clock import IdSource
@@ -60,7 +60,7 @@ class EngineParts:
     ids: IdSource
     observer: RunObserver
     notifier: ApprovalNotifier
-    workflows: RegisteredWorkflows
+    intake: Intake
     elsewhere: Elsewhere
 
 
@@ -87,14 +87,12 @@ class Engine:
         return self._parts.ids.run_id()
 
     async def admit(self, principal: Principal, request: RunRequest) -> AdmittedRun:
-        """Resolves a request; see Admission.admit and RegisteredWorkflows.find."""
-        found = await self._parts.workflows.of_request(principal.tenant_id, request)
-        return self._parts.admission.admit(principal, request, found)
+        """Resolves a request; see Intake.admit."""
+        return await self._parts.intake.admit(principal, request)
 
     async def resolve(self, principal: Principal, request: RunRequest) -> AdmittedRun:
-        """Resolves a request for a pre-flight; see Admission.resolve and RegisteredWorkflows.find."""
-        found = await self._parts.workflows.of_request(principal.tenant_id, request)
-        return self._parts.admission.resolve(principal, request, found)
+        """Resolves a request for a pre-flight; see Intake.resolve."""
+        return await self._parts.intake.resolve(principal, request)
 
     def check_executable(self, definition: Mapping[str, JsonValue]) -> None:
         """Raises InvalidWorkflowError when this process cannot execute a recorded definition: going on would fail the run."""

@@ -160,14 +160,13 @@ class RunExecutor:
                 activation = ready[0]
                 ready = list(await self._advance(activation, await self._govern(activation)))
             else:
-                await self._take_parallel(ready)
-                return
+                ready = await self._take_parallel(ready)
 
-    async def _take_parallel(self, ready: list[NodeActivation]) -> None:
-        """Branches side by side: each activates its successors at once, so a slow branch holds up no other."""
+    async def _take_parallel(self, ready: list[NodeActivation]) -> list[NodeActivation]:
+        """Branches side by side: a slow one holds up no other. Returns what is ready once they have come together."""
         pending: dict[asyncio.Task[StepOutcome], NodeActivation] = {}
         try:
-            while ready or pending:
+            while pending or len(ready) > 1:
                 while ready and not self._leaving:
                     activation = ready.pop(0)
                     pending[asyncio.create_task(self._govern(activation))] = activation
@@ -177,6 +176,7 @@ class RunExecutor:
                 for task in sorted(done, key=place):
                     activation = pending.pop(task)
                     ready.extend(await self._advance(activation, task.result()))
+            return ready
         except RunEnded:
             self._context.ending = True
             raise

@@ -15,7 +15,7 @@ from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.events import output_text
-from meshflow_grpc.engine.run_record import forked_draft
+from meshflow_grpc.engine.run_record import actor_of, forked_draft
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,11 +53,15 @@ class Fork:
 
 @dataclass(frozen=True, slots=True)
 class NewFork:
-    """Id and start of a fork to make; with a request id, the same request makes it once."""
+    """Id and start of a fork to make; with a request id, the same request makes it once.
+
+    ``actor`` says of who makes it what entries say of actors, where more is known than the principal.
+    """
 
     run_id: str
     time: str
     request_id: str | None = None
+    actor: Mapping[str, JsonValue] | None = None
 
 
 def fork_of(parent: Run, entries: Sequence[LedgerEntry], point: ForkPoint, new: NewFork, principal: Principal) -> Fork:
@@ -101,7 +105,7 @@ def fork_of(parent: Run, entries: Sequence[LedgerEntry], point: ForkPoint, new: 
     )
     payload["inherited"] = cast("JsonValue", inherited)
     fingerprint = "" if new.request_id is None else _fingerprint(parent.run_id, point)
-    return Fork(run, forked_draft(run, start, principal, origin, payload), fingerprint)
+    return Fork(run, forked_draft(run, start, new.actor or actor_of(principal), origin, payload), fingerprint)
 
 
 def ancestors_of(start: LedgerEntry) -> list[JsonValue]:

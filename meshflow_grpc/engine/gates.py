@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
@@ -34,11 +34,15 @@ from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.engine.active_run import ActiveRun
     from meshflow_grpc.engine.engine import Engine
     from meshflow_grpc.engine.recorder import PublishingRecorder
     from meshflow_grpc.engine.server_state import ServerState
+    from meshflow_grpc.governance.reauthentication import Reauthentication
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.ports.storage import Storage
 
@@ -62,8 +66,15 @@ class Gates:
     """Reads approvals from the ledger and decides them. Holds nothing of a paused run."""
 
     def __init__(
-        self, storage: Storage, recorder: PublishingRecorder, engine: Engine, clock: Clock, state: ServerState
+        self,
+        storage: Storage,
+        recorder: PublishingRecorder,
+        engine: Engine,
+        clock: Clock,
+        state: ServerState,
+        reauthentication: Reauthentication,
     ) -> None:
+        self._reauthentication = reauthentication
         self._storage = storage
         self._recorder = recorder
         self._engine = engine
@@ -93,7 +104,7 @@ class Gates:
         """Returns the approval when the decision is durable; an approved step then goes on by itself.
 
         Raises ApprovalNotFoundError, ApprovalAlreadyDecidedError, ApprovalExpiredError, ApprovalDigestMismatchError,
-        PermissionDeniedError, or ApprovalNotReadyError while other branches of the run are at work.
+        PermissionDeniedError, ReauthenticationRequiredError, or ApprovalNotReadyError while other branches of the run are at work.
         """
         if self._state.draining:
             raise DrainingError("the server is draining; retry on another replica", retry_after_s=1.0)
@@ -131,7 +142,8 @@ class Gates:
             if run.status is not RunStatus.PAUSED or not owned:
                 raise ApprovalNotReadyError("the run is still at work; try again", retry_after_s=1.0)
             now = self._clock.now()
-            draft = decided_draft(approval, review.decision, review.reviewer, review.comment, now)
+            actor = self._actor(run, review.reviewer, now)
+            draft = decided_draft(approval, review.decision, actor, review.comment, now)
             if review.decision is Decision.APPROVE:
                 await self._recorder.append(run.run_id, (draft,), RunChange(status=RunStatus.RUNNING))
                 goes_on = True
@@ -190,12 +202,17 @@ class Gates:
         self._engine.ended(ended)
         return ended
 
+    def _actor(self, run: Run, reviewer: Principal, now: str) -> Mapping[str, JsonValue]:
+        profiles = cast("Sequence[str]", run.policy.get("compliance", ()))
+        return self._reauthentication.actor(reviewer, profiles, now)
+
     def _check(self, run: Run, approval: Approval, review: Review) -> None:
         metadata = {"approval_id": approval.approval_id, "status": approval.status.value}
         if review.reviewer.method != "server":
             refusal = why_not(run.policy, approval.requester, review.reviewer, review.decision)
             if refusal is not None:
                 raise PermissionDeniedError(refusal, metadata=metadata)
+            self._actor(run, review.reviewer, self._clock.now())
         if review.action_digest not in (None, approval.action_digest):
             raise ApprovalDigestMismatchError(
                 "the action is not the one reviewed", metadata={**metadata, "action_digest": approval.action_digest}

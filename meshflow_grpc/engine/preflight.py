@@ -19,6 +19,7 @@ from meshflow_grpc.governance.tool_permission import tool_refusal
 from meshflow_grpc.kernel.agent_call import max_tool_rounds
 from meshflow_grpc.kernel.model_call import max_output_tokens, model_of, worst_case
 from meshflow_grpc.kernel.peer_request import peer_share, target_of
+from meshflow_grpc.kernel.recipients import refused_recipient
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 from meshflow_grpc.kernel.stages.policy_evaluation import rule_variables
 from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE, denied_data
@@ -68,6 +69,7 @@ class Preflight:
             *self._sensitive(admitted),
             *self._tools(admitted),
             *self._peers(admitted),
+            *self._recipients(admitted),
             *_budget(admitted, estimate, session),
         )
         return found, estimate
@@ -158,6 +160,15 @@ class Preflight:
                 field = f"workflow.nodes.{node.id}.{'peer' if target.slug else 'concern'}"
                 message = f"no live node of the mesh takes it: {named}"
                 yield PolicyViolation(field, "execution", message, "start the node, or name one that lives")
+
+    def _recipients(self, admitted: AdmittedRun) -> Iterator[PolicyViolation]:
+        """The model provider, where stage 11 would not let data go there."""
+        agents = (n for n in admitted.workflow.compiled.workflow.nodes if n.kind is NodeKind.AGENT)
+        node = next(agents, None)
+        if node is not None:
+            refusal = refused_recipient(self._ports, admitted.policy.policy, node)
+            if refusal is not None:
+                yield PolicyViolation("policy.compliance", "tool_permission", refusal.message, refusal.remedy)
 
     def _profiles(self, admitted: AdmittedRun) -> tuple[PolicyViolation, ...]:
         """What stage 6 would object to in any step."""

@@ -60,7 +60,7 @@ def started_draft(admitted: AdmittedRun, run: Run, turns: Sequence[Turn] = ()) -
     policy = _json(admitted.policy.json)
     task = _json(admitted.task)
     facts: dict[str, JsonValue] = {
-        "actor": {"principal": principal.id, "auth": principal.method},
+        "actor": actor_of(principal),
         "policy_digest": run.policy_digest,
         "workflow": run.workflow,
         "workflow_digest": workflow.compiled.digest,
@@ -68,6 +68,7 @@ def started_draft(admitted: AdmittedRun, run: Run, turns: Sequence[Turn] = ()) -
     retention = retention_tag(admitted.policy.policy.compliance, run.create_time)
     if retention is not None:
         facts["retention"] = {**retention, "immutable": admitted.policy.policy.immutable_audit}
+    facts |= admitted.evidence
     facts |= {name: run.labels[name] for name in (PURPOSE, LEGAL_EFFECT, DPIA) if name in run.labels}
     said = ""
     if turns:
@@ -83,6 +84,11 @@ def started_draft(admitted: AdmittedRun, run: Run, turns: Sequence[Turn] = ()) -
     )
 
 
+def actor_of(principal: Principal) -> dict[str, JsonValue]:
+    """Who acts, as entries say it."""
+    return {"principal": principal.id, "auth": principal.method}
+
+
 def _turn_json(turn: Turn) -> dict[str, JsonValue]:
     return {"run_id": turn.run_id, "task": turn.task, "answer": turn.answer, "labels": sorted(turn.labels)}
 
@@ -93,12 +99,16 @@ def _turn_of(document: Mapping[str, JsonValue]) -> Turn:
 
 
 def forked_draft(
-    run: Run, start: LedgerEntry, principal: Principal, origin: JsonValue, payload: Mapping[str, JsonValue]
+    run: Run,
+    start: LedgerEntry,
+    actor: Mapping[str, JsonValue],
+    origin: JsonValue,
+    payload: Mapping[str, JsonValue],
 ) -> EntryDraft:
     """The run_started entry of a fork; ``forked_from`` names its parent's place and head, which the parent's chain proves."""
     facts: dict[str, JsonValue] = {
         **start.facts,
-        "actor": {"principal": principal.id, "auth": principal.method},
+        "actor": dict(actor),
         "forked_from": origin,
     }
     if "retention" in start.facts:
@@ -136,7 +146,7 @@ def origin_of(entry: LedgerEntry) -> RunOrigin:
 def finished_draft(run: Run, outcome: RunOutcome, usage: Usage, now: str, principal: Principal) -> EntryDraft:
     """The run_finished entry."""
     facts: dict[str, JsonValue] = {
-        "actor": {"principal": principal.id, "auth": principal.method},
+        "actor": actor_of(principal),
         "blocked_by": outcome.blocked_by,
         "carbon_ug": usage.carbon_ug,
         "cost_nano_usd": usage.cost_nano_usd,

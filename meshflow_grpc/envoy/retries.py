@@ -43,5 +43,6 @@ def edge_retries(method: ApiMethod) -> dict[str, Any]:
         "host_selection_retry_max_attempts": 32,
     }
     if method.read_only:
-        policy["retry_on"] = f"unavailable,reset,{policy['retry_on']}"
+        # A server that stops answers CANCELLED for calls that it had received and not begun with.
+        policy["retry_on"] = f"unavailable,cancelled,reset,{policy['retry_on']}"
     return policy

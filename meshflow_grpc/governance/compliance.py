@@ -94,7 +94,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("hipaa.encryption", "45 CFR 164.312(a)(2)(iv)", "payloads are encrypted at rest", "compliance_profile"),
     Control("hipaa.transmission", "45 CFR 164.312(e)", "transport is encrypted", "compliance_profile"),
     _outside("hipaa.emergency_access", "45 CFR 164.312(a)(2)(ii)", "emergency access is recorded", "there is none"),
-    _outside("hipaa.logoff", "45 CFR 164.312(a)(2)(iii)", "sessions end by themselves", _DUTY),
+    Control("hipaa.logoff", "45 CFR 164.312(a)(2)(iii)", "who acts has signed in recently", "identity_verification"),
     Control("hipaa.retention", "45 CFR 164.316(b)(2)", "documentation is kept for 6 years", "audit_ledger"),
     Control("sox.profile", "SOX 302/404", "the run is held to the profile and its floors", "compliance_profile"),
     Control("sox.identity", "SOX 404", "a proven identity asks", "identity_verification"),
@@ -112,9 +112,9 @@ CONTROLS: tuple[Control, ...] = (
     Control("gdpr.accountability", "GDPR Art. 5(2)", "every step is recorded with all its decisions", "audit_ledger"),
     Control("gdpr.integrity", "GDPR Art. 5(1)(f), 32", "the record is intact", "audit_ledger"),
     Control("gdpr.erasure", "GDPR Art. 17", "erasures are recorded", "audit_ledger"),
-    _outside("gdpr.storage_limit", "GDPR Art. 5(1)(e)", "payloads have an end of life", _DUTY),
+    Control("gdpr.storage_limit", "GDPR Art. 5(1)(e)", "payloads have an end of life, and it is kept", "audit_ledger"),
     Control("gdpr.legal_effect", "GDPR Art. 22", "a person decides what has legal effect", "compliance_profile"),
-    _outside("gdpr.transfers", "GDPR Art. 28, 44", "processors and regions are named", _DUTY),
+    Control("gdpr.transfers", "GDPR Art. 28, 44", "recipients are declared, in allowed regions", "tool_permission"),
     Control("gdpr.dpia", "GDPR Art. 35", "high risks are assessed beforehand", "compliance_profile"),
 )
 

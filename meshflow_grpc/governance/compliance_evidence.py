@@ -3,59 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.policy import RiskTier
+from meshflow_grpc.governance.access_evidence import logoff
 from meshflow_grpc.governance.compliance import ANONYMOUS, DPIA, NO_EFFECT, PURPOSE, Control, controls_of, legal_effect
+from meshflow_grpc.governance.data_evidence import storage_limit, transfers
+from meshflow_grpc.governance.run_evidence import ControlResult, Finding, RunEvidence, decision, judged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from meshflow_grpc.domain.check import ChainVerification
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
 
-_GUARDRAILS, _SCAN, _EXECUTION, _OUTPUT = 6, 7, 11, 12
+_GUARDRAILS, _SCAN, _OUTPUT = 6, 7, 12
 _SHOWN = 10
-
-
-class Finding(StrEnum):
-    """What the evidence says of a control."""
-
-    PASS = "pass"
-    FAIL = "fail"
-    NOT_EVIDENCED = "not_evidenced"
-
-
-@dataclass(frozen=True, slots=True)
-class ControlResult:
-    """A control, what was found, and why; ``entries`` are the sequences that speak against it."""
-
-    control: Control
-    finding: Finding
-    evidence: str
-    entries: tuple[int, ...] = ()
-
-
-class RunEvidence:
-    """A run's entries, sorted by what they are evidence of."""
-
-    def __init__(self, entries: Sequence[LedgerEntry], chain: ChainVerification, stage_names: tuple[str, ...]) -> None:
-        self.entries = entries
-        self.chain = chain
-        self.stage_names = stage_names
-        self.steps = tuple(e for e in entries if "stages" in e.facts)
-        self.executed = tuple(e for e in self.steps if decision(e, _EXECUTION) != "skip")
-        self.gates = tuple(e for e in entries if e.kind is EntryKind.GATE_DECIDED)
-        self.start = next((e for e in entries if e.kind is EntryKind.RUN_STARTED), None)
-
-
-def decision(entry: LedgerEntry, stage: int) -> str:
-    """What a stage, counted from 0, decided about a step; ``skip`` when the entry does not say."""
-    stages = cast("Sequence[Mapping[str, str]]", entry.facts["stages"])
-    return stages[stage]["decision"] if stage < len(stages) else "skip"
 
 
 def evaluate(profile: str, evidence: RunEvidence) -> tuple[ControlResult, ...]:
@@ -73,14 +36,6 @@ def _result(control: Control, evidence: RunEvidence) -> ControlResult:
     if rule is None:
         return ControlResult(control, Finding.NOT_EVIDENCED, control.absent)
     return rule(control, evidence)
-
-
-def _judged(control: Control, against: Iterable[LedgerEntry], bad: str, good: str) -> ControlResult:
-    entries = tuple(entry.sequence for entry in against)
-    if entries:
-        listed = ", ".join(map(str, entries[:_SHOWN])) + ("…" if len(entries) > _SHOWN else "")
-        return ControlResult(control, Finding.FAIL, f"{bad}: entries {listed}", entries)
-    return ControlResult(control, Finding.PASS, good)
 
 
 def _integrity(control: Control, evidence: RunEvidence) -> ControlResult:
@@ -104,7 +59,7 @@ def _profile(control: Control, evidence: RunEvidence) -> ControlResult:
         return ControlResult(control, Finding.NOT_EVIDENCED, "the run took no step")
     missing = _without(control.id, evidence.executed)
     good = f"{len(evidence.executed)} executed steps were held to it, {_denied(evidence)} were stopped before"
-    return _judged(control, missing, "steps were executed without it", good)
+    return judged(control, missing, "steps were executed without it", good)
 
 
 def _denied(evidence: RunEvidence) -> int:
@@ -118,7 +73,7 @@ def _identity(control: Control, evidence: RunEvidence) -> ControlResult:
     actors = [(entry, cast("Mapping[str, str]", entry.facts["actor"])) for entry in acting]
     unknown = [e for e, actor in actors if not actor.get("principal") or actor.get("auth", ANONYMOUS) == ANONYMOUS]
     methods = ", ".join(sorted({actor.get("auth", ANONYMOUS) for _, actor in actors}))
-    return _judged(control, unknown, "nobody proved who they are", f"all actors are proven ({methods})")
+    return judged(control, unknown, "nobody proved who they are", f"all actors are proven ({methods})")
 
 
 def _guardian(control: Control, evidence: RunEvidence) -> ControlResult:
@@ -127,7 +82,7 @@ def _guardian(control: Control, evidence: RunEvidence) -> ControlResult:
         for e in evidence.executed
         if decision(e, _GUARDRAILS) == "skip" or not _lists(e, f"{control.profile}.profile")
     ]
-    return _judged(control, unguarded, "steps were executed unguarded", "the guardian saw every executed step")
+    return judged(control, unguarded, "steps were executed unguarded", "the guardian saw every executed step")
 
 
 def _masking(control: Control, evidence: RunEvidence) -> ControlResult:
@@ -139,7 +94,7 @@ def _masking(control: Control, evidence: RunEvidence) -> ControlResult:
     listed = ", ".join(f"{kind} x{count}" for kind, count in sorted(counts.items())) or "nothing to mask"
     start = evidence.start
     kept = f"; the request is kept as received in entry {start.sequence}" if start and start.input is not None else ""
-    return _judged(control, clear, "sensitive data was not masked", f"masked in what agents were given: {listed}{kept}")
+    return judged(control, clear, "sensitive data was not masked", f"masked in what agents were given: {listed}{kept}")
 
 
 def _oversight(control: Control, evidence: RunEvidence) -> ControlResult:
@@ -148,7 +103,7 @@ def _oversight(control: Control, evidence: RunEvidence) -> ControlResult:
     persons = {g.facts["approval_id"] for g in evidence.gates if not g.facts.get("expired")}
     alone = [e for e in risky if _approval(e) not in persons]
     good = f"{len(risky)} steps of tier {threshold.label} or above were executed, each approved by a person"
-    return _judged(control, alone, f"no person approved steps of tier {threshold.label} or above", good)
+    return judged(control, alone, f"no person approved steps of tier {threshold.label} or above", good)
 
 
 def _approval(entry: LedgerEntry) -> str | None:
@@ -161,7 +116,7 @@ def _separation(control: Control, evidence: RunEvidence) -> ControlResult:
     requester = cast("Mapping[str, str]", evidence.start.facts["actor"])["principal"]
     approved = [g for g in evidence.gates if g.facts["decision"] == "approve"]
     own = [g for g in approved if g.facts["reviewer"] == requester]
-    return _judged(control, own, "the requester approved", f"{len(approved)} approvals, none by the requester")
+    return judged(control, own, "the requester approved", f"{len(approved)} approvals, none by the requester")
 
 
 def _change(control: Control, evidence: RunEvidence) -> ControlResult:
@@ -175,7 +130,7 @@ def _change(control: Control, evidence: RunEvidence) -> ControlResult:
         agent = cast("Mapping[str, str]", entry.facts["actor"]).get("agent_digest")
         if entry.facts["policy_digest"] != digest or pinned.setdefault(entry.node_id, agent) != agent or not agent:
             changed.append(entry)
-    return _judged(
+    return judged(
         control, changed, "policy or agent changed", f"policy {str(digest)[:12]}, {len(pinned)} pinned agents"
     )
 
@@ -185,7 +140,7 @@ def _audit(control: Control, evidence: RunEvidence) -> ControlResult:
     partial = [e for e in evidence.steps if _stage_names(e) != names]
     ended = any(e.kind is EntryKind.RUN_FINISHED for e in evidence.entries)
     told = f"{len(evidence.steps)} steps, each with {len(names)} decisions" + ("" if ended else "; the run goes on")
-    return _judged(control, partial, "steps lack decisions", told)
+    return judged(control, partial, "steps lack decisions", told)
 
 
 def _stage_names(entry: LedgerEntry) -> tuple[str, ...]:
@@ -252,7 +207,7 @@ def _legal_effect(control: Control, evidence: RunEvidence) -> ControlResult:
     persons = [g for g in evidence.gates if not g.facts.get("expired")]
     ended = [e for e in evidence.entries if e.kind is EntryKind.RUN_FINISHED and e.facts["status"] == "completed"]
     alone = ended if not persons else _without(control.id, evidence.executed)
-    return _judged(control, alone, "no person decided", f"{len(persons)} decisions by persons")
+    return judged(control, alone, "no person decided", f"{len(persons)} decisions by persons")
 
 
 def _dpia(control: Control, evidence: RunEvidence) -> ControlResult:
@@ -261,7 +216,7 @@ def _dpia(control: Control, evidence: RunEvidence) -> ControlResult:
         return ControlResult(control, Finding.PASS, f"impact assessment: {named}")
     if legal_effect(_declared(evidence)) in {"", *NO_EFFECT}:
         return ControlResult(control, Finding.NOT_EVIDENCED, "no high risk is declared, and no assessment is named")
-    return _judged(control, evidence.executed, "steps were executed without an assessment", "nothing was executed")
+    return judged(control, evidence.executed, "steps were executed without an assessment", "nothing was executed")
 
 
 _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
@@ -282,4 +237,7 @@ _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
     "retention": _retention,
     "legal_effect": _legal_effect,
     "dpia": _dpia,
+    "logoff": logoff,
+    "transfers": transfers,
+    "storage_limit": storage_limit,
 }

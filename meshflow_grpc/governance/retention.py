@@ -39,18 +39,27 @@ PROFILE_RETENTION: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RetentionVerdict:
-    """What is done with a run, and why. ``due`` when the operator's own time has passed, whether or not it is deleted."""
+    """What is done with a run, and why. ``due`` when the operator's own time has passed, whether or not it is deleted.
+
+    ``erase`` says that only its payloads go: the time that its start gave them is over.
+    """
 
     run: Run
     delete: bool
     due: bool
     why: str
+    erase: bool = False
 
 
-def retention_of(run: Run, keep_days: int, now: str) -> RetentionVerdict:
-    """Judges a run: it is deleted when it ended longer ago than every floor demands, and it is not immutable."""
+def retention_of(run: Run, keep_days: int | None, now: str) -> RetentionVerdict:
+    """Judges a run: it is deleted when it ended longer ago than every floor demands, and it is not immutable.
+
+    Without ``keep_days`` every run is kept.
+    """
     if not run.status.ended:
         return RetentionVerdict(run, delete=False, due=False, why=f"it is {run.status.value}")
+    if keep_days is None:
+        return RetentionVerdict(run, delete=False, due=False, why="runs are kept")
     ended, current = datetime.fromisoformat(run.update_time), datetime.fromisoformat(now)
     if current - ended < timedelta(days=keep_days):
         return RetentionVerdict(run, delete=False, due=False, why=f"it is younger than {keep_days} days")

@@ -72,7 +72,7 @@ class Kernel:
         passage = _Passage(state)
         cancelled = False
         for index, stage in enumerate(self._before):
-            if not passage.take(index, _guarded(stage, passage.state)):
+            if not passage.take(index, _applied(stage, passage.state)):
                 break
         else:
             cancelled = not await self._execute(passage)
@@ -93,7 +93,7 @@ class Kernel:
             _log.exception("stage_failed", stage=STAGE_NAMES[_EXECUTION], step=passage.state.step.step_id)
             result = Fail("STAGE_FAILED", "stage execution failed; nothing was released")
         if passage.take(_EXECUTION, result):
-            passage.take(_EXECUTION + 1, _guarded(self._after, passage.state))
+            passage.take(_EXECUTION + 1, _applied(self._after, passage.state))
         return True
 
     async def _record(self, passage: _Passage, *, cancelled: bool) -> StepOutcome:
@@ -219,7 +219,8 @@ class _Passage:
             self._decided.append(_ALLOWED[index])
             if result.execution is not None:
                 self.prepaid = result.execution.prepaid
-            self._tell(index, "allow", "")
+            if result.step.live is not None:
+                self._tell(index, "allow", "")
             return True
         if isinstance(result, Noted):
             self.state = result.state
@@ -255,7 +256,7 @@ class _Passage:
         return [*decided, *_SKIPPED[len(decided) : _LEDGER], *_ALLOWED[_LEDGER:]]
 
 
-def _guarded(stage: Check, state: StepState) -> StepState | Noted | Refusal:
+def _applied(stage: Check, state: StepState) -> StepState | Noted | Refusal:
     """Fail closed: a stage that raises denies the step."""
     try:
         return stage.apply(state)

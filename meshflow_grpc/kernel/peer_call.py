@@ -115,6 +115,9 @@ class _PeerStep:
         """The candidates, first of all the one that was asked before."""
         run, node = self._state.step.run, self._state.step.node
         found = self._peers.candidates(run.tenant_id, target_of(node))
+        if self._state.recipients is not None:
+            permitted = {recipient.name for recipient in self._state.recipients}
+            found = tuple(each for each in found if f"peer:{each.slug}" in permitted)
         return sorted(found, key=lambda each: each.node_id != self._asked.node_id)
 
     def _gave_up(self, node: MeshNode, why: str) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.governance.budget import Budget
     from meshflow_grpc.governance.detection.finding import ScanResult
     from meshflow_grpc.governance.learning import WorkflowStatistics
+    from meshflow_grpc.governance.recipients import Recipient
     from meshflow_grpc.kernel.decision import Verdict
     from meshflow_grpc.ports.provider import ToolCall, ToolSpec
 
@@ -121,7 +122,10 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class StepState:
-    """A step on its way through the stages. Frozen: each stage returns the next state."""
+    """A step on its way through the stages. Frozen: each stage returns the next state.
+
+    ``recipients`` are those it may hand data to under profile gdpr; None where nothing says so.
+    """
 
     step: Step
     prompt: str
@@ -134,6 +138,7 @@ class StepState:
     masked: Mapping[str, int] | None = None
     execution: Execution | None = None
     output: str | None = None
+    recipients: tuple[Recipient, ...] | None = None
 
 
 _FIELDS = tuple(StepState.__dataclass_fields__)

@@ -51,6 +51,7 @@ CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.RUN_CONFLICT: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorReason.MESH_NOT_CONFIGURED: grpc.StatusCode.FAILED_PRECONDITION,
     ErrorReason.NODE_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    ErrorReason.REAUTHENTICATION_REQUIRED: grpc.StatusCode.UNAUTHENTICATED,
 }
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from meshflow_grpc._gen.meshflow.v1 import (
@@ -27,6 +26,7 @@ from meshflow_grpc._gen.meshflow.v1 import (
     workflow_service_pb2,
     workflow_service_pb2_grpc,
 )
+from meshflow_grpc.rpc.announced_health import AnnouncedHealth
 from meshflow_grpc.rpc.convert.run import RunMessages
 from meshflow_grpc.rpc.interceptor_chain import interceptors, wrapped_handlers
 from meshflow_grpc.rpc.probe_server import LIVENESS_NAME, MAX_WAITING_CALLS, waiting_calls
@@ -119,7 +119,7 @@ class GrpcServer:
     ) -> None:
         telemetry = telemetry or CallTelemetry()
         self._server = aio.server(interceptors=telemetry.interceptors, options=limits.options())
-        self._health = HealthServicer()
+        self._health = AnnouncedHealth(READINESS_NAMES)
         chain = interceptors(authenticator, telemetry.observe)
         messages = RunMessages()
         rest = RestServicer(commands, messages, heartbeat_s=heartbeat_s)
@@ -172,6 +172,13 @@ class GrpcServer:
         status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in READINESS_NAMES:
             await self._health.set(name, status)
+
+    async def until_told(self) -> None:
+        """Waits until proxies that keep asking have heard that readiness is off.
+
+        A call that meets the end of its connection ends with CANCELLED, which not every caller may repeat.
+        """
+        await self._health.until_told()
 
     async def stop(self, grace_s: float) -> None:
         """Refuses new calls, lets the ones under way finish within the grace, then cancels them."""

@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from functools import lru_cache
-from itertools import chain
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pydantic
-import re2
-from jsonschema import Draft202012Validator, SchemaError, ValidationError
-from jsonschema.validators import extend, validator_for
 
 from meshflow_grpc.domain.tool import ToolContext
+from meshflow_grpc.json_schema import place_in, schema_problem, value_check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
-
-_SHOWN_CHARS = 300
-# Keywords whose members are schemas by name, and keywords that hold values.
-_NAMED = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
-_VALUES = frozenset({"const", "default", "enum", "example", "examples"})
 
 
 def context_parameter(function: Callable[..., Any]) -> str | None:
@@ -51,64 +42,13 @@ def schema_of(function: Callable[..., Any], context_name: str | None) -> dict[st
 
 
 def checker(name: str, schema: Mapping[str, JsonValue]) -> Callable[[Mapping[str, JsonValue]], str | None]:
-    """Compiles a schema to ``Tool.check``. Raises TypeError for a schema that is none."""
-    kind = validator_for(schema, default=Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-        for pattern in _patterns(schema):
-            _linear(pattern)
-    except (SchemaError, ValueError) as error:
-        reason = error.message if isinstance(error, SchemaError) else error
-        raise TypeError(f"parameters of tool {name!r} are not a JSON Schema: {reason}") from None
-    validator = extend(kind, _LINEAR)(schema)
-
-    def check(arguments: Mapping[str, JsonValue]) -> str | None:
-        error = next(iter(validator.iter_errors(dict(arguments))), None)
-        if error is None:
-            return None
-        place = "".join(f".{step}" if isinstance(step, str) else f"[{step}]" for step in error.absolute_path)
-        return f"arguments{place}: {error.message[:_SHOWN_CHARS]}"
-
-    return check
-
-
-def _patterns(schema: object) -> Iterator[str]:
-    """Every ``pattern`` in a schema. Raises ValueError for patternProperties: jsonschema matches those in exponential time."""
-    if isinstance(schema, list):
-        yield from chain.from_iterable(map(_patterns, schema))
-    elif isinstance(schema, dict):
-        if "patternProperties" in schema:
-            raise ValueError("patternProperties is not supported; name the properties, or use additionalProperties")
-        if isinstance(schema.get("pattern"), str):
-            yield schema["pattern"]
-        yield from chain.from_iterable(_patterns(part) for part in _parts(schema))
-
-
-def _parts(schema: dict[str, Any]) -> Iterator[object]:
-    """What in a schema may hold schemas."""
-    for key, value in schema.items():
-        if key not in _VALUES:
-            yield list(value.values()) if key in _NAMED and isinstance(value, dict) else value
-
-
-@lru_cache(maxsize=1024)
-def _linear(pattern: str) -> Any:  # noqa: ANN401 - re2 has no annotations
-    """Compiles a pattern for an engine that takes time in proportion to the text, whatever the pattern."""
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error:
-        raise ValueError(f"pattern {pattern!r} is not one that can be matched in linear time (RE2 syntax)") from None
-
-
-def _matches(validator: Any, pattern: str, instance: object, schema: object) -> Iterator[ValidationError]:  # noqa: ANN401 - as jsonschema calls it
-    del schema
-    if validator.is_type(instance, "string") and _linear(pattern).search(instance) is None:
-        yield ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-_LINEAR = {"pattern": _matches}
+    """Compiles a schema to ``Tool.check``. Raises TypeError for a schema that is none, or that arguments cannot be held to."""
+    found = schema_problem(schema)
+    if found is not None:
+        path, problem = found
+        raise TypeError(f"{place_in(f'parameters of tool {name!r}', path)}: {problem}")
+    fits = value_check(schema, "arguments")
+    return lambda arguments: fits(dict(arguments))
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -1,77 +1,22 @@
-"""The JSON Schema of a node's output: checked at load, compiled once, applied to every output.
-
-Draft 2020-12 unless ``$schema`` says otherwise. References stay inside the schema, and patterns are RE2, so that no schema makes the
-server fetch anything or match for ever; ``format`` is an annotation.
-"""
+"""The JSON Schema of a node's output: compiled once, applied to every output."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import re2
-import referencing
-from jsonschema import Draft202012Validator, SchemaError, ValidationError
-from jsonschema.validators import extend, validator_for
+from meshflow_grpc.json_schema import value_check
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from meshflow_grpc.domain.json_value import JsonValue
-    from meshflow_grpc.workflow.problem import Path
 
 OutputCheck: TypeAlias = Callable[[str], str | None]
-UNSUPPORTED = frozenset(
-    {"patternProperties", "unevaluatedProperties", "unevaluatedItems", "$dynamicRef", "$recursiveRef"}
-)
-_NAMED_SCHEMAS = frozenset({"properties", "$defs", "definitions", "dependentSchemas"})
-_DATA = frozenset({"enum", "const", "default", "examples"})
-_SHOWN_CHARS = 300
-
-
-def schema_problem(schema: Mapping[str, JsonValue]) -> tuple[Path, str] | None:
-    """What is wrong with a schema, and where; None when outputs can be held to it."""
-    kind = validator_for(schema, default=Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except SchemaError as error:
-        return tuple(error.absolute_path), f"is not JSON Schema: {error.message[:_SHOWN_CHARS]}"
-    return next(_unusable(schema, ()), None)
-
-
-def _unusable(schema: object, path: Path) -> Iterator[tuple[Path, str]]:
-    for key, value in _children(schema):
-        problem = _keyword_problem(key, value) if isinstance(key, str) else None
-        if problem is not None:
-            yield (*path, key), problem
-        elif key in _NAMED_SCHEMAS:
-            for name, each in _children(value):
-                yield from _unusable(each, (*path, key, name))
-        elif key not in _DATA:
-            yield from _unusable(value, (*path, key))
-
-
-def _children(value: object) -> Iterable[tuple[str | int, object]]:
-    if isinstance(value, Mapping):
-        return ((str(key), item) for key, item in value.items())
-    return enumerate(value) if isinstance(value, list | tuple) else ()
-
-
-def _keyword_problem(key: str, value: object) -> str | None:
-    if key in UNSUPPORTED:
-        return f"{key} is not enforced by this server; say it with properties"
-    if key == "$ref" and isinstance(value, str) and not value.startswith("#"):
-        return f"must refer to a place in this schema (#/...), not to {value[:80]!r}"
-    if key == "pattern" and isinstance(value, str) and _compiled(value) is None:
-        return "is not a pattern of RE2 syntax"
-    return None
 
 
 def output_check(schema: Mapping[str, JsonValue]) -> OutputCheck:
     """Compiles a schema without problems; the check says in words what is wrong with an output, None when nothing is."""
-    kind = extend(validator_for(schema, default=Draft202012Validator), {"pattern": _pattern})
-    validator = kind(schema, registry=referencing.Registry())
+    fits = value_check(schema, "output")
 
     def check(output: str) -> str | None:
         try:
@@ -80,24 +25,6 @@ def output_check(schema: Mapping[str, JsonValue]) -> OutputCheck:
             return "it is not JSON"
         except RecursionError:
             return "it is nested too deep"
-        error = next(validator.iter_errors(value), None)
-        if error is None:
-            return None
-        place = "".join(f".{step}" if isinstance(step, str) else f"[{step}]" for step in error.absolute_path)
-        return f"output{place}: {error.message[:_SHOWN_CHARS]}"
+        return fits(value)
 
     return check
-
-
-def _pattern(_validator: Any, pattern: str, instance: object, _schema: Any) -> Iterator[ValidationError]:  # noqa: ANN401 - the library's types
-    if isinstance(instance, str) and _compiled(pattern).search(instance) is None:
-        yield ValidationError(f"{instance[:80]!r} does not match {pattern!r}")
-
-
-def _compiled(pattern: str) -> Any:  # noqa: ANN401 - the library has no types
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error:
-        return None

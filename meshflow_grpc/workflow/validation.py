@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, cast
 from meshflow_grpc.domain.errors import FieldViolation, InvalidWorkflowError
 from meshflow_grpc.domain.mesh import concern_problem, slug_problem
 from meshflow_grpc.domain.workflow import END, START, JoinRule, NodeKind
+from meshflow_grpc.json_schema import schema_problem
 from meshflow_grpc.workflow.condition import ConditionSyntaxError, compile_condition
 from meshflow_grpc.workflow.document import from_document, to_document
 from meshflow_grpc.workflow.graph import GraphStructureError, build_graph
-from meshflow_grpc.workflow.output_schema import schema_problem
 from meshflow_grpc.workflow.problem import Problem, did_you_mean, dotted
 from meshflow_grpc.workflow.reachability import unbounded_cycles, unreachable_nodes
 from meshflow_grpc.workflow.schema import MAX_LOOPS, NODE_FIELDS, any_node_schema, document_schema, node_schema

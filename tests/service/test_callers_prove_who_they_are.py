@@ -241,3 +241,20 @@ async def test_an_issuers_own_claims_say_tenant_and_roles(names: tuple[str, str]
     for changed in ({names[0]: None}, {names[0]: 7}, {names[1].partition(".")[0]: ["operator"]}):
         with pytest.raises(UnauthenticatedError):
             await tokens.authenticate(metadata(**changed))
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({"auth_time": 1000, "iat": 2000}, 1000.0),
+        ({"iat": 2000}, 2000.0),
+        ({}, None),
+        ({"auth_time": "long ago", "iat": 2000}, None),
+    ],
+)
+async def test_a_token_says_when_its_person_signed_in(claims: dict[str, object], expected: float | None) -> None:
+    """A renewed token is no new sign-in; what is no time says nothing."""
+    held = {"authorization": f"Bearer {token(**claims)}"}
+    principal = await JwtAuthenticator(jwks(), RULES).authenticate(held)
+
+    assert principal.auth_time == expected

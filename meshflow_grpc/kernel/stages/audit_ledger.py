@@ -105,6 +105,18 @@ def _peer_facts(end: StepEnd) -> dict[str, JsonValue]:
     return {} if peer is None else {"peer": peer.facts()}
 
 
+def _found(state: StepState) -> dict[str, JsonValue]:
+    """What stages found that only some steps have: controls held, data masked, recipients."""
+    facts: dict[str, JsonValue] = {}
+    if state.controls:
+        facts["controls"] = list(state.controls)
+    if state.recipients is not None:
+        facts["recipients"] = [recipient.facts() for recipient in state.recipients]
+    if state.masked:
+        facts["masked"] = dict(state.masked)
+    return facts
+
+
 def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
     state, step = end.state, end.state.step
     run, node, usage = step.run, step.node, end.usage
@@ -133,10 +145,7 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
     if state.execution is not None:
         facts |= _execution_facts(state.execution, state)
     facts |= _peer_facts(end)
-    if state.controls:
-        facts["controls"] = list(state.controls)
-    if state.masked:
-        facts["masked"] = dict(state.masked)
+    facts |= _found(state)
     if end.reason is not None:
         facts["blocked_by"] = end.blocked_by
         facts["reason"] = end.reason

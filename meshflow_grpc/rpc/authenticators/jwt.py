@@ -123,7 +123,13 @@ def _principal_of(claims: Mapping[str, Any], rules: JwtRules) -> Principal:
     if not isinstance(tenant, str) or not tenant or not roles or not isinstance(claims["sub"], str):
         needed = f"{rules.tenant_claim}, sub and in {rules.roles_claim} some of {', '.join(ROLES)}"
         raise UnauthenticatedError(f"the token needs {needed}")
-    return Principal(claims["sub"], tenant, roles, "jwt")
+    return Principal(claims["sub"], tenant, roles, "jwt", _signed_in(claims))
+
+
+def _signed_in(claims: Mapping[str, Any]) -> float | None:
+    """When the person signed in (OpenID Connect ``auth_time``), else when the token was issued; a renewed token is no new sign-in."""
+    told = claims.get("auth_time", claims.get("iat"))
+    return float(told) if isinstance(told, int | float) and not isinstance(told, bool) else None
 
 
 def _claim(claims: Any, path: str) -> Any:

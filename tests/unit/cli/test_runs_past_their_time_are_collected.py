@@ -108,3 +108,53 @@ def test_nothing_is_collected_without_a_time_or_below_the_least(
     assert "183" in short.err
     monkeypatch.setenv("MESHFLOW_RETENTION_DAYS", "400")
     assert "2 would delete, 4 kept" in meshflow("ledger", "gc", "--dry-run", "--db", url).out
+
+
+async def record_payloads(url: str) -> None:
+    """Immutable runs whose payloads have 30 days: one that is over, one under a legal hold, and one whose time has not come."""
+    storage = await open_storage(url)
+    held = {"legal_hold": "case 7"}
+    for run_id, days, labels in (("run_brief", 30, {}), ("run_held", 30, held), ("run_long", 36_525, {})):
+        draft = replace(started(run_id), facts={"workflow": "default", "payload_days": days})
+        await storage.create_run(new_run(run_id, policy={"immutable_audit": True}, labels=labels), draft, "")
+        await storage.append(run_id, (replace(finished(run_id), time="2024-01-01T00:00:00.000Z"),), ENDED)
+    await storage.close()
+
+
+async def payloads(url: str, run_id: str) -> list[str | None]:
+    """What is left of the inputs of a run, and the basis of what took it away."""
+    storage = await open_storage(url, read_only=True)
+    entries = await storage.entries("acme", run_id)
+    await storage.close()
+    return [entries[0].input, *(str(entry.facts["basis"]) for entry in entries if entry.kind.value == "erasure")]
+
+
+def test_payloads_go_when_the_time_their_runs_start_gave_them_is_over(url: str, meshflow: Meshflow) -> None:
+    """No run is deleted; what goes says why, once, and what is held stays."""
+    asyncio.run(record_payloads(url))
+    gc = ("ledger", "gc", "--payloads-only", "--by", "cron", "--db", url)
+    dry = meshflow(*gc, "--dry-run")
+    assert "0 would delete, 1 would erase payloads, 8 kept" in dry.out
+    assert asyncio.run(payloads(url, "run_brief")) == ['{"task":"t"}']
+    told = json.loads(meshflow(*gc, "-o", "json").out)
+
+    assert {(each["run_id"], each["erased"], each["deleted"]) for each in told} == {
+        ("run_brief", True, False),
+        ("run_held", False, False),
+    }
+    assert asyncio.run(payloads(url, "run_brief")) == [
+        None,
+        "retention: its start gave its payloads 30 days after its end",
+    ]
+    assert asyncio.run(payloads(url, "run_held")) == ['{"task":"t"}']
+    assert asyncio.run(payloads(url, "run_long")) == ['{"task":"t"}']
+    assert "0 runs deleted, 9 kept" in meshflow(*gc).out
+
+
+def test_payloads_go_beside_runs(url: str, meshflow: Meshflow) -> None:
+    """Without the option both are collected; it makes no sense with days for runs."""
+    asyncio.run(record_payloads(url))
+    assert meshflow("ledger", "gc", "--payloads-only", "--keep-days", "365", "--db", url).code == 2
+    told = meshflow("ledger", "gc", "--keep-days", "365", "--db", url)
+
+    assert "2 runs deleted, 1 without payloads, 6 kept" in told.out

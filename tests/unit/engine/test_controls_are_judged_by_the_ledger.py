@@ -12,7 +12,8 @@ from meshflow_grpc.commands.compliance_report import ComplianceReport, complianc
 from meshflow_grpc.domain.check import ChainFault
 from meshflow_grpc.domain.errors import InvalidRequestError, RunNotFoundError
 from meshflow_grpc.domain.run import Principal, RunRequest
-from meshflow_grpc.governance.compliance_evidence import Finding, RunEvidence, evaluate
+from meshflow_grpc.governance.compliance_evidence import evaluate
+from meshflow_grpc.governance.run_evidence import Finding, RunEvidence
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 from tests.unit.engine.conftest import World, make_world
 from tests.unit.engine.gated import PUBLISH, asked, decide, ended, paused
@@ -24,9 +25,9 @@ PATIENT = "Summarise: patient John Smith, MRN: 48291734, was admitted."
 PURPOSE = {"purpose": "coastal planning"}
 
 
-async def judged(world: World, run: Run, *profiles: str) -> ComplianceReport:
+async def judged(world: World, run: Run, *profiles: str, now: str = "2026-01-01T00:00:00.000Z") -> ComplianceReport:
     """The report of a run."""
-    return await compliance_report(world.storage, "acme", run.run_id, profiles)
+    return await compliance_report(world.storage, "acme", run.run_id, profiles, now=now)
 
 
 def findings(report: ComplianceReport, finding: Finding) -> set[str]:
@@ -163,4 +164,4 @@ async def test_a_run_without_profile_needs_one_named_and_an_unknown_run_is_none(
     with pytest.raises(InvalidRequestError, match="profile"):
         await judged(world, run)
     with pytest.raises(RunNotFoundError):
-        await compliance_report(world.storage, "acme", "run_x", ("sox",))
+        await compliance_report(world.storage, "acme", "run_x", ("sox",), now="2026-01-01T00:00:00.000Z")

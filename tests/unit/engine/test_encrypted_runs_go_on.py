@@ -12,7 +12,7 @@ from meshflow_grpc.app import Outside, RuntimeOptions, assemble
 from meshflow_grpc.commands.compliance_report import compliance_report
 from meshflow_grpc.domain.errors import PayloadKeyUnavailableError
 from meshflow_grpc.domain.run import RunStatus
-from meshflow_grpc.governance.compliance_evidence import Finding
+from meshflow_grpc.governance.run_evidence import Finding
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS, PayloadKeys
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids
@@ -88,7 +88,7 @@ async def test_hipaa_s_encryption_is_evidenced(tmp_path: Path) -> None:
     async with living(path) as world:
         run = await world.run(policy={"compliance": ("hipaa",)})
         assert run.status is RunStatus.COMPLETED, run.reason
-        report = await compliance_report(world.storage, "acme", run.run_id, ("hipaa",), ())
+        report = await compliance_report(world.storage, "acme", run.run_id, ("hipaa",), (), now=SystemClock().now())
     held = {result.control.id for result in report.results if result.finding is Finding.PASS}
     assert "hipaa.encryption" in held
 

@@ -7,9 +7,9 @@ import pytest
 from meshflow_grpc.domain.errors import PermissionDeniedError
 from meshflow_grpc.domain.run import RunRequest, RunStatus
 from meshflow_grpc.engine.fork import ForkPoint
-from meshflow_grpc.governance.compliance_evidence import Finding
 from meshflow_grpc.governance.record_keeping import retention_tag
 from meshflow_grpc.governance.retention import retention_of
+from meshflow_grpc.governance.run_evidence import Finding
 from meshflow_grpc.workflow.reachability import ends_with_a_person
 from meshflow_grpc.workflow.yaml_codec import load_workflow
 from tests.unit.engine.conftest import ALICE, World, make_world

@@ -50,7 +50,7 @@ def test_an_explicit_schema_is_used_as_it_is() -> None:
         return n
 
     assert "greater than the maximum" in (tool_of(few).check({"n": 4}) or "")
-    with pytest.raises(TypeError, match="not a JSON Schema"):
+    with pytest.raises(TypeError, match="is not JSON Schema"):
         tool(parameters={"type": "objekt"})(few)
 
 

@@ -32,8 +32,11 @@ def test_a_pattern_that_would_backtrack_for_ages_answers_at_once() -> None:
 @pytest.mark.parametrize("pattern", [r"(a)\1", "(?=a)b", "(", "a++"])
 def test_a_pattern_that_needs_backtracking_is_refused_where_the_tool_is_declared(pattern: str) -> None:
     """Back-references and look-around have no linear-time engine."""
-    with pytest.raises(TypeError, match="not a JSON Schema"):
-        checker("t", parameters(code={"items": [{"pattern": pattern}]}))
+    with pytest.raises(
+        TypeError,
+        match=r"parameters of tool 't'\.properties\.code\.anyOf\[0\]\.pattern: is not (a pattern of RE2|JSON Schema)",
+    ):
+        checker("t", parameters(code={"anyOf": [{"pattern": pattern}]}))
 
 
 def test_pattern_properties_are_refused() -> None:
@@ -44,3 +47,9 @@ def test_pattern_properties_are_refused() -> None:
     assert (
         checker("t", parameters(patternProperties={"type": "string"}, pattern={"const": {"pattern": "("}})) is not None
     )
+
+
+def test_a_reference_out_of_the_schema_is_refused() -> None:
+    """Parameters and outputs are held to one set of keywords: nothing is fetched."""
+    with pytest.raises(TypeError, match="must refer to a place in this schema"):
+        checker("t", parameters(code={"$ref": "https://schemas.example/code.json"}))

@@ -82,6 +82,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION."""
     ERROR_REASON_RUN_CONFLICT: _ErrorReason.ValueType  # 47
     """The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION."""
+    ERROR_REASON_REAUTHENTICATION_REQUIRED: _ErrorReason.ValueType  # 60
+    """The caller signed in too long ago for what they ask under profile hipaa. UNAUTHENTICATED."""
     ERROR_REASON_MESH_NOT_CONFIGURED: _ErrorReason.ValueType  # 200
     """This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION."""
     ERROR_REASON_NODE_NOT_FOUND: _ErrorReason.ValueType  # 201
@@ -150,6 +152,8 @@ ERROR_REASON_RUN_IMMUTABLE: ErrorReason.ValueType  # 46
 """The run is under policy.immutable_audit: it is anonymized, never deleted. FAILED_PRECONDITION."""
 ERROR_REASON_RUN_CONFLICT: ErrorReason.ValueType  # 47
 """The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION."""
+ERROR_REASON_REAUTHENTICATION_REQUIRED: ErrorReason.ValueType  # 60
+"""The caller signed in too long ago for what they ask under profile hipaa. UNAUTHENTICATED."""
 ERROR_REASON_MESH_NOT_CONFIGURED: ErrorReason.ValueType  # 200
 """This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION."""
 ERROR_REASON_NODE_NOT_FOUND: ErrorReason.ValueType  # 201

@@ -85,6 +85,8 @@ const (
 	ErrorReason_ERROR_REASON_RUN_IMMUTABLE ErrorReason = 46
 	// The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION.
 	ErrorReason_ERROR_REASON_RUN_CONFLICT ErrorReason = 47
+	// The caller signed in too long ago for what they ask under profile hipaa. UNAUTHENTICATED.
+	ErrorReason_ERROR_REASON_REAUTHENTICATION_REQUIRED ErrorReason = 60
 	// This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION.
 	ErrorReason_ERROR_REASON_MESH_NOT_CONFIGURED ErrorReason = 200
 	// No node of this name, id or concern serves the tenant, or none of them lives. NOT_FOUND.
@@ -124,6 +126,7 @@ var (
 		43:  "ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE",
 		46:  "ERROR_REASON_RUN_IMMUTABLE",
 		47:  "ERROR_REASON_RUN_CONFLICT",
+		60:  "ERROR_REASON_REAUTHENTICATION_REQUIRED",
 		200: "ERROR_REASON_MESH_NOT_CONFIGURED",
 		201: "ERROR_REASON_NODE_NOT_FOUND",
 	}
@@ -158,6 +161,7 @@ var (
 		"ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE":   43,
 		"ERROR_REASON_RUN_IMMUTABLE":             46,
 		"ERROR_REASON_RUN_CONFLICT":              47,
+		"ERROR_REASON_REAUTHENTICATION_REQUIRED": 60,
 		"ERROR_REASON_MESH_NOT_CONFIGURED":       200,
 		"ERROR_REASON_NODE_NOT_FOUND":            201,
 	}
@@ -194,7 +198,7 @@ var File_meshflow_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\x82\t\n" +
+	"\x1emeshflow/v1/error_reason.proto\x12\vmeshflow.v1*\xae\t\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12*\n" +
@@ -226,7 +230,8 @@ const file_meshflow_v1_error_reason_proto_rawDesc = "" +
 	"$ERROR_REASON_WORKFLOW_VERSION_EXISTS\x10(\x12(\n" +
 	"$ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE\x10+\x12\x1e\n" +
 	"\x1aERROR_REASON_RUN_IMMUTABLE\x10.\x12\x1d\n" +
-	"\x19ERROR_REASON_RUN_CONFLICT\x10/\x12%\n" +
+	"\x19ERROR_REASON_RUN_CONFLICT\x10/\x12*\n" +
+	"&ERROR_REASON_REAUTHENTICATION_REQUIRED\x10<\x12%\n" +
 	" ERROR_REASON_MESH_NOT_CONFIGURED\x10\xc8\x01\x12 \n" +
 	"\x1bERROR_REASON_NODE_NOT_FOUND\x10\xc9\x01b\x06proto3"
 

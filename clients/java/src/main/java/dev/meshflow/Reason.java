@@ -62,6 +62,8 @@ public enum Reason {
     RUN_IMMUTABLE,
     /** The run is not in the state that this needs: it goes on, has ended, or was erased. FAILED_PRECONDITION. */
     RUN_CONFLICT,
+    /** The caller signed in too long ago for what they ask under profile hipaa. UNAUTHENTICATED. */
+    REAUTHENTICATION_REQUIRED,
     /** This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION. */
     MESH_NOT_CONFIGURED,
     /** No node of this name, id or concern serves the tenant, or none of them lives. NOT_FOUND. */

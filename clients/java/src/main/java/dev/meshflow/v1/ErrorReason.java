@@ -257,6 +257,14 @@ public enum ErrorReason
   ERROR_REASON_RUN_CONFLICT(47),
   /**
    * <pre>
+   * The caller signed in too long ago for what they ask under profile hipaa. UNAUTHENTICATED.
+   * </pre>
+   *
+   * <code>ERROR_REASON_REAUTHENTICATION_REQUIRED = 60;</code>
+   */
+  ERROR_REASON_REAUTHENTICATION_REQUIRED(60),
+  /**
+   * <pre>
    * This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION.
    * </pre>
    *
@@ -525,6 +533,14 @@ public enum ErrorReason
   public static final int ERROR_REASON_RUN_CONFLICT_VALUE = 47;
   /**
    * <pre>
+   * The caller signed in too long ago for what they ask under profile hipaa. UNAUTHENTICATED.
+   * </pre>
+   *
+   * <code>ERROR_REASON_REAUTHENTICATION_REQUIRED = 60;</code>
+   */
+  public static final int ERROR_REASON_REAUTHENTICATION_REQUIRED_VALUE = 60;
+  /**
+   * <pre>
    * This server is no node of a mesh: MESHFLOW_MESH_SLUG is not set. FAILED_PRECONDITION.
    * </pre>
    *
@@ -595,6 +611,7 @@ public enum ErrorReason
       case 43: return ERROR_REASON_PAYLOAD_KEY_UNAVAILABLE;
       case 46: return ERROR_REASON_RUN_IMMUTABLE;
       case 47: return ERROR_REASON_RUN_CONFLICT;
+      case 60: return ERROR_REASON_REAUTHENTICATION_REQUIRED;
       case 200: return ERROR_REASON_MESH_NOT_CONFIGURED;
       case 201: return ERROR_REASON_NODE_NOT_FOUND;
       default: return null;

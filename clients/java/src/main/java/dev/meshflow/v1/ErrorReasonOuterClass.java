@@ -36,7 +36,7 @@ public final class ErrorReasonOuterClass extends com.google.protobuf.GeneratedFi
   static {
     java.lang.String[] descriptorData = {
       "\n\036meshflow/v1/error_reason.proto\022\013meshfl" +
-      "ow.v1*\202\t\n\013ErrorReason\022\034\n\030ERROR_REASON_UN" +
+      "ow.v1*\256\t\n\013ErrorReason\022\034\n\030ERROR_REASON_UN" +
       "SPECIFIED\020\000\022 \n\034ERROR_REASON_INVALID_REQU" +
       "EST\020\001\022*\n&ERROR_REASON_POLICY_FIELD_NOT_E" +
       "NFORCED\020\002\022!\n\035ERROR_REASON_INVALID_WORKFL" +
@@ -63,9 +63,10 @@ public final class ErrorReasonOuterClass extends com.google.protobuf.GeneratedFi
       "ORKFLOW_VERSION_EXISTS\020(\022(\n$ERROR_REASON" +
       "_PAYLOAD_KEY_UNAVAILABLE\020+\022\036\n\032ERROR_REAS" +
       "ON_RUN_IMMUTABLE\020.\022\035\n\031ERROR_REASON_RUN_C" +
-      "ONFLICT\020/\022%\n ERROR_REASON_MESH_NOT_CONFI" +
-      "GURED\020\310\001\022 \n\033ERROR_REASON_NODE_NOT_FOUND\020" +
-      "\311\001B\023\n\017dev.meshflow.v1P\001b\006proto3"
+      "ONFLICT\020/\022*\n&ERROR_REASON_REAUTHENTICATI" +
+      "ON_REQUIRED\020<\022%\n ERROR_REASON_MESH_NOT_C" +
+      "ONFIGURED\020\310\001\022 \n\033ERROR_REASON_NODE_NOT_FO" +
+      "UND\020\311\001B\023\n\017dev.meshflow.v1P\001b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
