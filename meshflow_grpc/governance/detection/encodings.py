@@ -23,6 +23,7 @@ _MORSE = dict(zip(
 ))  # fmt: skip
 _NO_CHARACTER = frozenset("ghijklmnopqrstuv+/-_")
 """What base64 of a text does not begin with: the first byte would be none that a character of UTF-8 begins with."""
+_URL_SAFE = str.maketrans("-_", "+/")
 _ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2}))")
 
 
@@ -39,10 +40,11 @@ def readable(data: bytes) -> str | None:
 def _base64(blob: str) -> str | None:
     if blob[0] in _NO_CHARACTER:
         return None
-    for candidate in dict.fromkeys((re.sub(r"\s", "", blob), re.split(r"\s", blob, maxsplit=1)[0])):
-        body = candidate.rstrip("=").replace("-", "+").replace("_", "/")
+    broken = blob.split()
+    for candidate in ("".join(broken), broken[0]) if len(broken) > 1 else broken:
+        body = candidate.rstrip("=").translate(_URL_SAFE)
         body = body[: len(body) - (len(body) % 4 == 1)]
-        text = readable(base64.b64decode(body + "=" * (-len(body) % 4)))
+        text = readable(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
         if text is not None:
             return text
     return None

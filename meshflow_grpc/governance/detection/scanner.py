@@ -41,8 +41,8 @@ LONGEST_REMEMBERED = 8_192
 """Code points of a text that may be remembered."""
 
 
-_ATTACKS_TOGETHER = 25
-_DATA_TOGETHER = 46
+_ATTACKS_TOGETHER = 32
+_DATA_TOGETHER = 69
 _DATA_CATEGORIES = frozenset({"pii", "phi", "secret"})
 _CONTEXTS = {"clinical": CLINICAL_CONTEXT, "contact": CONTACT_CONTEXT}
 
