@@ -21,6 +21,7 @@ from meshflow_grpc.domain.errors import (
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.domain.workflow import Workflow
 from meshflow_grpc.engine.prompt import task_text
+from meshflow_grpc.governance.approved_changes import is_approved
 from meshflow_grpc.governance.compliance import Safeguards, withholds_request
 from meshflow_grpc.governance.effective_policy import EffectivePolicy, policy_from_json, resolve
 from meshflow_grpc.governance.floors import NO_FLOORS, ServerFloors, raised
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.node_checks import NodeChecks
 
 CACHED = 256
+_FINGERPRINTED = json.JSONEncoder(sort_keys=True, default=repr)
 WITHHELD = "[withheld: profile hipaa in production, on a server that does not encrypt payloads]"
 _WEBHOOKS_ARE_OFF = FieldViolation(
     "policy.human_in_loop.approval_webhook",
@@ -80,6 +82,11 @@ class AdmittedRun:
     fingerprint: str
     withheld: bool = False
     evidence: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def approved(self) -> bool:
+        """Whether a second person stands for what would run, or none has to."""
+        return is_approved(self.evidence)
 
 
 class Admission:
@@ -246,4 +253,4 @@ def fingerprint(request: RunRequest) -> str:
         request.expected_policy_digest,
         *([] if request.webhook is None else [{"webhook": request.webhook}]),
     ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
+    return hashlib.sha256(_FINGERPRINTED.encode(parts).encode()).hexdigest()

@@ -10,7 +10,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from meshflow_grpc._gen.meshflow.v1 import event_pb2
 from meshflow_grpc.domain.errors import MeshflowError
-from meshflow_grpc.rpc.call import current_principal
+from meshflow_grpc.rpc.call import current_call, current_principal
 from meshflow_grpc.rpc.convert.approval import approval_to_proto, decision_from_json
 from meshflow_grpc.rpc.convert.event import event_to_proto, sse_block
 from meshflow_grpc.rpc.convert.json_request import (
@@ -18,13 +18,13 @@ from meshflow_grpc.rpc.convert.json_request import (
     fork_from_json,
     request_from_json,
     text_from_json,
+    typed_fields,
 )
 from meshflow_grpc.rpc.convert.ledger import erased_to_proto
 from meshflow_grpc.rpc.convert.request import event_view
 from meshflow_grpc.rpc.convert.run import check_to_proto
-from meshflow_grpc.rpc.convert.workflow import validation_to_proto, workflow_to_proto
+from meshflow_grpc.rpc.convert.workflow import change_to_proto, validation_to_proto, workflow_to_proto
 from meshflow_grpc.rpc.event_stream import last_event_id, with_heartbeats
-from meshflow_grpc.rpc.interceptors.request_id import metadata
 from meshflow_grpc.rpc.servicers.rest_mesh import RestMeshServicer
 
 if TYPE_CHECKING:
@@ -136,6 +136,15 @@ class RestServicer(RestMeshServicer):
         yaml = text_from_json(request, "yaml", required=True)
         return validation_to_proto(await self._commands.validate_workflow.execute(current_principal(), yaml))
 
+    async def ApproveWorkflowJson(  # noqa: N802 - RPC name
+        self, request: rest_service_pb2.WorkflowBody, context: Any
+    ) -> workflow_service_pb2.WorkflowApproval:
+        """See rest_service.proto."""
+        fields = typed_fields(request.body, {"expected_digest": str, "comment": str})
+        return change_to_proto(
+            await self._commands.approve_workflow.execute(current_principal(), request.name, **fields)
+        )
+
     async def GetOpenApi(self, request: rest_service_pb2.GetOpenApiRequest, context: Any) -> HttpBody:  # noqa: N802
         """See rest_service.proto."""
         return self._openapi
@@ -144,7 +153,7 @@ class RestServicer(RestMeshServicer):
         self, request: run_service_pb2.WatchRunRequest, context: Any
     ) -> AsyncGenerator[HttpBody, None]:
         """See rest_service.proto."""
-        after = last_event_id(metadata(context).get("last-event-id"), request.after_sequence)
+        after = last_event_id(current_call().metadata.get("last-event-id"), request.after_sequence)
         events = self._commands.watch_run.execute(
             current_principal(), request.run_id, after_sequence=after, view=event_view(request.event_view)
         )
