@@ -42,7 +42,6 @@ async def ours(folder: Path, runs: int, in_flight: int) -> float:
     storage = await open_storage(str(folder / "ledger.db"))
     options = RuntimeOptions(max_in_flight=in_flight, step_rate_per_s=STEP_RATE_PER_S)
     execute = assemble(Outside(storage, MockProvider()), options).commands.run.execute
-    run_as_server()
     caller, request = Principal("bench", "bench", method="bench"), RunRequest(task=TASK, workflow_yaml=workflow())
 
     async def worker(count: int) -> None:
@@ -51,6 +50,7 @@ async def ours(folder: Path, runs: int, in_flight: int) -> float:
             assert run.status is RunStatus.COMPLETED, run.reason
 
     await asyncio.gather(*(worker(1) for _ in range(in_flight)))
+    run_as_server()
     each = max(1, runs // in_flight)
     began = time.process_time()
     await asyncio.gather(*(worker(each) for _ in range(in_flight)))

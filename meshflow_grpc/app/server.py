@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import structlog
 
 from meshflow_grpc.app.assembly import Outside
-from meshflow_grpc.app.interpreter import run_as_server
 from meshflow_grpc.app.mesh import open_mesh
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.app.public_tls import public_tls
@@ -83,7 +82,6 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat |
                     mesh=mesh.local if mesh else None,
                     peers=mesh.access if mesh else None,
                 )
-                run_as_server()
                 return await _serve(settings, outside, telemetry, mesh, seat)
         finally:
             await provider.close()
