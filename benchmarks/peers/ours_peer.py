@@ -10,11 +10,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.agents import Agents
 from benchmarks.capstone import STEP_RATE_PER_S, STEPS, TASK, chain, workflow
 from meshflow_grpc.app import Outside, RuntimeOptions, assemble
 from meshflow_grpc.app.interpreter import run_as_server
 from meshflow_grpc.domain.run import Principal, RunRequest
-from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.telemetry.logging import configure_logging
 
@@ -49,7 +49,7 @@ class InProcess:
         storage = await open_storage(self._ledger)
         self._stack.push_async_callback(storage.close)
         options = RuntimeOptions(max_in_flight=MAX_RUNS, step_rate_per_s=STEP_RATE_PER_S)
-        self._commands = assemble(Outside(storage, MockProvider()), options).commands
+        self._commands = assemble(Outside(storage, Agents()), options).commands
         run_as_server()
 
     async def run(self, text: str, task: str, policy: Mapping[str, JsonValue]) -> Ended:
