@@ -33,7 +33,7 @@ async def ours(folder: Path, runs: int, in_flight: int) -> float:
     """CPU microseconds of a step of the whole engine with the default policy, after a warm-up of a run each."""
     from benchmarks.agents import Agents
     from meshflow_grpc.app import Outside, RuntimeOptions, assemble
-    from meshflow_grpc.app.long_lived import long_lived
+    from meshflow_grpc.app.interpreter import run_as_server
     from meshflow_grpc.domain.run import Principal, RunRequest, RunStatus
     from meshflow_grpc.storage.factory import open_storage
     from meshflow_grpc.telemetry.logging import configure_logging
@@ -51,7 +51,7 @@ async def ours(folder: Path, runs: int, in_flight: int) -> float:
 
     await asyncio.gather(*(worker(1) for _ in range(in_flight)))
     each = max(1, runs // in_flight)
-    with long_lived():
+    with run_as_server():
         began = time.process_time()
         await asyncio.gather(*(worker(each) for _ in range(in_flight)))
         used = time.process_time() - began

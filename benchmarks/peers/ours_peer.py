@@ -6,7 +6,6 @@ gRPC, a unary call a run, and with ``+stream`` that with every event delivered.
 
 from __future__ import annotations
 
-import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from benchmarks.agents import Agents
 from benchmarks.capstone import STEP_RATE_PER_S, STEPS, TASK, chain, workflow
 from meshflow_grpc.app import Outside, RuntimeOptions, assemble
-from meshflow_grpc.app.long_lived import long_lived
+from meshflow_grpc.app.interpreter import run_as_server
 from meshflow_grpc.domain.run import Principal, RunRequest
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.telemetry.logging import configure_logging
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 ASKER = Principal("bench", "bench", method="bench")
 APPROVER = Principal("approver", "bench", method="bench")
 MAX_RUNS = 4096
-SWITCH_INTERVAL_S = 0.0005
 STATUS_AFTER = {"run_completed": "completed", "gate_paused": "paused"}
 LONG: dict[str, JsonValue] = {"max_steps": 100_000, "budget_tokens": 10**9, "budget_usd": 10**6, "timeout_s": 3600.0}
 
@@ -52,9 +50,7 @@ class InProcess:
         self._stack.push_async_callback(storage.close)
         options = RuntimeOptions(max_in_flight=MAX_RUNS, step_rate_per_s=STEP_RATE_PER_S)
         self._commands = assemble(Outside(storage, Agents()), options).commands
-        # As the server does.
-        sys.setswitchinterval(SWITCH_INTERVAL_S)
-        self._stack.enter_context(long_lived())
+        self._stack.enter_context(run_as_server())
 
     async def run(self, text: str, task: str, policy: Mapping[str, JsonValue]) -> Ended:
         """One run, until it ends or pauses."""

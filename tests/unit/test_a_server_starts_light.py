@@ -1,4 +1,4 @@
-"""What a server loads at its start is no more than it needs."""
+"""What a server loads and looks through is no more than it needs."""
 
 from __future__ import annotations
 
