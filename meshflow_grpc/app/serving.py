@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +10,7 @@ import structlog
 
 from meshflow_grpc.app.assembly import assemble
 from meshflow_grpc.app.authentication import open_authentication
+from meshflow_grpc.app.interpreter import run_as_server
 from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
@@ -90,7 +90,8 @@ class Serving:
             if opened.upkeep is not None:
                 self._spawn(self._early, opened.upkeep())
             await self._announce(grpc_port)
-            return await until_stopped(stop.first, self._envoy)
+            with run_as_server():
+                return await until_stopped(stop.first, self._envoy)
         finally:
             await self._stop(mesh)
 
@@ -125,8 +126,6 @@ class Serving:
     async def _announce(self, grpc_port: int) -> None:
         """From here on traffic is wanted."""
         settings, runtime = self._settings, self._runtime
-        # What the start made stays: looking through it for garbage again and again is a quarter of a step's processor time.
-        gc.freeze()
         runtime.state.started = True
         await self._publish(True)
         self._spawn(self._early, keep_readiness(runtime.state, self._outside.storage, self._publish))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class EventType(StrEnum):
@@ -35,8 +35,7 @@ BASIC_EVENTS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RunEvent:
+class RunEvent(NamedTuple):
     """One event. ``sequence`` is the ledger entry's place in the run's chain; None on live-only events.
 
     ``offset`` is where the output of a token_delta goes: what was there, and after it, is replaced.

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.node_checks import NodeChecks
 
 CACHED = 256
+_FINGERPRINTED = json.JSONEncoder(sort_keys=True, default=repr)
 WITHHELD = "[withheld: profile hipaa in production, on a server that does not encrypt payloads]"
 _WEBHOOKS_ARE_OFF = FieldViolation(
     "policy.human_in_loop.approval_webhook",
@@ -252,4 +253,4 @@ def fingerprint(request: RunRequest) -> str:
         request.expected_policy_digest,
         *([] if request.webhook is None else [{"webhook": request.webhook}]),
     ]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=repr).encode()).hexdigest()
+    return hashlib.sha256(_FINGERPRINTED.encode(parts).encode()).hexdigest()

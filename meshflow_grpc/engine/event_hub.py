@@ -24,12 +24,12 @@ LIVE_LIMIT = 128
 class Subscription:
     """One watcher's bounded queue. ``lagged`` says that items were dropped and the ledger must be read."""
 
-    __slots__ = ("_hub", "_run_id", "_wake", "items", "lagged", "view")
+    __slots__ = ("_hub", "_run_id", "_waiting", "items", "lagged", "view")
 
     def __init__(self, hub: EventHub, run_id: str, view: EventView) -> None:
         self._hub = hub
         self._run_id = run_id
-        self._wake = asyncio.Event()
+        self._waiting: asyncio.Future[None] | None = None
         self.view = view
         self.items: deque[LedgerEntry | RunEvent] = deque()
         self.lagged = False
@@ -41,7 +41,7 @@ class Subscription:
             self.lagged = True
         else:
             self.items.append(item)
-        self._wake.set()
+        self.wake()
 
     def offer_live(self, event: RunEvent) -> None:
         """Takes a live-only event, or drops it when the watcher is behind."""
@@ -49,25 +49,28 @@ class Subscription:
             self.offer(event)
 
     def wake(self) -> None:
-        """Something has changed for all watchers."""
-        self._wake.set()
+        """Something has changed for the watcher."""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)
 
     def look(self) -> None:
         """The ledger holds something that was not offered."""
         self.lagged = True
-        self._wake.set()
+        self.wake()
 
     async def wait(self, timeout_s: float) -> None:
         """Returns when something may have come, or after the timeout; raises StoppedError when nothing will come any more."""
         if self.items or self.lagged:
             return
         self._hub.check_open()
-        self._wake.clear()
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        timer = loop.call_later(timeout_s, self.wake)
         try:
-            async with asyncio.timeout(timeout_s):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+            await self._waiting
+        finally:
+            self._waiting = None
+            timer.cancel()
         if not self.items and not self.lagged:
             self._hub.check_open()
 

@@ -31,22 +31,28 @@ def visible(event: RunEvent, view: EventView) -> bool:
 
 def output_text(payload: str | None) -> str | None:
     """The text of an output payload; None when it is absent or was erased."""
-    if payload is None:
-        return None
-    document = json.loads(payload)
-    text = document.get("output") if isinstance(document, dict) else None
-    return text if isinstance(text, str) else None
+    return _output(_said(payload))
 
 
 def message_of(entry: LedgerEntry) -> str | None:
     """Why a step did not commit, in words; None when it did, or when that was erased."""
-    return cast("str | None", _said(entry, "message") or entry.facts.get("message"))
+    return _message(entry, _said(entry.output))
 
 
-def _said(entry: LedgerEntry, key: str) -> object:
-    """What the output payload says of something; None when it was erased. Ledgers of schema 4 had messages and reasons in the facts."""
-    document = json.loads(entry.output) if entry.output is not None else None
-    return document.get(key) if isinstance(document, dict) else None
+def _said(payload: str | None) -> Facts:
+    """What an output payload says; nothing when it was erased."""
+    document = json.loads(payload) if payload is not None else None
+    return document if isinstance(document, dict) else {}
+
+
+def _output(said: Facts) -> str | None:
+    text = said.get("output")
+    return text if isinstance(text, str) else None
+
+
+def _message(entry: LedgerEntry, said: Facts) -> str | None:
+    """Ledgers of schema 4 had messages and reasons in the facts."""
+    return cast("str | None", said.get("message") or entry.facts.get("message"))
 
 
 def _run_started(entry: LedgerEntry) -> RunEvent:
@@ -59,6 +65,7 @@ def _step_ended(entry: LedgerEntry) -> RunEvent:
     confidence = cast("int | None", facts.get("confidence_ppm"))
     carbon = cast("int", facts["carbon_ug"])
     completed = entry.kind is EntryKind.STEP_COMMITTED and "parent" not in facts
+    said = _said(entry.output)
     return RunEvent(
         EventType.AGENT_COMPLETED if completed else EventType.NODE_COMPLETED,
         entry.run_id,
@@ -72,8 +79,8 @@ def _step_ended(entry: LedgerEntry) -> RunEvent:
         cost_usd=usd(cast("int", facts["cost_nano_usd"])),
         carbon_g=grams(carbon) if carbon else None,
         uncertainty=None if confidence is None else round(1 - confidence / 1_000_000, 6),
-        output=output_text(entry.output),
-        reason=message_of(entry),
+        output=_output(said),
+        reason=_message(entry, said),
         status=cast("str", facts["verdict"]),
         tool=cast("str | None", facts.get("tool")),
     )
@@ -119,7 +126,9 @@ def _run_paused(entry: LedgerEntry) -> RunEvent:
         entry.sequence,
         entry.time,
         node_id=asked["node_id"],
-        reason=cast("Mapping[str, str]", _said(entry, "reasons") or {}).get(asked["approval_id"], asked.get("reason")),
+        reason=cast("Mapping[str, str]", _said(entry.output).get("reasons") or {}).get(
+            asked["approval_id"], asked.get("reason")
+        ),
         approval_id=asked["approval_id"],
         approval_expire_time=asked["expire_time"],
     )
@@ -142,6 +151,7 @@ def _gate_decided(entry: LedgerEntry) -> RunEvent:
 def _run_finished(entry: LedgerEntry) -> RunEvent:
     facts = cast("Facts", entry.facts)
     tokens = cast("Mapping[str, int]", facts["tokens"])
+    said = _said(entry.output)
     return RunEvent(
         EventType.RUN_COMPLETED,
         entry.run_id,
@@ -149,9 +159,9 @@ def _run_finished(entry: LedgerEntry) -> RunEvent:
         entry.time,
         tokens=tokens["input"] + tokens["output"],
         cost_usd=usd(cast("int", facts["cost_nano_usd"])),
-        output=output_text(entry.output) or "",
+        output=_output(said) or "",
         blocked_by=cast("str | None", facts.get("blocked_by")),
-        reason=cast("str | None", _said(entry, "reason") or facts.get("reason")),
+        reason=cast("str | None", said.get("reason") or facts.get("reason")),
         status=cast("str", facts["status"]),
     )
 

@@ -208,11 +208,11 @@ class RunExecutor:
 
     def _stage_decided(self, step: Step, decided: StageDecision) -> None:
         event = self._live(step, EventType.STAGE_DECIDED)
-        event = replace(event, stage=decided.stage, status=decided.decision, reason=decided.reason or None)
+        event = event._replace(stage=decided.stage, status=decided.decision, reason=decided.reason or None)
         self._tools.hub.publish_live(event)
 
     def _delta(self, step: Step, offset: int, piece: str) -> None:
-        self._tools.hub.publish_live(replace(self._live(step, EventType.TOKEN_DELTA), output=piece, offset=offset))
+        self._tools.hub.publish_live(self._live(step, EventType.TOKEN_DELTA)._replace(output=piece, offset=offset))
 
     async def _advance(self, activation: NodeActivation, outcome: StepOutcome) -> tuple[NodeActivation, ...]:
         """Takes in how a step ended; returns what is ready because of it."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidWorkflowError, WorkflowNotFoundError
 from meshflow_grpc.domain.workflow import NodeKind, StoredWorkflow, Workflow
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 SHOWN_NAMES = 50
 MAX_DEPTH = 8
+# What runs with subgraphs need anew each time, their own text and their subgraphs': the last 64 of up to so many characters are kept.
+MAX_KEPT_CHARS: Final = 32_768
 
 
 class RegisteredWorkflows:
@@ -39,7 +42,7 @@ class RegisteredWorkflows:
         # A definition without the word has no such node; all others are read once more.
         if text is None or NodeKind.SUBGRAPH.value not in text:
             return registered
-        workflow = load_workflow(text, source=source)
+        workflow = _read(text, source)
         return await self.resolved(tenant_id, workflow) if subgraphs(workflow) else registered
 
     async def resolved(self, tenant_id: str, workflow: Workflow, inside: tuple[str, ...] = ()) -> Workflow:
@@ -54,7 +57,7 @@ class RegisteredWorkflows:
                 found = await self.find(tenant_id, str(node.config["workflow"]))
             except WorkflowNotFoundError as error:
                 raise InvalidWorkflowError.of(FieldViolation(field, error.message)) from error
-            child = load_workflow(found.yaml, source=f"{found.name}@{found.version}")
+            child = _read(found.yaml, f"{found.name}@{found.version}")
             problem = _unusable(found, child, inside)
             if problem is not None:
                 raise InvalidWorkflowError.of(FieldViolation(field, problem))
@@ -84,6 +87,13 @@ class RegisteredWorkflows:
         known = sorted({*packaged_names(), *(each.name for each in stored)})
         hint = did_you_mean(name, known) or f"; known: {', '.join(known)}"
         raise WorkflowNotFoundError(f"workflow {reference!r} was not found{hint}", metadata={"workflow": reference})
+
+
+def _read(text: str, source: str) -> Workflow:
+    return (_kept if len(text) <= MAX_KEPT_CHARS else load_workflow)(text, source=source)
+
+
+_kept = lru_cache(maxsize=64)(load_workflow)
 
 
 def packaged_entry(name: str, tenant_id: str) -> StoredWorkflow:

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Call:
-    """One RPC: its full method name, its request id, and who calls once that is known.
+    """One RPC: its full method name, its request id, the text metadata it came with, and who calls once that is known.
 
     ``connection`` tells what TLS knows of the peer of the connection, in gRPC's names; nothing where there is no TLS.
     """
 
     method: str
     request_id: str
+    metadata: Mapping[str, str]
     principal: Principal | None = None
     code: str = "OK"
     connection: Callable[[], Mapping[str, Iterable[bytes]]] = dict

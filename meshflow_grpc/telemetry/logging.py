@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+from typing import Final
 
 import structlog
 
 from meshflow_grpc.telemetry.log_writer import LogWriter
 
+# Made once: json.dumps with a default makes one for every line.
+_ENCODER: Final = json.JSONEncoder(default=repr)
+
+
+def _encoded(line: dict[str, object], **_: object) -> str:
+    """A line as json.dumps writes it; what JSON does not know as its repr."""
+    return _ENCODER.encode(line)
+
 
 def configure_logging(level: str, log_format: str, *enrich: structlog.types.Processor) -> None:
     """Sets up structlog once per process; ``level`` is a standard name, ``log_format`` is json or console."""
     renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(serializer=_encoded)
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )

@@ -11,6 +11,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 from meshflow_grpc.telemetry.bounded_names import BoundedNames
+from meshflow_grpc.telemetry.labelled import Labelled
 from meshflow_grpc.telemetry.mesh_metrics import MeshMetrics
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.ports.observer import StepRecord
 
+_INPUT, _OUTPUT = ("input",), ("output",)
 _STEP_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _RUN_BUCKETS = (0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
 _WRITE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10)
@@ -37,18 +39,24 @@ class Metrics(MeshMetrics):
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self._workflow = BoundedNames()
-        self._runs_started = Counter("meshflow_runs_started", "Runs started.", ["workflow"], registry=registry)
-        self._runs_ended = Counter(
-            "meshflow_runs_ended", "Runs that ended.", ["workflow", "status", "blocked_by"], registry=registry
+        self._runs_started = Labelled(
+            Counter("meshflow_runs_started", "Runs started.", ["workflow"], registry=registry)
         )
-        self._run_seconds = Histogram(
-            "meshflow_run_duration_seconds",
-            "From a run's start to its end, waiting for humans included.",
-            ["status"],
-            buckets=_RUN_BUCKETS,
-            registry=registry,
+        self._runs_ended = Labelled(
+            Counter("meshflow_runs_ended", "Runs that ended.", ["workflow", "status", "blocked_by"], registry=registry)
         )
-        self._steps = Counter("meshflow_steps", "Steps recorded in the ledger.", ["verdict"], registry=registry)
+        self._run_seconds = Labelled(
+            Histogram(
+                "meshflow_run_duration_seconds",
+                "From a run's start to its end, waiting for humans included.",
+                ["status"],
+                buckets=_RUN_BUCKETS,
+                registry=registry,
+            )
+        )
+        self._steps = Labelled(
+            Counter("meshflow_steps", "Steps recorded in the ledger.", ["verdict"], registry=registry)
+        )
         self._step_seconds = Histogram(
             "meshflow_step_duration_seconds", "A step in the kernel.", buckets=_STEP_BUCKETS, registry=registry
         )
@@ -56,10 +64,10 @@ class Metrics(MeshMetrics):
             "meshflow_step_refusals", "Steps that a stage refused.", ["stage", "reason"], registry=registry
         )
         self._sla_missed = Counter("meshflow_step_sla_missed", "Steps slower than their SLA.", registry=registry)
-        self._tokens = Counter("meshflow_tokens", "Tokens used.", ["direction"], registry=registry)
+        self._tokens = Labelled(Counter("meshflow_tokens", "Tokens used.", ["direction"], registry=registry))
         self._cost = Counter("meshflow_cost_usd", "Money spent, in US dollars.", registry=registry)
         self._carbon = Counter("meshflow_carbon_grams", "Carbon dioxide emitted, in grams.", registry=registry)
-        self._entries = Counter("meshflow_ledger_entries", "Entries appended.", ["kind"], registry=registry)
+        self._entries = Labelled(Counter("meshflow_ledger_entries", "Entries appended.", ["kind"], registry=registry))
         self._append_seconds = Histogram(
             "meshflow_ledger_append_seconds", "Until an append is durable.", buckets=_WRITE_BUCKETS, registry=registry
         )
@@ -70,13 +78,15 @@ class Metrics(MeshMetrics):
         self._unpublished = Counter(
             "meshflow_log_publication_failures", "Times the log's head could not be published.", registry=registry
         )
-        self._rpcs = Counter("meshflow_rpcs", "Calls answered.", ["method", "code"], registry=registry)
-        self._rpc_seconds = Histogram(
-            "meshflow_rpc_duration_seconds",
-            "Calls, streams included.",
-            ["method"],
-            buckets=_RPC_BUCKETS,
-            registry=registry,
+        self._rpcs = Labelled(Counter("meshflow_rpcs", "Calls answered.", ["method", "code"], registry=registry))
+        self._rpc_seconds = Labelled(
+            Histogram(
+                "meshflow_rpc_duration_seconds",
+                "Calls, streams included.",
+                ["method"],
+                buckets=_RPC_BUCKETS,
+                registry=registry,
+            )
         )
         self._reason = BoundedNames()
         self._show_zeroes()
@@ -102,22 +112,22 @@ class Metrics(MeshMetrics):
 
     def run_started(self, run: Run) -> None:
         """See RunObserver."""
-        self._runs_started.labels(self._workflow(run.workflow)).inc()
+        self._runs_started[(self._workflow(run.workflow),)].inc()
 
     def run_ended(self, run: Run) -> None:
         """See RunObserver."""
         status = run.status.value
-        self._runs_ended.labels(self._workflow(run.workflow), status, run.blocked_by or "").inc()
-        self._run_seconds.labels(status).observe(_seconds(run.create_time, run.update_time))
+        self._runs_ended[self._workflow(run.workflow), status, run.blocked_by or ""].inc()
+        self._run_seconds[(status,)].observe(_seconds(run.create_time, run.update_time))
 
     def step_recorded(self, step: StepRecord) -> None:
         """See StepObserver."""
-        self._steps.labels(step.verdict).inc()
+        self._steps[(step.verdict,)].inc()
         self._step_seconds.observe(step.latency_ms / 1000)
         usage = step.usage
         if usage.tokens:
-            self._tokens.labels("input").inc(usage.input_tokens)
-            self._tokens.labels("output").inc(usage.output_tokens)
+            self._tokens[_INPUT].inc(usage.input_tokens)
+            self._tokens[_OUTPUT].inc(usage.output_tokens)
             self._cost.inc(usage.cost_nano_usd / 1e9)
             self._carbon.inc(usage.carbon_ug / 1e6)
         if step.blocked_by is not None:
@@ -128,7 +138,7 @@ class Metrics(MeshMetrics):
     def appended(self, kinds: Sequence[EntryKind], seconds: float) -> None:
         """See LedgerObserver."""
         for kind in kinds:
-            self._entries.labels(kind.value).inc()
+            self._entries[(kind.value,)].inc()
         self._append_seconds.observe(seconds)
 
     def append_failed(self) -> None:
@@ -145,8 +155,8 @@ class Metrics(MeshMetrics):
 
     def answered(self, method: str, code: str, seconds: float) -> None:
         """See RpcObserver."""
-        self._rpcs.labels(method, code).inc()
-        self._rpc_seconds.labels(method).observe(seconds)
+        self._rpcs[method, code].inc()
+        self._rpc_seconds[(method,)].observe(seconds)
 
 
 def _seconds(start: str, end: str) -> float:

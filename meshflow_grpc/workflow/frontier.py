@@ -6,7 +6,6 @@ costs time in proportion to the edges it decides, whatever the size of the graph
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.workflow import END, JoinRule
@@ -40,12 +39,13 @@ __all__ = [
 ]
 
 _NO_TRUTHS: Mapping[str, bool] = {}
+_NONE, _LIVE, _DEAD, _FAILED = Token.NONE, Token.LIVE, Token.DEAD, Token.FAILED
 
 
 def start(graph: Graph) -> Progress:
     """Begins a run: the entry nodes are ready."""
     progress = Progress.of(graph)
-    _propagate(progress, ((edge, Token.LIVE) for edge in graph.start_edges))
+    _propagate(progress, [(edge, _LIVE) for edge in graph.start_edges])
     return progress
 
 
@@ -82,9 +82,13 @@ def complete(progress: Progress, run: NodeRun, truths: Mapping[str, bool] = _NO_
     graph = progress.graph
     node = graph.index_of[run.node_id]
     expected = graph.conditional[node]
-    if len(truths) != len(expected) or any(target not in truths for target in expected):
+    if len(truths) != len(expected) or (expected and any(target not in truths for target in expected)):
         raise ValueError(f"node {run.node_id!r} needs truth values for {list(expected)}, got {list(truths)}")
     del progress.outstanding[run]
+    if not expected:
+        if graph.last[node]:
+            progress.final.add(node)
+        return _propagate(progress, [(edge, _LIVE) for edge in graph.outgoing[node]])
     wanted = [graph.loops[loop] for loop in graph.loops_from[node] if truths[graph.loops[loop].edge.target]]
     for loop in wanted:
         if progress.loop_counts[loop.index] < loop.max_iterations:
@@ -93,7 +97,7 @@ def complete(progress: Progress, run: NodeRun, truths: Mapping[str, bool] = _NO_
     tokens = _decide(graph, node, truths, forced=bool(exhausted))
     if _ends_here(graph, tokens):
         progress.final.add(node)
-    return _propagate(progress, (*_end_loops(progress, node), *tokens), exhausted)
+    return _propagate(progress, [*_end_loops(progress, node), *tokens], exhausted)
 
 
 def fail(progress: Progress, run: NodeRun) -> Transition:
@@ -105,8 +109,8 @@ def fail(progress: Progress, run: NodeRun) -> Transition:
         return Transition(stale=True)
     node = progress.graph.index_of[run.node_id]
     del progress.outstanding[run]
-    tokens = [(edge, Token.FAILED) for edge in progress.graph.outgoing[node]]
-    return _propagate(progress, (*_end_loops(progress, node), *tokens))
+    tokens = [(edge, _FAILED) for edge in progress.graph.outgoing[node]]
+    return _propagate(progress, [*_end_loops(progress, node), *tokens])
 
 
 def _is_stale(progress: Progress, run: NodeRun) -> bool:
@@ -169,13 +173,14 @@ def _supersede(progress: Progress, loop: Loop) -> tuple[NodeRun, ...]:
 
 def _activate(progress: Progress, node: int, looped_from: NodeRun | None = None) -> NodeActivation:
     graph = progress.graph
-    live = [graph.edges[edge].source for edge in graph.incoming[node] if progress.tokens[edge] == Token.LIVE]
-    inputs = [NodeRun(graph.node_ids[source], progress.iterations[source]) for source in live if source >= 0]
+    edges, tokens, iterations = graph.edges, progress.tokens, progress.iterations
+    live = [edges[edge].source for edge in graph.incoming[node] if tokens[edge] == _LIVE]
+    inputs = [NodeRun(graph.node_ids[source], iterations[source]) for source in live if source >= 0]
     if looped_from is not None:
         inputs.append(looped_from)
     progress.resolved[node] = 1
-    progress.iterations[node] += 1
-    activation = NodeActivation(graph.node_ids[node], progress.iterations[node], tuple(inputs))
+    iterations[node] += 1
+    activation = NodeActivation(graph.node_ids[node], iterations[node], tuple(inputs))
     progress.outstanding[activation.run] = activation
     return activation
 
@@ -190,29 +195,27 @@ def _end_loops(progress: Progress, node: int) -> list[tuple[int, Token]]:
 
 
 def _propagate(
-    progress: Progress, tokens: Iterable[tuple[int, Token]], exhausted: tuple[LoopIteration, ...] = ()
+    progress: Progress, tokens: list[tuple[int, Token]], exhausted: tuple[LoopIteration, ...] = ()
 ) -> Transition:
     """Delivers tokens and follows dead paths to their end. Tokens that leave a loop still going on are held."""
     graph = progress.graph
-    queue = deque(tokens)
     activated: list[NodeActivation] = []
     skipped: list[str] = []
-    while queue:
-        position, token = queue.popleft()
+    for position, token in tokens:  # grows at its end while dead paths are followed
         edge = graph.edges[position]
-        if any(not progress.loop_over[loop] for loop in edge.exits):
+        if edge.exits and not all(progress.loop_over[loop] for loop in edge.exits):
             progress.held[position] = token
             continue
         if edge.target < 0:
             continue
         verdict = _arrive(progress, position, edge.target, token)
-        if verdict is Token.LIVE:
+        if verdict is _LIVE:
             activated.append(_activate(progress, edge.target))
-        elif verdict is not Token.NONE:
+        elif verdict is not _NONE:
             progress.resolved[edge.target] = 1
             skipped.append(graph.node_ids[edge.target])
-            queue.extend(_end_loops(progress, edge.target))
-            queue.extend((outgoing, verdict) for outgoing in graph.outgoing[edge.target])
+            tokens += _end_loops(progress, edge.target)
+            tokens += [(outgoing, verdict) for outgoing in graph.outgoing[edge.target]]
     return Transition(activated=tuple(activated), skipped=tuple(skipped), exhausted=exhausted)
 
 
@@ -222,14 +225,14 @@ def _arrive(progress: Progress, position: int, target: int, token: Token) -> Tok
     arrived[token] += 1
     progress.tokens[position] = token
     if progress.resolved[target]:
-        return Token.NONE
-    possible = len(progress.graph.incoming[target]) - arrived[Token.DEAD]
+        return _NONE
+    possible = len(progress.graph.incoming[target]) - arrived[_DEAD]
     if possible == 0:
-        return Token.DEAD
+        return _DEAD
     needed = _needed(progress.graph.joins[target], possible)
-    if arrived[Token.LIVE] >= needed:
-        return Token.LIVE
-    return Token.FAILED if possible - arrived[Token.FAILED] < needed else Token.NONE
+    if arrived[_LIVE] >= needed:
+        return _LIVE
+    return _FAILED if possible - arrived[_FAILED] < needed else _NONE
 
 
 def _needed(join: JoinRule, possible: int) -> int:

@@ -52,7 +52,10 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """An immutable plan that any number of runs share. Nodes, forward edges and loops are addressed by index."""
+    """An immutable plan that any number of runs share. Nodes, forward edges and loops are addressed by index.
+
+    ``last`` says of each node whether, all its edges taken, its output is part of the run's: an edge leads to END, or none leads on.
+    """
 
     node_ids: tuple[str, ...]
     nodes: tuple[Node, ...]
@@ -66,6 +69,7 @@ class Graph:
     start_edges: tuple[int, ...]
     rank: tuple[int, ...]
     conditional: tuple[tuple[str, ...], ...]
+    last: tuple[bool, ...]
 
     def node(self, node_id: str) -> Node:
         """Returns a node by id in constant time; raises KeyError when there is none."""
@@ -106,6 +110,7 @@ def build_graph(workflow: Workflow) -> Graph:
         start_edges=tuple(position for position, edge in enumerate(forward) if edge.source == -1),
         rank=tuple(rank),
         conditional=_conditional_targets(workflow, index_of),
+        last=tuple(not edges or any(forward[edge].target < 0 for edge in edges) for edges in outgoing),
     )
 
 

@@ -18,8 +18,7 @@ class NodeRun(NamedTuple):
     iteration: int
 
 
-@dataclass(frozen=True, slots=True)
-class NodeActivation:
+class NodeActivation(NamedTuple):
     """A node that may run now. ``inputs`` are the runs that feed it, in edge order; a loop's source comes last."""
 
     node_id: str
@@ -41,8 +40,7 @@ class LoopIteration:
     max_iterations: int
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """What one outcome changed.
 
     ``skipped`` nodes lie on dead paths. ``superseded`` runs are in flight but a loop made them obsolete; ``stale`` says

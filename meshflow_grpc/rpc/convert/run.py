@@ -46,14 +46,15 @@ class RunMessages:
             workflow=run.workflow,
             policy_digest=run.policy_digest,
             effective_policy=self._policies.of(run.policy_digest, run.policy),
-            ledger_head=run_pb2.LedgerHead(sequence=run.entries, hash=run.head_hash),
-            labels=run.labels,
+            labels=run.labels or None,
             create_time=timestamp(run.create_time),
             update_time=timestamp(run.update_time),
             session_id=run.session_id,
             request_id=run.request_id,
             pending_approval=_pending(run),
         )
+        head = message.ledger_head
+        head.sequence, head.hash = run.entries, run.head_hash
         if run.blocked_by is not None:
             message.blocked_by, message.block_reason = run.blocked_by, run.reason or ""
         elif run.reason is not None:

@@ -9,7 +9,6 @@ from meshflow_grpc.domain.errors import PermissionDeniedError
 from meshflow_grpc.domain.run import Principal
 from meshflow_grpc.rpc.authorization import allowed_roles, is_public
 from meshflow_grpc.rpc.call import current_call
-from meshflow_grpc.rpc.interceptors.request_id import metadata
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -52,7 +51,7 @@ class Authentication:
         roles = allowed_roles(method)
 
         async def call(request: Any, context: Context) -> Any:
-            await self._admit(context, roles)
+            await self._admit(roles)
             return await handler(request, context)
 
         return call
@@ -64,16 +63,17 @@ class Authentication:
         roles = allowed_roles(method)
 
         async def call(request: Any, context: Context) -> AsyncGenerator[Any, None]:
-            await self._admit(context, roles)
+            await self._admit(roles)
             async with aclosing(handler(request, context)) as answers:
                 async for answer in answers:
                     yield answer
 
         return call
 
-    async def _admit(self, context: Context, roles: frozenset[str]) -> None:
-        principal = await self._authenticator.authenticate(metadata(context))
+    async def _admit(self, roles: frozenset[str]) -> None:
+        call = current_call()
+        principal = await self._authenticator.authenticate(call.metadata)
         if not principal.roles & roles:
             needed = " or ".join(sorted(roles))
             raise PermissionDeniedError(f"this needs the role {needed}", metadata={"roles": needed})
-        current_call().principal = principal
+        call.principal = principal

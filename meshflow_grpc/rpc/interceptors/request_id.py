@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import aclosing
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import structlog
 
@@ -47,13 +47,14 @@ class RequestId:
 
 
 def _begin(method: str, context: Context) -> None:
-    given = metadata(context).get(HEADER, "")
-    request_id = given if 0 < len(given) <= MAX_CHARS and given.isascii() and given.isprintable() else uuid4().hex
-    begin(Call(method, request_id, connection=context.auth_context))
+    sent = _text(context)
+    given = sent.get(HEADER, "")
+    request_id = given if 0 < len(given) <= MAX_CHARS and given.isascii() and given.isprintable() else token_hex(16)
+    begin(Call(method, request_id, sent, connection=context.auth_context))
     structlog.contextvars.bind_contextvars(request_id=request_id)
     context.set_trailing_metadata(((HEADER, request_id),))
 
 
-def metadata(context: Context) -> Mapping[str, str]:
+def _text(context: Context) -> Mapping[str, str]:
     """The call's text metadata; of repeated keys the last counts."""
     return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}

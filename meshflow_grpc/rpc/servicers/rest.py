@@ -10,7 +10,7 @@ from google.api.httpbody_pb2 import HttpBody
 
 from meshflow_grpc._gen.meshflow.v1 import event_pb2
 from meshflow_grpc.domain.errors import MeshflowError
-from meshflow_grpc.rpc.call import current_principal
+from meshflow_grpc.rpc.call import current_call, current_principal
 from meshflow_grpc.rpc.convert.approval import approval_to_proto, decision_from_json
 from meshflow_grpc.rpc.convert.event import event_to_proto, sse_block
 from meshflow_grpc.rpc.convert.json_request import (
@@ -25,7 +25,6 @@ from meshflow_grpc.rpc.convert.request import event_view
 from meshflow_grpc.rpc.convert.run import check_to_proto
 from meshflow_grpc.rpc.convert.workflow import change_to_proto, validation_to_proto, workflow_to_proto
 from meshflow_grpc.rpc.event_stream import last_event_id, with_heartbeats
-from meshflow_grpc.rpc.interceptors.request_id import metadata
 from meshflow_grpc.rpc.servicers.rest_mesh import RestMeshServicer
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ class RestServicer(RestMeshServicer):
         self, request: run_service_pb2.WatchRunRequest, context: Any
     ) -> AsyncGenerator[HttpBody, None]:
         """See rest_service.proto."""
-        after = last_event_id(metadata(context).get("last-event-id"), request.after_sequence)
+        after = last_event_id(current_call().metadata.get("last-event-id"), request.after_sequence)
         events = self._commands.watch_run.execute(
             current_principal(), request.run_id, after_sequence=after, view=event_view(request.event_view)
         )

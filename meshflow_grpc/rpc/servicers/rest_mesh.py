@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 from google.api.httpbody_pb2 import HttpBody
 
 from meshflow_grpc._gen.meshflow.v1 import mesh_service_pb2, rest_service_pb2_grpc
-from meshflow_grpc.rpc.call import current_principal
+from meshflow_grpc.rpc.call import current_call, current_principal
 from meshflow_grpc.rpc.convert.json_request import typed_fields
 from meshflow_grpc.rpc.convert.mesh import change_sse_block, node_to_proto, registration_from_json
 from meshflow_grpc.rpc.event_stream import last_event_id, with_heartbeats
-from meshflow_grpc.rpc.interceptors.request_id import metadata
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -46,7 +45,7 @@ class RestMeshServicer(rest_service_pb2_grpc.RestServiceServicer):
         self, request: mesh_service_pb2.WatchMeshRequest, context: Any
     ) -> AsyncGenerator[HttpBody, None]:
         """See rest_service.proto."""
-        after = last_event_id(metadata(context).get("last-event-id"), request.after_sequence)
+        after = last_event_id(current_call().metadata.get("last-event-id"), request.after_sequence)
         changes = self._commands.mesh.watch_mesh.execute(current_principal(), after_sequence=after)
         async with aclosing(with_heartbeats(changes, change_sse_block, self._heartbeat_s)) as blocks:
             async for block in blocks:
