@@ -13,6 +13,7 @@ DECIDER = frozenset({"approver", "admin", "emergency"})
 PUBLIC_METHODS = (
     "/meshflow.v1.SystemService/",
     "/meshflow.v1.RestService/GetOpenApi",
+    "/meshflow.v1.RestService/GetNodeKeys",
     "/grpc.health.",
     "/grpc.reflection.",
 )
@@ -68,7 +69,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 
 def is_public(method: str) -> bool:
-    """Whether an RPC is answered without a credential: probes, reflection and the OpenAPI document."""
+    """Whether an RPC is answered without a credential: probes, reflection, the OpenAPI document and a node's public keys."""
     return method.startswith(PUBLIC_METHODS)
 
 
