@@ -112,6 +112,11 @@ types: $(DEV) ## Check types (mypy --strict).
 layers: $(DEV) ## Check the import contracts between the layers.
 	@$(BIN)/lint-imports --no-logo
 
+SPEED_LIMIT ?= 4
+.PHONY: check-speed
+check-speed: $(RUNTIME) ## Hold the CPU of a step to SPEED_LIMIT times the yardstick's, measured now; options in ARGS.
+	@$(BIN)/python -m benchmarks.cpu_budget --limit $(SPEED_LIMIT) $(ARGS)
+
 .PHONY: check-deploy
 check-deploy: $(DEV) ## Check Dockerfile, Compose, Kubernetes and monitoring files; needs Go.
 	@$(BIN)/python tools/check_deploy.py

@@ -88,8 +88,8 @@ class Served:
 
 
 @asynccontextmanager
-async def meshflow(**environment: str) -> AsyncIterator[Served]:
-    """`meshflow serve` with Envoy, on SQLite and the offline model, logging to a file."""
+async def meshflow(*options: str, **environment: str) -> AsyncIterator[Served]:
+    """`meshflow serve` with Envoy unless ``options`` say otherwise, on SQLite and the offline model, logging to a file."""
     with tempfile.TemporaryDirectory() as directory:
         settings = {
             "MESHFLOW_MOCK": "1",
@@ -98,9 +98,9 @@ async def meshflow(**environment: str) -> AsyncIterator[Served]:
             "MESHFLOW_METRICS_PORT": "0",
             **environment,
         }
-        command = ["-m", "meshflow_grpc", "serve", "--host", "127.0.0.1", "--port", "0"]
+        command = ["-m", "meshflow_grpc", "serve", "--host", "127.0.0.1", *(options or ("--port", "0"))]
         async with _process([sys.executable, *command], Path(directory) / "log", settings) as (pid, line):
-            yield Served(pid, line["address"], f"127.0.0.1:{line['grpc_port']}")
+            yield Served(pid, line.get("address", ""), f"127.0.0.1:{line['grpc_port']}")
 
 
 @asynccontextmanager

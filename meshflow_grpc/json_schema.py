@@ -1,7 +1,8 @@
 """JSON Schema as this server holds values to it: the parameters of tools and the outputs of nodes, checked once, compiled once.
 
 Draft 2020-12 unless ``$schema`` says otherwise. References stay inside the schema, and patterns are RE2, so that no schema makes the
-server fetch anything or match for ever; ``format`` is an annotation.
+server fetch anything or match for ever; ``format`` is an annotation. The library is imported with the first schema: a second and more
+where packages are installed that it looks for at its import.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import re2
-import referencing
-from jsonschema import Draft202012Validator, SchemaError, ValidationError
-from jsonschema.validators import extend, validator_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from jsonschema import ValidationError
 
     from meshflow_grpc.domain.json_value import JsonValue
 
@@ -33,6 +33,9 @@ _SHOWN_CHARS = 300
 
 def schema_problem(schema: Mapping[str, JsonValue]) -> tuple[Path, str] | None:
     """What is wrong with a schema, and where; None when values can be held to it."""
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
+
     kind = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)
@@ -43,6 +46,10 @@ def schema_problem(schema: Mapping[str, JsonValue]) -> tuple[Path, str] | None:
 
 def value_check(schema: Mapping[str, JsonValue], what: str) -> ValueCheck:
     """Compiles a schema without problems; the check says what is wrong with a value, ``what`` being its name, None when nothing is."""
+    import referencing
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import extend, validator_for
+
     kind = extend(validator_for(schema, default=Draft202012Validator), {"pattern": _pattern})
     validator = kind(schema, registry=referencing.Registry())
 
@@ -89,6 +96,8 @@ def _keyword_problem(key: str, value: object) -> str | None:
 
 
 def _pattern(_validator: Any, pattern: str, instance: object, _schema: Any) -> Iterator[ValidationError]:  # noqa: ANN401 - the library's types
+    from jsonschema import ValidationError
+
     if isinstance(instance, str) and _compiled(pattern).search(instance) is None:
         yield ValidationError(f"{instance[:80]!r} does not match {pattern!r}")
 

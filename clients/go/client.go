@@ -162,6 +162,11 @@ func (c *Client) GetWorkflow(ctx context.Context, name string) (*Workflow, error
 	return bounded(ctx, c, 0, c.workflows.GetWorkflow, &meshflowv1.GetWorkflowRequest{Name: name})
 }
 
+// ApproveWorkflow approves what NAME or NAME@VERSION is now, which another person registered; the same again changes nothing.
+func (c *Client) ApproveWorkflow(ctx context.Context, request *ApproveWorkflowRequest) (*WorkflowApproval, error) {
+	return bounded(ctx, c, 0, c.workflows.ApproveWorkflow, request)
+}
+
 // ListWorkflows returns a page of workflows, the newest version of each; with a name all versions of that one. nil selects all.
 func (c *Client) ListWorkflows(ctx context.Context, request *ListWorkflowsRequest) (*WorkflowPage, error) {
 	if request == nil {

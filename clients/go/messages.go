@@ -56,6 +56,10 @@ type (
 	Verification = meshflowv1.VerifyRunResponse
 	// Workflow is a registered workflow.
 	Workflow = meshflowv1.Workflow
+	// ApproveWorkflowRequest is a second person's word for a workflow.
+	ApproveWorkflowRequest = meshflowv1.ApproveWorkflowRequest
+	// WorkflowApproval says who approved a workflow under a policy.
+	WorkflowApproval = meshflowv1.WorkflowApproval
 	// ListWorkflowsRequest selects workflows.
 	ListWorkflowsRequest = meshflowv1.ListWorkflowsRequest
 	// WorkflowPage is one page of workflows.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meshflow_grpc import __version__
+from meshflow_grpc.commands.approve_workflow import ApproveWorkflowCommand
 from meshflow_grpc.commands.cancel_run import CancelRunCommand
 from meshflow_grpc.commands.catalog import Commands
 from meshflow_grpc.commands.check_run import CheckRunCommand
@@ -183,7 +184,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
     resumption = Resumption(storage, tools, admission, contexts, CallsUnderWay(ports, outside.tools))
     told = ending_peer_runs(observer, storage, outside.peers)
-    intake = Intake(workflows, admission, outside.clock, options.reauthentication, options.payload_days)
+    intake = Intake(workflows, admission, storage, outside.clock, options.reauthentication, options.payload_days)
     own = (storage, tools, admission, resumption, contexts, outside.ids, told)
     times = GateTimes(outside.notifier)
     parts = EngineParts(*own, times, intake, elsewhere)
@@ -218,6 +219,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         get_workflow=GetWorkflowCommand(workflows),
         list_workflows=ListWorkflowsCommand(storage),
         validate_workflow=ValidateWorkflowCommand(workflows, admission),
+        approve_workflow=ApproveWorkflowCommand(storage, workflows, admission, outside.clock),
         mesh=mesh_commands(outside.mesh, outside.clock, outside.ids),
     )
     ownership = Ownership(elsewhere.leases, engine, hub)

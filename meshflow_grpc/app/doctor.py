@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,10 @@ from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
 from meshflow_grpc.ports.provider import ProviderError
 from meshflow_grpc.storage.clock_skew import clock_skew
 from meshflow_grpc.storage.factory import file_path, is_postgres, open_storage
+from meshflow_grpc.storage.mesh_registry.factory import IN_MEMORY, registry_of
+from meshflow_grpc.storage.mesh_registry.look import registered_nodes
 from meshflow_grpc.storage.schema import schema_status
+from meshflow_grpc.system import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -149,12 +152,33 @@ async def _disk(settings: Settings) -> Finding:
     )
 
 
+async def _mesh(settings: Settings) -> Finding:
+    if settings.mesh_slug is None:
+        return Finding("mesh", State.OK, "this server is no node: MESHFLOW_MESH_SLUG is not set")
+    where = registry_of(settings.mesh_registry, settings.ledger_db)
+    if where == IN_MEMORY:
+        detail = f"{settings.mesh_slug} is registered in this server's memory, where no other node finds it"
+        return Finding("mesh", State.WARNING, detail, "set MESHFLOW_MESH_REGISTRY to what all nodes share")
+    nodes = await registered_nodes(where)
+    if nodes is None:
+        return Finding("mesh", State.OK, f"the registry {bare_url(where)} is not there yet; the first node makes it")
+    now = datetime.fromisoformat(SystemClock().now())
+    heard = {
+        each.slug
+        for each in nodes
+        if abs((now - datetime.fromisoformat(each.heartbeat_at)).total_seconds()) <= each.ttl_s
+    }
+    detail = f"the registry {bare_url(where)} answers; of {len(nodes)} nodes heard of in time: "
+    return Finding("mesh", State.OK, detail + (", ".join(sorted(heard)) or "none"))
+
+
 _CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
     "database": _database,
     "migrations": _migrations,
     "keys": _keys,
     "provider": _provider,
     "envoy": _envoy,
+    "mesh": _mesh,
     "clock": _clock,
     "disk": _disk,
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
 import structlog
@@ -34,9 +33,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-# The writer thread gets the interpreter back quickly while the event loop is busy (default: 5 ms).
-SWITCH_INTERVAL_S = 0.0005
-
 
 async def serve(settings: Settings, seat: Seat | None = None) -> int:
     """Runs the server until SIGTERM or SIGINT, or until Envoy ends; returns the exit code. Raises OSError when a port is taken.
@@ -48,7 +44,6 @@ async def serve(settings: Settings, seat: Seat | None = None) -> int:
 
 
 async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat | None) -> int:
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     tools = load_registry(settings.app)
     schema = await schema_status(settings.ledger_db)
     storage = await open_storage(

@@ -10,7 +10,7 @@ import structlog
 
 from meshflow_grpc.app.assembly import assemble
 from meshflow_grpc.app.authentication import open_authentication
-from meshflow_grpc.app.long_lived import long_lived
+from meshflow_grpc.app.interpreter import run_as_server
 from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
@@ -90,7 +90,7 @@ class Serving:
             if opened.upkeep is not None:
                 self._spawn(self._early, opened.upkeep())
             await self._announce(grpc_port)
-            with long_lived():
+            with run_as_server():
                 return await until_stopped(stop.first, self._envoy)
         finally:
             await self._stop(mesh)

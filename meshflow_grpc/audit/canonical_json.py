@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 _MAX_INTEGER = 2**53 - 1
 _MAX_DEPTH = 64
+_CONTAINERS = frozenset({dict, list})
 
 
 class NotCanonicalError(ValueError):
@@ -28,7 +29,7 @@ def _refuse(text: str) -> NoReturn:
     raise NotCanonicalError(message)
 
 
-_parse = json.JSONDecoder(parse_float=_refuse, parse_int=_integer, parse_constant=_refuse).decode
+_parse = json.JSONDecoder(parse_float=_refuse, parse_int=_integer, parse_constant=_refuse).raw_decode
 _print = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, check_circular=False).encode
 
 
@@ -36,7 +37,7 @@ def parse(data: bytes) -> Any:  # noqa: ANN401 - JSON of any shape
     """Returns what canonical bytes hold; raises NotCanonicalError saying what is wrong with others."""
     try:
         text = data.decode()
-        value = _parse(text)
+        value, _ = _parse(text)
         printed = _print(value)
     except NotCanonicalError:
         raise
@@ -71,13 +72,13 @@ def _check(value: object) -> None:
     for _ in range(_MAX_DEPTH):
         inner: list[object] = []
         for item in level:
-            if isinstance(item, dict):
+            if type(item) is dict:
                 if not "".join(item).isascii():
                     message = "holds a key that is not ASCII"
                     raise NotCanonicalError(message)
-                inner += [child for child in item.values() if isinstance(child, dict | list)]
-            elif isinstance(item, list):
-                inner += [child for child in item if isinstance(child, dict | list)]
+                inner += [child for child in item.values() if type(child) in _CONTAINERS]
+            elif type(item) is list:
+                inner += [child for child in item if type(child) in _CONTAINERS]
         if not inner:
             return
         level = inner

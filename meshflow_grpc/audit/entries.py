@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.audit.canonical_json import NotCanonicalError, parse_object
@@ -21,6 +22,8 @@ FILE = "records.jsonl"
 FORMAT_VERSION = 1
 
 _TEXTS = ("run_id", "tenant_id", "kind", "time", "node_id", "step_id", "prev_hash")
+_STRINGS = frozenset({str})
+_texts = itemgetter(*_TEXTS)
 _FIELDS = {*_TEXTS, "v", "sequence", "attempt", "input", "output", "change", "facts"}
 
 # Entries whose ``peer`` says what a peer did; that of an intent says whom a step asks.
@@ -128,7 +131,7 @@ def _parsed(data: bytes) -> dict[str, Any]:
         message = f"has format version {record['v']!r}, this program knows {FORMAT_VERSION}"
         raise NotCanonicalError(message)
     well_typed = (
-        all(type(record[name]) is str for name in _TEXTS)
+        _STRINGS.issuperset(map(type, _texts(record)))
         and type(record["sequence"]) is type(record["attempt"]) is int
         and isinstance(record["input"], str | None)
         and isinstance(record["output"], str | None)

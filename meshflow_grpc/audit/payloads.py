@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
+from operator import itemgetter
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +18,11 @@ if TYPE_CHECKING:
 
 FILE = "payloads.jsonl"
 
-_FRAME = b"meshflow/v1/payload\0%b%b%b%b%b%b"
-_FRAME_END = b"%b%b%b%b%b%b"
+_DOMAIN = b"meshflow/v1/payload\0"
 _length = Struct(">Q").pack
 _PLACE = {"run_id": str, "sequence": int, "name": str}
+_place = itemgetter(*_PLACE)
+_PLACE_TYPES = tuple(_PLACE.values())
 _SHAPES = {
     frozenset({*_PLACE, "salt", "payload"}): "present",
     frozenset({*_PLACE, "erased"}): "erased",
@@ -31,16 +34,21 @@ Key = tuple[str, int, str]
 
 def commitment(tenant_id: str, run_id: str, sequence: int, name: str, salt: bytes, payload: str) -> str:
     """Returns the commitment to a payload in hex; raises ValueError for text that is not valid Unicode."""
-    tenant, run, place, label, data = (
-        tenant_id.encode(),
-        run_id.encode(),
-        b"%d" % sequence,
-        name.encode(),
-        payload.encode(),
-    )
-    head = _FRAME % (_length(len(tenant)), tenant, _length(len(run)), run, _length(len(place)), place)
-    tail = _FRAME_END % (_length(len(label)), label, _length(len(salt)), salt, _length(len(data)), data)
-    return sha256(head + tail).hexdigest()
+    owner, label, data, place = _owner(tenant_id, run_id), _framed(name), payload.encode(), b"%d" % sequence
+    framed = (owner, _length(len(place)), place, label, _length(len(salt)), salt, _length(len(data)), data)
+    return sha256(b"".join(framed)).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _owner(tenant_id: str, run_id: str) -> bytes:
+    return _DOMAIN + _framed(tenant_id) + _framed(run_id)
+
+
+@lru_cache(maxsize=64)
+def _framed(text: str) -> bytes:
+    """A text behind its length."""
+    data = text.encode()
+    return _length(len(data)) + data
 
 
 def opens(told: str, tenant_id: str, run_id: str, sequence: int, name: str, salt: object, payload: object) -> bool:
@@ -107,12 +115,12 @@ class PayloadAudit:
             self._report.add(Finding(Check.PAYLOADS, FILE, f"the line {error}", number))
             return
         state = _SHAPES.get(frozenset(row))
-        if state is None or any(type(row[name]) is not kind for name, kind in _PLACE.items()):
+        if state is None or tuple(map(type, _place(row))) != _PLACE_TYPES:
             self._report.add(Finding(Check.PAYLOADS, FILE, "the line is not a payload", number))
             return
         if state != "present" and row[state] is not True:
             self._report.add(Finding(Check.PAYLOADS, FILE, "must say true or be left out", number, field=state))
-        key = (row["run_id"], row["sequence"], row["name"])
+        key: Key = _place(row)
         if key in self._rows:
             self._find(*key, "is there twice")
         self._rows[key] = (row["salt"], row["payload"]) if state == "present" else ()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 USAGE = ("input_tokens", "output_tokens", "cost_nano_usd", "carbon_ug", "steps")
+_USAGE = frozenset(USAGE)
+_INTEGERS = frozenset({int})
 ERASURE_KIND = "erasure"
 
 _TOLD = {"status": str, "blocked_by": str, "header": str, "output": str, "reason": str}
@@ -93,7 +95,7 @@ class RunState:
                 self.told[field] = Told(self.sequence, value)
 
     def _add_usage(self, usage: object) -> None:
-        if not isinstance(usage, dict) or usage.keys() != set(USAGE) or any(type(v) is not int for v in usage.values()):
+        if not isinstance(usage, dict) or usage.keys() != _USAGE or not _INTEGERS.issuperset(map(type, usage.values())):
             message = "change.usage does not hold its five integers"
             raise MalformedError(message)
         for name in USAGE:

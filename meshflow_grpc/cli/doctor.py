@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def doctor(output: Output = OutputFormat.TABLE) -> None:
-    """Checks configuration, database, migrations, keys, provider, Envoy, clock and disk; exit code 1 when one of them fails."""
+    """Checks configuration, database, migrations, keys, provider, Envoy, mesh registry, clock and disk; exit code 1 when one fails."""
     from meshflow_grpc.app.doctor import State
 
     findings = asyncio.run(_examined())

@@ -125,15 +125,23 @@ def evidence(
     tenant: Tenant = "default",
     trust: Trust = None,
     without_payloads: Annotated[bool, typer.Option("--without-payloads", help="Withholds payloads.")] = False,
+    peer: Annotated[
+        list[Path] | None,
+        typer.Option(help="Bundle of what a peer did for the runs, as it exported it; may be repeated."),
+    ] = None,
 ) -> None:
     """Writes a bundle with all that an auditor needs to verify runs offline (`meshflow audit verify`)."""
-    written = asyncio.run(_evidence(db, tenant, run_ids, trust, with_payloads=not without_payloads))
+    peers = {str(file): file.read_bytes() for file in peer or ()}
+    written, missing = asyncio.run(_evidence(db, tenant, run_ids, trust, peers, with_payloads=not without_payloads))
     try:
         with out.open("xb") as file:
             file.write(written)
     except FileExistsError as error:
         raise typer.BadParameter(f"{out} exists and is not replaced", param_hint="--out") from error
     stderr_console().print(f"wrote {out}: {len(written)} bytes", highlight=False)
+    for run_id, slug in missing.items():
+        left_out = f"left out: what {slug} did in its run {run_id}; have it exported there, and give it with --peer"
+        stderr_console().print(left_out, highlight=False)
 
 
 async def _verify(
@@ -151,7 +159,7 @@ async def _verify(
             results = []
             for number, (owner, each) in enumerate(runs, 1):
                 status.update(f"verifying run {number} of {len(runs)}")
-                results.append(await verify_run(storage, owner, each, keys))
+                results.append(await verify_run(storage, owner, each, keys, log))
         return log, results
 
 
@@ -189,15 +197,33 @@ async def _consistency(db: str | None, first: int) -> str:
 
 
 async def _evidence(
-    db: str | None, tenant: str, run_ids: list[str], trust: Path | None, *, with_payloads: bool
-) -> bytes:
+    db: str | None,
+    tenant: str,
+    run_ids: list[str],
+    trust: Path | None,
+    peers: dict[str, bytes],
+    *,
+    with_payloads: bool,
+) -> tuple[bytes, dict[str, str]]:
+    """The bundle, and the runs at peers whose evidence it lacks."""
     from meshflow_grpc.commands.export_evidence import export_evidence
+    from meshflow_grpc.commands.peer_evidence import given_evidence, peer_runs
+    from meshflow_grpc.engine.run_entries import run_entries
     from meshflow_grpc.system import SystemClock
 
     keys = _trusted(trust, db)
     async with reading(db) as storage:
         exported = f"by meshflow ledger evidence at {SystemClock().now()}"
-        return await export_evidence(storage, tenant, run_ids, keys, exported, with_payloads=with_payloads)
+        wanted = {
+            run_id: slug
+            for each in run_ids
+            for run_id, slug in peer_runs(await run_entries(storage, tenant, each)).items()
+        }
+        given = given_evidence(peers, wanted)
+        bundle = await export_evidence(
+            storage, tenant, run_ids, keys, exported, with_payloads=with_payloads, peers=given
+        )
+        return bundle, {run_id: slug for run_id, slug in wanted.items() if run_id not in given}
 
 
 def _trusted(trust: Path | None, db: str | None) -> tuple[VerifierKey, ...]:

@@ -136,6 +136,28 @@ async def get(
     return ExitCode.OK
 
 
+@client_command(app, "approve")
+async def approve(
+    client: AsyncClient,
+    output: OutputFormat,
+    name: Annotated[str, typer.Argument(help="NAME, or NAME@VERSION.", show_default=False)],
+    comment: Annotated[str, typer.Option(help="Why; kept with the approval.")] = "",
+    digest: Annotated[
+        str | None, typer.Option("--digest", help="Approve only if the workflow has this digest.")
+    ] = None,
+) -> ExitCode:
+    """Approves what another person registered, under the policy that the server holds its runs to; profile sox asks for it."""
+    from meshflow_grpc.client import to_json
+
+    found = await client.approve_workflow(name, expected_digest=digest, comment=comment)
+    if output is not OutputFormat.TABLE:
+        write_record(to_json(found), output)
+        return ExitCode.OK
+    shown = ("name", "version", "digest", "policy_digest", "approver")
+    write_fields((*((field, getattr(found, field)) for field in shown), ("authors", ", ".join(found.authors))))
+    return ExitCode.OK
+
+
 def _write(workflow: RegisteredWorkflow, output: OutputFormat) -> None:
     from meshflow_grpc.client import to_json
 

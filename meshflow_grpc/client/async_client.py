@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         TreeHead,
         VerifyRunResponse,
         Workflow,
+        WorkflowApproval,
         WorkflowValidation,
     )
 
@@ -248,6 +249,15 @@ class AsyncClient(AsyncMeshCalls):
         """Returns the version registered last of NAME, or NAME@VERSION."""
         request = workflow_service_pb2.GetWorkflowRequest(name=name)
         return await result(self._workflows.GetWorkflow(request, **self._call()))
+
+    async def approve_workflow(
+        self, name: str, *, expected_digest: str | None = None, comment: str = ""
+    ) -> WorkflowApproval:
+        """Approves what NAME or NAME@VERSION is now, which another person registered; the same again changes nothing."""
+        request = workflow_service_pb2.ApproveWorkflowRequest(
+            name=name, expected_digest=expected_digest, comment=comment
+        )
+        return await result(self._workflows.ApproveWorkflow(request, **self._call()))
 
     async def list_workflows(
         self, *, page_size: int = 0, page_token: str = "", name: str = ""

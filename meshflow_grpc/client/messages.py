@@ -29,7 +29,12 @@ from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import (
     PolicyViolation,
 )
 from meshflow_grpc._gen.meshflow.v1.system_service_pb2 import GetHealthResponse
-from meshflow_grpc._gen.meshflow.v1.workflow_service_pb2 import ListWorkflowsResponse, Workflow, WorkflowValidation
+from meshflow_grpc._gen.meshflow.v1.workflow_service_pb2 import (
+    ListWorkflowsResponse,
+    Workflow,
+    WorkflowApproval,
+    WorkflowValidation,
+)
 
 if TYPE_CHECKING:
     from google._upb._message import FieldDescriptor as UpbFieldDescriptor
@@ -66,6 +71,7 @@ __all__ = [
     "TreeHead",
     "VerifyRunResponse",
     "Workflow",
+    "WorkflowApproval",
     "WorkflowValidation",
     "to_json",
 ]

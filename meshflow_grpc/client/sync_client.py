@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         TreeHead,
         VerifyRunResponse,
         Workflow,
+        WorkflowApproval,
         WorkflowValidation,
     )
     from meshflow_grpc.client.requests import RunOptions
@@ -165,6 +166,10 @@ class Client(MeshCalls):
     def get_workflow(self, name: str) -> Workflow:
         """Returns the version registered last of NAME, or NAME@VERSION."""
         return self._wait(self._client.get_workflow(name))
+
+    def approve_workflow(self, name: str, *, expected_digest: str | None = None, comment: str = "") -> WorkflowApproval:
+        """Approves what NAME or NAME@VERSION is now, which another person registered; the same again changes nothing."""
+        return self._wait(self._client.approve_workflow(name, expected_digest=expected_digest, comment=comment))
 
     def list_workflows(self, *, page_size: int = 0, page_token: str = "", name: str = "") -> ListWorkflowsResponse:
         """Returns a page of workflows, the newest version of each; with a name all versions of that one."""

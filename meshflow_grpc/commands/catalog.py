@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from meshflow_grpc.commands.approve_workflow import ApproveWorkflowCommand
     from meshflow_grpc.commands.cancel_run import CancelRunCommand
     from meshflow_grpc.commands.check_run import CheckRunCommand
     from meshflow_grpc.commands.create_run import CreateRunCommand
@@ -63,4 +64,5 @@ class Commands:
     get_workflow: GetWorkflowCommand
     list_workflows: ListWorkflowsCommand
     validate_workflow: ValidateWorkflowCommand
+    approve_workflow: ApproveWorkflowCommand
     mesh: MeshCommands

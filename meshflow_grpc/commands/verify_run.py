@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.check import ChainFault
 from meshflow_grpc.domain.ledger_entry import EntryKind
@@ -21,7 +21,7 @@ from meshflow_grpc.ledger.verify import ChainVerifier
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from meshflow_grpc.domain.check import ChainVerification
+    from meshflow_grpc.domain.check import ChainVerification, LogVerification
     from meshflow_grpc.domain.run import Principal
     from meshflow_grpc.domain.stored_row import EntryRow
     from meshflow_grpc.ledger.checkpoint import Checkpoint
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.storage import Storage
 
 _MISSING_SHOWN = 10
-
-
-class _Leaf(NamedTuple):
-    seq: int
-    sequence: int
-    node_id: str
-    kind: object
-    hash: bytes
 
 
 class VerifyRunCommand:
@@ -57,11 +49,20 @@ class VerifyRunCommand:
 
 
 async def verify_run(
-    storage: Storage, tenant_id: str, run_id: str, trusted: Sequence[VerifierKey] | None = None
+    storage: Storage,
+    tenant_id: str,
+    run_id: str,
+    trusted: Sequence[VerifierKey] | None = None,
+    log: LogVerification | None = None,
 ) -> ChainVerification:
-    """Verifies the chain and, with trusted keys, that its entries are under the newest head that one of them signed."""
-    verifier, leaves = ChainVerifier(run_id), _RunLeaves(storage)
-    newest = await storage.newest_head()
+    """Verifies the chain and, with trusted keys, that its entries are under the newest head that one of them signed.
+
+    ``log`` is what the whole log was found to be, if that was verified just now: the entries of one without faults are its leaves.
+    """
+    if log is not None and not log.faults:
+        return await _verify_chain(storage, tenant_id, run_id, log.size)
+    verifier, newest = ChainVerifier(run_id), await storage.newest_head()
+    leaves = _RunLeaves(storage, newest.size if newest is not None else 0)
     async with storage.raw_chain(tenant_id, run_id) as chain:
         async for page in chain.pages:
             verifier.add(page)
@@ -70,10 +71,17 @@ async def verify_run(
     if newest is None:
         return replace(result, faults=(*result.faults, *leaves.faults))
     head = _opened(newest.note, trusted, leaves) if trusted else None
-    await leaves.finish(newest.size, head)
-    return replace(
-        result, faults=(*result.faults, *leaves.faults), entries_in_log=leaves.under(newest.size), log_size=newest.size
-    )
+    await leaves.finish(head)
+    return replace(result, faults=(*result.faults, *leaves.faults), entries_in_log=leaves.under, log_size=newest.size)
+
+
+async def _verify_chain(storage: Storage, tenant_id: str, run_id: str, log_size: int) -> ChainVerification:
+    verifier, under = ChainVerifier(run_id), 0
+    async with storage.raw_chain(tenant_id, run_id) as chain:
+        async for page in chain.pages:
+            verifier.add(page)
+            under += sum(_seq(row) <= log_size for row in page)
+    return replace(verifier.finish(chain.run), entries_in_log=under, log_size=log_size)
 
 
 def _opened(note: str, trusted: Sequence[VerifierKey], leaves: _RunLeaves) -> Checkpoint | None:
@@ -85,60 +93,69 @@ def _opened(note: str, trusted: Sequence[VerifierKey], leaves: _RunLeaves) -> Ch
 
 
 class _RunLeaves:
-    """Compares a run's entries with the leaves of the log."""
+    """Compares a run's entries with the leaves of the log. ``under`` is how many of them the head of ``size`` covers."""
 
-    def __init__(self, store: LogStore) -> None:
+    def __init__(self, store: LogStore, size: int) -> None:
         self.faults: list[ChainFault] = []
+        self.under = 0
         self._store = store
-        self._leaves: list[_Leaf] = []
+        self._size = size
+        self._last: EntryRow | None = None
+        self._published: EntryRow | None = None
+        self._placeless: list[EntryRow] = []
 
     async def add(self, rows: Sequence[EntryRow]) -> None:
         """Compares the next entries with the stored leaves at their places; those not integrated yet have none."""
-        leaves = [_leaf(row) for row in rows]
-        self._leaves += leaves
-        stored = await self._store.merkle_nodes((0, leaf.seq - 1) for leaf in leaves)
-        for leaf in leaves:
-            if leaf.hash != stored.get((0, leaf.seq - 1), leaf.hash):
-                self._fault(
-                    leaf, "the log: the record is not the one that was integrated here: it was changed or moved"
-                )
+        stored = await self._store.merkle_nodes([(0, _seq(row) - 1) for row in rows])
+        for row in rows:
+            seq = _seq(row)
+            leaf = stored.get((0, seq - 1))
+            if leaf is not None and leaf != _leaf(row):
+                self._fault(row, "the log: the record is not the one that was integrated here: it was changed or moved")
+            if seq <= 0:
+                self._placeless.append(row)
+            elif seq <= self._size:
+                self.under += 1
+                self._published = row
+            self._last = row
 
-    async def finish(self, size: int, head: Checkpoint | None) -> None:
+    async def finish(self, head: Checkpoint | None) -> None:
         """Verifies the last entry under the head, and looks for entries that are gone after it."""
-        published = [leaf for leaf in self._leaves if 0 < leaf.seq <= size]
-        if published and head is not None:
-            await self._prove(published[-1], head)
-        for leaf in [leaf for leaf in self._leaves if leaf.seq <= 0]:
-            self._fault(leaf, "seq: no entry can have this place in the ledger")
-        last = self._leaves[-1] if self._leaves else None
+        if self._published is not None and head is not None:
+            await self._prove(self._published, head)
+        for row in self._placeless:
+            self._fault(row, "seq: no entry can have this place in the ledger")
+        last = self._last
         if last is None or last.kind != EntryKind.RUN_FINISHED:
-            after = max(0, last.seq) if last else 0
-            for seq in await self._store.missing_seqs(after + 1, size, _MISSING_SHOWN):
+            after = max(0, _seq(last)) if last else 0
+            for seq in await self._store.missing_seqs(after + 1, self._size, _MISSING_SHOWN):
                 description = f"the log: seq {seq} was deleted: the log has its leaf, the ledger no entry"
-                self.faults.append(ChainFault(last.sequence + 1 if last else 1, seq, "", description))
+                self.faults.append(ChainFault(_number(last.sequence) + 1 if last else 1, seq, "", description))
 
-    def under(self, size: int) -> int:
-        """How many entries the head of that size covers."""
-        return sum(0 < leaf.seq <= size for leaf in self._leaves)
-
-    async def _prove(self, leaf: _Leaf, head: Checkpoint) -> None:
-        if leaf.seq > head.size:
+    async def _prove(self, row: EntryRow, head: Checkpoint) -> None:
+        index = _seq(row) - 1
+        if index >= head.size:
             return
-        ranges = inclusion_ranges(leaf.seq - 1, head.size)
+        ranges = inclusion_ranges(index, head.size)
         wanted = nodes_of(ranges)
         stored = await self._store.merkle_nodes(wanted)
         try:
             proof = assemble(ranges, {node: stored[node] for node in wanted if node in stored})
-            verify_inclusion(leaf.hash, leaf.seq - 1, head.size, proof, head.root)
+            verify_inclusion(_leaf(row), index, head.size, proof, head.root)
         except InvalidProofError as error:
-            self._fault(leaf, f"the log: the entry is not under the newest signed head ({error.message})")
+            self._fault(row, f"the log: the entry is not under the newest signed head ({error.message})")
 
-    def _fault(self, leaf: _Leaf, description: str) -> None:
-        self.faults.append(ChainFault(leaf.sequence, leaf.seq, leaf.node_id, description))
+    def _fault(self, row: EntryRow, description: str) -> None:
+        self.faults.append(ChainFault(_number(row.sequence), _seq(row), str(row.node_id), description))
 
 
-def _leaf(row: EntryRow) -> _Leaf:
-    record = row.record if isinstance(row.record, bytes) else b""
-    seq = row.seq if isinstance(row.seq, int) else 0
-    sequence = row.sequence if isinstance(row.sequence, int) else 0
-    return _Leaf(seq, sequence, str(row.node_id), row.kind, leaf_hash(record))
+def _leaf(row: EntryRow) -> bytes:
+    return leaf_hash(row.record if isinstance(row.record, bytes) else b"")
+
+
+def _seq(row: EntryRow) -> int:
+    return _number(row.seq)
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

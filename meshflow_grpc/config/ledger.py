@@ -23,6 +23,8 @@ class LedgerSettings(BaseSettings):
         frozen=True,
         populate_by_name=True,
         str_strip_whitespace=True,
+        # Settings are built in a line of mixins, of which only the last is ever made.
+        defer_build=True,
     )
 
     data_dir: Path = Field(default=Path(), description="Directory of the files the server keeps.")

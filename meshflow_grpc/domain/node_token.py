@@ -10,6 +10,7 @@ TOKEN_TYPE = "meshflow-node+jwt"  # RFC 8725 §3.11: explicit typing keeps users
 TOKEN_ALGORITHM = "EdDSA"
 TENANT_CLAIM = "tenant"
 ROLES_CLAIM = "roles"
+NODE_METHOD = "node"  # how the principal of a run that a node asked for was proven
 NODE_HEADER = "meshflow-node"  # metadata in which a calling node says its slug, with or without a credential
 LIFETIME_S = 60
 LEEWAY_S = 5

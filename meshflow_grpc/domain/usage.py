@@ -23,6 +23,10 @@ class Usage:
         """Input and output tokens together."""
         return self.input_tokens + self.output_tokens
 
+    def without_steps(self) -> Usage:
+        """The same, of no step."""
+        return Usage(self.input_tokens, self.output_tokens, self.cost_nano_usd, self.carbon_ug)
+
     def __add__(self, other: Usage) -> Usage:
         return Usage(
             self.input_tokens + other.input_tokens,

@@ -99,3 +99,21 @@ class StoredWorkflow:
     create_time: str = ""
     principal_id: str = ""
     number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedChange:
+    """A second person's word for a definition, with its subgraphs, under a policy; the digests are those of runs' first entries.
+
+    ``authors`` registered it and its subgraphs; the approver is none of them.
+    """
+
+    tenant_id: str
+    workflow_digest: str
+    policy_digest: str
+    name: str
+    version: str
+    authors: tuple[str, ...]
+    approver: str
+    comment: str
+    create_time: str

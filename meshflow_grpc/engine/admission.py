@@ -21,6 +21,7 @@ from meshflow_grpc.domain.errors import (
 from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.domain.workflow import Workflow
 from meshflow_grpc.engine.prompt import task_text
+from meshflow_grpc.governance.approved_changes import is_approved
 from meshflow_grpc.governance.compliance import Safeguards, withholds_request
 from meshflow_grpc.governance.effective_policy import EffectivePolicy, policy_from_json, resolve
 from meshflow_grpc.governance.floors import NO_FLOORS, ServerFloors, raised
@@ -81,6 +82,11 @@ class AdmittedRun:
     fingerprint: str
     withheld: bool = False
     evidence: Mapping[str, JsonValue] = field(default_factory=dict)
+
+    @property
+    def approved(self) -> bool:
+        """Whether a second person stands for what would run, or none has to."""
+        return is_approved(self.evidence)
 
 
 class Admission:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -215,10 +216,8 @@ class Engine:
         run = new_run(admitted, active.run_id, tools.clock.now())
         # What may not be recorded of the request may not be of its session either.
         told = () if admitted.withheld else None
-        make, left_s = self._parts.contexts.make, policy.timeout_s
-        context = await make(
-            run, admitted.principal, policy, workflow.agents, left_s=left_s, reviewed=workflow.reviewed, told=told
-        )
+        make = partial(self._parts.contexts.make, reviewed=workflow.reviewed, approved=admitted.approved)
+        context = await make(run, admitted.principal, policy, workflow.agents, left_s=policy.timeout_s, told=told)
         draft = started_draft(admitted, run, context.conversation)
         try:
             created = await uninterrupted(tools.recorder.create_run(run, draft, admitted.fingerprint, hook))

@@ -179,6 +179,7 @@ class Preflight:
             True,
             self._ports.safeguards,
             admitted.workflow.reviewed,
+            admitted.approved,
         )
         return tuple(
             PolicyViolation(o.field, "compliance_profile", f"{o.control}: {o.message}", o.remedy)

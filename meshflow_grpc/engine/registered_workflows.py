@@ -64,6 +64,14 @@ class RegisteredWorkflows:
             children[node.id] = await self.resolved(tenant_id, child, (*inside, found.name))
         return embedded(workflow, children)
 
+    async def authors(self, tenant_id: str, reference: str) -> tuple[str, ...]:
+        """Principals that registered a workflow and, as they are registered now, its subgraphs' workflows. Raises as ``find``."""
+        found = await self.find(tenant_id, reference)
+        authors = {found.principal_id} - {""}
+        for node in subgraphs(load_workflow(found.yaml, source=reference)):
+            authors.update(await self.authors(tenant_id, str(node.config["workflow"])))
+        return tuple(sorted(authors))
+
     async def find(self, tenant_id: str, reference: str) -> StoredWorkflow:
         """The workflow called NAME or NAME@VERSION; raises WorkflowNotFoundError, which lists what there is."""
         name, at, version = reference.partition("@")

@@ -119,6 +119,7 @@ class Resumption:
             workflow.agents,
             left_s=restored.left_s,
             reviewed=workflow.reviewed,
+            approved=origin.approved,
             spent=progress.usage,
             lost=lost,
             told=origin.conversation,

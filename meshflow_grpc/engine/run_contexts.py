@@ -40,6 +40,7 @@ class RunContexts:
         *,
         left_s: float,
         reviewed: bool,
+        approved: bool,
         spent: Usage = ZERO_USAGE,
         lost: Usage = ZERO_USAGE,
         told: tuple[Turn, ...] | None = None,
@@ -47,7 +48,8 @@ class RunContexts:
         """``spent`` is what earlier lives of the run used, ``lost`` what they may have: both count. ``told`` is what they were told of
         the session; None reads it anew.
 
-        ``reviewed`` says that no way through the workflow ends without a person. Raises LedgerUnavailableError.
+        ``reviewed`` says that no way through the workflow ends without a person, ``approved`` that a second person stands for
+        it, or none has to. Raises LedgerUnavailableError.
         """
         if told is None:
             told = await self._conversations.of(run.tenant_id, run.session_id, policy)
@@ -65,6 +67,7 @@ class RunContexts:
             labels=run.labels,
             learned=learned,
             reviewed=reviewed,
+            approved=approved,
             conversation=told,
         )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from meshflow_grpc.domain.conversation import Turn
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
+from meshflow_grpc.governance.approved_changes import is_approved
 from meshflow_grpc.governance.compliance import DPIA, LEGAL_EFFECT, PURPOSE
 from meshflow_grpc.governance.record_keeping import retention_tag
 
@@ -33,6 +34,7 @@ class RunOrigin:
     definition: Mapping[str, JsonValue]
     policy: Mapping[str, JsonValue]
     conversation: tuple[Turn, ...] = ()
+    approved: bool = True
 
 
 def new_run(admitted: AdmittedRun, run_id: str, now: str) -> Run:
@@ -140,6 +142,7 @@ def origin_of(entry: LedgerEntry) -> RunOrigin:
         definition,
         cast("Mapping[str, JsonValue]", payload["policy"]),
         tuple(map(_turn_of, turns)),
+        is_approved(entry.facts),
     )
 
 

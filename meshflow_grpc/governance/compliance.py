@@ -41,6 +41,7 @@ class StepFacts:
     agent_known: bool
     safeguards: Safeguards
     reviewed: bool = False
+    approved: bool = True
 
     @property
     def has_legal_effect(self) -> bool:
@@ -79,8 +80,6 @@ def _outside(control: str, source: str, demand: str, absent: str) -> Control:
     return Control(control, source, demand, absent=absent)
 
 
-_DUTY = "the operator's to show; a run's entries do not hold it"
-
 CONTROLS: tuple[Control, ...] = (
     Control("hipaa.profile", "45 CFR 164.306", "the run is held to the profile and its floors", "compliance_profile"),
     Control(
@@ -104,7 +103,7 @@ CONTROLS: tuple[Control, ...] = (
     Control("sox.audit", "SOX 404", "every step is recorded with all its decisions", "audit_ledger"),
     Control("sox.integrity", "SOX 802", "the record is intact", "audit_ledger"),
     Control("sox.retention", "SOX 802, 17 CFR 210.2-06", "records are kept for 7 years", "audit_ledger"),
-    _outside("sox.approved_changes", "SOX 404", "two persons approve changes of policies", _DUTY),
+    Control("sox.approved_changes", "SOX 404", "two persons stand for what runs", "compliance_profile"),
     Control("gdpr.profile", "GDPR Art. 25", "the run is held to the profile and its floors", "compliance_profile"),
     Control("gdpr.purpose", "GDPR Art. 5(1)(b)", "the purpose of processing is named", "compliance_profile"),
     Control("gdpr.minimisation", "GDPR Art. 5(1)(c)", "personal data is masked", "sensitive_data_scan"),
@@ -134,15 +133,16 @@ def objections(facts: StepFacts) -> tuple[Objection, ...]:
 
 def held(facts: StepFacts) -> tuple[str, ...]:
     """Ids of the controls that stage 6 checked and found held; encryption only where it is on."""
-    return _held(facts.policy.compliance, facts.safeguards, proven=_proven(facts))
+    return _held(facts.policy.compliance, facts.safeguards, proven=_proven(facts), approved=facts.approved)
 
 
 @lru_cache(maxsize=64)
-def _held(profiles: tuple[str, ...], safeguards: Safeguards, *, proven: bool) -> tuple[str, ...]:
+def _held(profiles: tuple[str, ...], safeguards: Safeguards, *, proven: bool, approved: bool) -> tuple[str, ...]:
     there = {
         "encryption": safeguards.payloads_encrypted,
         "transmission": safeguards.transport_encrypted,
         "identity": proven,
+        "approved_changes": approved,
     }
     absent = {name for name, is_there in there.items() if not is_there}
     return tuple(control for control in _decided(profiles) if control.partition(".")[2] not in absent)
@@ -246,6 +246,18 @@ def withholds_request(policy: Policy, safeguards: Safeguards) -> bool:
     return "hipaa" in policy.compliance and safeguards.production and not safeguards.payloads_encrypted
 
 
+def _approved(control: str, facts: StepFacts) -> Objection | None:
+    if facts.approved or not facts.safeguards.production:
+        return None
+    return Objection(
+        control,
+        "CHANGE_UNAPPROVED",
+        "profile sox runs in production what a second person approved, and nobody approved this workflow under this policy",
+        "register the workflow, leave its policy as it is in the request, and have another person call ApproveWorkflow",
+        "workflow",
+    )
+
+
 def _human(control: str, facts: StepFacts) -> Objection | None:
     human = facts.policy.human_in_loop
     if human.enabled and human.tier_threshold <= RiskTier.IRREVERSIBLE:
@@ -268,6 +280,7 @@ _CHECKS: dict[str, Callable[[str, StepFacts], Objection | None]] = {
     "sox.profile": _floors_hold,
     "sox.identity": _identity,
     "sox.oversight": _human,
+    "sox.approved_changes": _approved,
     "gdpr.profile": _floors_hold,
     "gdpr.purpose": _purpose,
     "gdpr.oversight": _human,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.governance.access_evidence import logoff
+from meshflow_grpc.governance.change_evidence import approved_changes, change_control
 from meshflow_grpc.governance.compliance import ANONYMOUS, DPIA, NO_EFFECT, PURPOSE, Control, controls_of, legal_effect
 from meshflow_grpc.governance.data_evidence import storage_limit, transfers
 from meshflow_grpc.governance.run_evidence import ControlResult, Finding, RunEvidence, decision, judged
@@ -119,22 +120,6 @@ def _separation(control: Control, evidence: RunEvidence) -> ControlResult:
     return judged(control, own, "the requester approved", f"{len(approved)} approvals, none by the requester")
 
 
-def _change(control: Control, evidence: RunEvidence) -> ControlResult:
-    start = evidence.start
-    if start is None:
-        return ControlResult(control, Finding.NOT_EVIDENCED, "no entry says how the run was started")
-    digest = start.facts["policy_digest"]
-    pinned: dict[str, object] = {}
-    changed = []
-    for entry in evidence.steps:
-        agent = cast("Mapping[str, str]", entry.facts["actor"]).get("agent_digest")
-        if entry.facts["policy_digest"] != digest or pinned.setdefault(entry.node_id, agent) != agent or not agent:
-            changed.append(entry)
-    return judged(
-        control, changed, "policy or agent changed", f"policy {str(digest)[:12]}, {len(pinned)} pinned agents"
-    )
-
-
 def _audit(control: Control, evidence: RunEvidence) -> ControlResult:
     names = evidence.stage_names
     partial = [e for e in evidence.steps if _stage_names(e) != names]
@@ -227,7 +212,7 @@ _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
     "minimisation": _masking,
     "oversight": _oversight,
     "separation_of_duties": _separation,
-    "change_control": _change,
+    "change_control": change_control,
     "audit": _audit,
     "accountability": _audit,
     "encryption": _encryption,
@@ -237,6 +222,7 @@ _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
     "retention": _retention,
     "legal_effect": _legal_effect,
     "dpia": _dpia,
+    "approved_changes": approved_changes,
     "logoff": logoff,
     "transfers": transfers,
     "storage_limit": storage_limit,

@@ -12,7 +12,7 @@ from meshflow_grpc.kernel.decision import Deny, Fail, Interrupted
 from meshflow_grpc.kernel.durable_reservation import DurableReservations
 from meshflow_grpc.kernel.model_attempts import ModelAttempts, Spending
 from meshflow_grpc.kernel.model_call import call_usage, worst_case
-from meshflow_grpc.kernel.state import Execution
+from meshflow_grpc.kernel.state import Execution, changed
 from meshflow_grpc.kernel.token_deltas import TokenDeltas
 from meshflow_grpc.ports.provider import ToolResult, Turn
 
@@ -68,11 +68,11 @@ class AgentCall:
             reply.stop_reason,
             reply.confidence,
         )
-        return dataclasses.replace(self._state, execution=execution, labels=self._labels)
+        return changed(self._state, execution=execution, labels=self._labels)
 
     async def _rounds(self) -> ModelReply | Deny | Fail:
         state, spending = self._state, self._spending
-        first = dataclasses.replace(state.reserved, steps=0)
+        first = state.reserved.without_steps()
         short = await self._reservations.reserve(spending.charged, first)
         if short is not None:
             return self._exhausted(short)
@@ -117,7 +117,7 @@ class AgentCall:
         run, tools = state.step.run, state.step.tools
         specs = tools.specs if tools else ()
         worst = worst_case(state.step.node, state.prompt, run.policy, self._ports, specs, self._turns, run.learned)
-        need = dataclasses.replace(worst, steps=0)
+        need = worst.without_steps()
         short = run.budget.reserve(need)
         if short is not None:
             return self._exhausted(short)
@@ -142,4 +142,4 @@ class AgentCall:
         return Deny("BUDGET_EXHAUSTED", message, short.remedy, self._spending.charged, self._spending.prepaid)
 
     def _used(self, reply: ModelReply) -> Usage:
-        return dataclasses.replace(call_usage(reply, self._state, self._ports), steps=0)
+        return call_usage(reply, self._state, self._ports)

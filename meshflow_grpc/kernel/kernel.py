@@ -84,7 +84,7 @@ class Kernel:
             result = await self._execution.apply(passage.state)
         except asyncio.CancelledError as error:
             if isinstance(error, Interrupted):
-                passage.interrupted = replace(error.usage, steps=0)
+                passage.interrupted = error.usage.without_steps()
                 passage.prepaid, passage.peer = error.prepaid, error.peer
             return False
         except LedgerUnavailableError:

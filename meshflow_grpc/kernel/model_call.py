@@ -102,11 +102,11 @@ def _loop_tokens(tools: tuple[ToolSpec, ...], turns: tuple[Turn, ...], ports: Ke
 
 
 def call_usage(reply: ModelReply, state: StepState, ports: KernelPorts) -> Usage:
-    """What a call used; an unpriced model name in a reply is charged as the one asked for."""
+    """What a call used, of no step; an unpriced model name in a reply is charged as the one asked for."""
     node = state.step.node
     asked = _text(node, "model") or ports.provider.default_model
     price = ports.provider.price(asked)
     cost = reply.input_tokens * price.input_nano_usd + reply.output_tokens * price.output_nano_usd
     wants_carbon = state.step.run.policy.enable_environmental
     carbon = ports.carbon.micrograms(asked, reply.input_tokens, reply.output_tokens) if wants_carbon else 0
-    return Usage(reply.input_tokens, reply.output_tokens, cost, carbon, steps=1)
+    return Usage(reply.input_tokens, reply.output_tokens, cost, carbon)

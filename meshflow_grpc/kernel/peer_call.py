@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -74,7 +73,7 @@ class _PeerStep:
     ) -> None:
         self._ports, self._peers, self._client = ports, mesh.peers, mesh.client
         self._state, self._asked, self._call = state, asked, call
-        self._share = dataclasses.replace(asked.share, steps=0)
+        self._share = asked.share.without_steps()
         self._reservations = DurableReservations(ports, state)
         self._charged = self._prepaid = ZERO_USAGE
         self._doubt = asked.slug
@@ -221,7 +220,7 @@ class _PeerStep:
             raise _GaveUpError(f"{why}, and no confirmation that the run was ended")
         if answer.status is not RunStatus.CANCELLED:
             return answer
-        self._unsettled = dataclasses.replace(answer.usage, steps=0)
+        self._unsettled = answer.usage.without_steps()
         raise _GaveUpError(f"{why}; run {answer.run_id} was cancelled")
 
     async def _interrupted(self, node: MeshNode) -> asyncio.CancelledError:
@@ -231,7 +230,7 @@ class _PeerStep:
         answer = await self._ended(node)
         if answer is None:
             return Interrupted(self._charged + self._share, self._prepaid)
-        used = dataclasses.replace(answer.usage, steps=0)
+        used = answer.usage.without_steps()
         return Interrupted(self._charged + used, self._prepaid, peer_record(node, answer))
 
     async def _ended(self, node: MeshNode) -> PeerAnswer | None:

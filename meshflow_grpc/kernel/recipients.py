@@ -36,7 +36,7 @@ def with_recipients(ports: KernelPorts, state: StepState) -> StepState | Deny:
         refused = names
     objection = next(filter(None, map(known.objection, refused)), None)
     if objection is None:
-        return changed(state, "recipients", known.found(names))
+        return changed(state, recipients=known.found(names))
     if not known.declared and not ports.safeguards.production:
         return state
     return Deny(*objection)

@@ -39,13 +39,18 @@ class NotCanonicalError(InvalidRequestError):
 
 def encode(value: object, field: str = "value") -> bytes:
     """Returns the canonical bytes of a value; raises NotCanonicalError naming the place below ``field``."""
+    plain = _plain(value, 0)
+    if not plain:
+        _check(value, field, 0)
     try:
-        if not _fits(value, 0):
-            _check(value, field, 0)
-        return orjson.dumps(value, _plain_container, _OPTIONS)
+        data = orjson.dumps(value, _plain_container, _OPTIONS)
     except (orjson.JSONEncodeError, TypeError) as error:
         _check(value, field, 0)
         raise NotCanonicalError.at(field, str(error)) from error
+    # What is not ASCII is written as it is, so ASCII bytes have ASCII keys.
+    if plain and not data.isascii():
+        _check(value, field, 0)
+    return data
 
 
 def decode(data: bytes, field: str = "record") -> JsonValue:
@@ -54,8 +59,8 @@ def decode(data: bytes, field: str = "record") -> JsonValue:
         value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise NotCanonicalError.at(field, "is not JSON") from error
-    # A record that is nested deeper than the walk goes is judged by these two tests; what they cannot rule out, encode refuses.
-    plain = _fits(value, 0) or (data.isascii() and not _MAYBE_FLOAT(data))
+    # A record that is nested deeper than the walk goes is judged by its bytes; what they cannot rule out, encode refuses.
+    plain = data.isascii() and (_plain(value, 0) or not _MAYBE_FLOAT(data))
     if (_encode_plain(value, field) if plain else encode(value, field)) != data:
         raise NotCanonicalError.at(field, "is not in canonical form (RFC 8785)")
     return value
@@ -68,11 +73,9 @@ def _encode_plain(value: JsonValue, field: str) -> bytes:
         raise NotCanonicalError.at(field, str(error)) from error
 
 
-def _fits(value: object, depth: int) -> bool:
-    """Whether a value is made of built-in types of the model. The encoder itself checks integers and strings."""
+def _plain(value: object, depth: int) -> bool:
+    """Whether a value is made of built-in types of the model. The encoder itself checks integers, strings and types of keys."""
     if type(value) is dict:
-        if not "".join(value).isascii():
-            return False
         items: Iterable[object] = value.values()
     elif type(value) is list:
         items = value
@@ -80,16 +83,14 @@ def _fits(value: object, depth: int) -> bool:
         return type(value) in _LEAVES
     if depth >= MAX_DEPTH:
         return False
-    if _LEAVES.issuperset(map(type, items)):
-        return True
     for item in items:  # noqa: SIM110 - a generator costs twice as much here
-        if type(item) not in _LEAVES and not _fits(item, depth + 1):
+        if type(item) not in _LEAVES and not _plain(item, depth + 1):
             return False
     return True
 
 
 def _check(value: object, field: str, depth: int) -> None:
-    """Raises NotCanonicalError, naming the place, unless the value is in the model; slower than ``_fits``, and says why."""
+    """Raises NotCanonicalError, naming the place, unless the value is in the model; slower than ``_plain``, and says why."""
     if type(value) in _PLAIN or (type(value) is int and -MAX_INTEGER <= value <= MAX_INTEGER):
         return
     if type(value) is int:

@@ -54,20 +54,9 @@ def payload_commitment(tenant_id: str, run_id: str, sequence: int, name: str, sa
         owner, data = _owner(tenant_id, run_id), payload.encode()
     except UnicodeEncodeError as error:
         raise NotCanonicalError.at(name, "the text or its run's ids hold a lone surrogate") from error
-    place, label = b"%d" % sequence, name.encode()
-    head = b"".join(
-        (
-            owner,
-            _length(len(place)),
-            place,
-            _length(len(label)),
-            label,
-            _length(len(salt)),
-            salt,
-            _length(len(data)),
-        )
-    )
-    return _digest(head, data)
+    place = b"%d" % sequence
+    head = (owner, _length(len(place)), place, _label(name, len(salt)), salt, _length(len(data)))
+    return _digest(b"".join(head), data)
 
 
 @lru_cache(maxsize=4096)
@@ -75,6 +64,13 @@ def _owner(tenant_id: str, run_id: str) -> bytes:
     """The part of a commitment's input that is the same for a whole run."""
     tenant, run = tenant_id.encode(), run_id.encode()
     return b"".join((_PAYLOAD_DOMAIN, _length(len(tenant)), tenant, _length(len(run)), run))
+
+
+@lru_cache(maxsize=64)
+def _label(name: str, salt_bytes: int) -> bytes:
+    """The part of a commitment's input between place and salt."""
+    label = name.encode()
+    return b"".join((_length(len(label)), label, _length(salt_bytes)))
 
 
 def _digest(head: bytes, body: bytes) -> str:

@@ -6,10 +6,13 @@ from the auditor.
 
 from __future__ import annotations
 
+import json
+import tarfile
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
@@ -93,6 +96,17 @@ def bundle_files(evidence: Evidence) -> dict[str, bytes]:
     files |= {f"peers/{run_id}.tar": bundle for run_id, bundle in evidence.peers.items()}
     files["manifest.json"] = _manifest(evidence, files, states, heads[-1][0])
     return files
+
+
+def bundle_runs(bundle: bytes) -> tuple[str, ...]:
+    """Returns the runs a bundle says it is of; it is not verified. Raises InvalidRequestError for anything but a bundle."""
+    try:
+        with tarfile.open(fileobj=BytesIO(bundle), mode="r:") as archive:
+            manifest = archive.extractfile("manifest.json")
+            named = json.loads(manifest.read())["runs"] if manifest is not None else ()
+        return tuple(map(str, named))
+    except (tarfile.TarError, KeyError, TypeError, ValueError) as error:
+        raise _refuse("peers", "is not an evidence bundle") from error
 
 
 def _refuse(field: str, description: str) -> InvalidRequestError:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import RunStatus
-from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
+from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode, encode
 from meshflow_grpc.ledger.chain import opens_commitment, payload_commitment
 from meshflow_grpc.ledger.erasure import ErasedRange, covering, erased_ranges
@@ -18,8 +18,8 @@ from meshflow_grpc.ledger.erasure import ErasedRange, covering, erased_ranges
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.stored_row import RunRow
+    from meshflow_grpc.domain.usage import Usage
 
 _COMMITTED = {"header": "run_header", "output": "run_output", "reason": "run_reason"}
 _ERASURE = EntryKind.ERASURE.value
@@ -71,7 +71,7 @@ def opens_header(record: object, row: RunRow) -> bool:
     return opens_commitment(told, str(row.tenant_id), str(row.run_id), 1, name, row.header_salt, text)
 
 
-def usage_change(usage: Usage) -> dict[str, JsonValue]:
+def usage_change(usage: Usage) -> dict[str, int]:
     """Returns usage as a record holds it."""
     return {
         "input_tokens": usage.input_tokens,
@@ -105,23 +105,15 @@ class _Told(NamedTuple):
     value: Any
 
 
-class _Newest(NamedTuple):
-    """What every record says and the latest one decides."""
-
-    sequence: int
-    tenant_id: object
-    time: object
-
-
 class Projection:
     """Folds records into what the run's row must say."""
 
     def __init__(self, run_id: str) -> None:
         self._run_id = run_id
-        self._usage = ZERO_USAGE
+        self._usage = usage_change(ZERO_USAGE)
         self._told: dict[str, _Told] = {}
-        self._newest: _Newest = _Newest(0, None, None)
-        self._kind = _Told(0, None)
+        self._newest: dict[str, Any] = {"sequence": 0, "tenant_id": None, "time": None}
+        self._last: dict[str, Any] = {"sequence": 0, "kind": None}
         self._malformed: list[int] = []
         self.erased: list[ErasedRange] = []
         self.incomplete = False
@@ -129,24 +121,28 @@ class Projection:
     def fold(self, record: dict[str, Any]) -> None:
         """Takes one record into account, in any order."""
         sequence: int = record["sequence"]
-        if sequence >= self._newest.sequence:
-            self._newest = _Newest(sequence, record["tenant_id"], record["time"])
-        kind = record["kind"]
-        if kind == _ERASURE:
+        if sequence >= self._newest["sequence"]:
+            self._newest = record
+        if record["kind"] == _ERASURE:
             self._note_erasure(record)
-        elif sequence >= self._kind.sequence:
-            self._kind = _Told(sequence, kind)
+        elif sequence >= self._last["sequence"]:
+            self._last = record
         change = record["change"]
         if change is None:
             return
         try:
             for field, value in change.items():
                 if field == "usage":
-                    self._usage += Usage(**value)
+                    self._spend(value)
                 else:
                     self._tell(sequence, field, value)
-        except (AttributeError, TypeError):
+        except (AttributeError, KeyError, TypeError):
             self._malformed.append(sequence)
+
+    def _spend(self, usage: dict[str, int]) -> None:
+        totals = self._usage
+        for name, amount in usage.items():
+            totals[name] += amount
 
     def _note_erasure(self, record: dict[str, Any]) -> None:
         try:
@@ -171,7 +167,7 @@ class Projection:
             return
         yield from ((0, fault) for fault in self._column_faults(run, head_hash))
         yield from ((0, fault) for fault in self._commitment_faults(run))
-        if run.status in _ENDED and self._kind.value != EntryKind.RUN_FINISHED:
+        if run.status in _ENDED and self._last["kind"] != EntryKind.RUN_FINISHED:
             yield head_sequence, f"run: it is {run.status}, but its last entry is not run_finished"
 
     def _value(self, field: str) -> object:
@@ -181,14 +177,14 @@ class Projection:
     def _column_faults(self, run: RunRow, head_hash: str | None) -> Iterator[str]:
         expected = {
             "run_id": self._run_id,
-            "tenant_id": self._newest.tenant_id,
-            "update_time": self._newest.time,
+            "tenant_id": self._newest["tenant_id"],
+            "update_time": self._newest["time"],
             "status": self._value("status"),
             "blocked_by": self._value("blocked_by"),
             "head_hash": head_hash,
         }
         if not self.incomplete:
-            expected |= usage_change(self._usage)
+            expected |= self._usage
         for field, value in expected.items():
             column = getattr(run, field)
             if column != value:

@@ -33,6 +33,7 @@ _RUN_DELETED = EntryKind.RUN_DELETED.value
 
 _FIELDS = ("run_id", "tenant_id", "sequence", "kind", "node_id", "step_id", "attempt", "time", "prev_hash")
 _INDEXED = itemgetter(*_FIELDS)
+_COLUMNS = itemgetter(*map(EntryRow._fields.index, _FIELDS))
 _RECORD_FIELDS = frozenset({*_FIELDS, "v", "input", "output", "change", "facts"})
 
 
@@ -150,8 +151,10 @@ class ChainVerifier:
         if digest != row.hash:
             self._fault(sequence, row.seq, node_id, "hash: the record does not have the stored hash")
         self._compare_columns(row, record, sequence, node_id)
-        for name in ("input", "output"):
-            self._check_payload(row, record, name, sequence, node_id)
+        if record["input"] is not None or row.input is not None or row.input_salt is not None:
+            self._check_payload(row, record, "input", sequence, node_id)
+        if record["output"] is not None or row.output is not None or row.output_salt is not None:
+            self._check_payload(row, record, "output", sequence, node_id)
         self._projection.fold(record)
         link = _Link(
             sequence, _number(row.seq), str(node_id), record["prev_hash"], digest, row.hash, sound=before == self._found
@@ -167,17 +170,7 @@ class ChainVerifier:
             self._fault(link.sequence, link.seq, "", f"deletion: {error}")
 
     def _compare_columns(self, row: EntryRow, record: dict[str, Any], sequence: int, node_id: object) -> None:
-        columns = (
-            row.run_id,
-            row.tenant_id,
-            row.sequence,
-            row.kind,
-            row.node_id,
-            row.step_id,
-            row.attempt,
-            row.time,
-            row.prev_hash,
-        )
+        columns = _COLUMNS(row)
         if columns != _INDEXED(record):
             for name, column in zip(_FIELDS, columns, strict=True):
                 if column != record[name]:
@@ -191,10 +184,7 @@ class ChainVerifier:
         commitment = record[name]
         payload, salt = (row.input, row.input_salt) if name == "input" else (row.output, row.output_salt)
         if commitment is None:
-            if payload is not None or salt is not None:
-                self._fault(
-                    sequence, row.seq, node_id, f"{name}: a payload or salt is stored, the record knows of none"
-                )
+            self._fault(sequence, row.seq, node_id, f"{name}: a payload or salt is stored, the record knows of none")
             return
         self._payloads += 1
         if payload is None and salt is None:

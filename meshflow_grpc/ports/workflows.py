@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from meshflow_grpc.domain.workflow import StoredWorkflow
+    from meshflow_grpc.domain.workflow import ApprovedChange, StoredWorkflow
 
 
 class WorkflowStore(Protocol):
@@ -27,4 +27,14 @@ class WorkflowStore(Protocol):
         self, tenant_id: str, name: str, *, below: int, limit: int
     ) -> tuple[StoredWorkflow, ...]:
         """Returns versions of a workflow with a smaller number, newest first."""
+        ...
+
+    async def approve_change(self, change: ApprovedChange) -> ApprovedChange:
+        """Keeps an approval and returns it, durable. MUST return the earlier one of the same definition and policy."""
+        ...
+
+    async def approved_change(
+        self, tenant_id: str, workflow_digest: str, policy_digest: str | None
+    ) -> ApprovedChange | None:
+        """Returns the approval of a definition under a policy; without a policy the first under any. None when there is none."""
         ...

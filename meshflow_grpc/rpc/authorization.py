@@ -50,6 +50,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.WorkflowService/GetWorkflow": VIEWER,
     "/meshflow.v1.WorkflowService/ListWorkflows": VIEWER,
     "/meshflow.v1.WorkflowService/ValidateWorkflow": VIEWER,
+    "/meshflow.v1.WorkflowService/ApproveWorkflow": APPROVER,
+    "/meshflow.v1.RestService/ApproveWorkflowJson": APPROVER,
     "/meshflow.v1.RestService/PutWorkflowJson": OPERATOR,
     "/meshflow.v1.RestService/ValidateWorkflowJson": VIEWER,
     "/meshflow.v1.MeshService/RegisterNode": ADMIN,

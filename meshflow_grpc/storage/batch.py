@@ -99,7 +99,6 @@ class RunUpdate(NamedTuple):
 
     run_id: str
     update_time: str
-    status: str
     entries: int
     head_hash: str
     input_tokens: int
@@ -107,6 +106,7 @@ class RunUpdate(NamedTuple):
     cost_nano_usd: int
     carbon_ug: int
     steps: int
+    status: str | None
     output: str | None
     output_salt: str | None
     blocked_by: str | None

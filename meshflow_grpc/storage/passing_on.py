@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.domain.webhook import RunWebhook
-    from meshflow_grpc.domain.workflow import StoredWorkflow
+    from meshflow_grpc.domain.workflow import ApprovedChange, StoredWorkflow
     from meshflow_grpc.ports.log import LogState, NodeKey, RawLog, StoredHead
 
 S = TypeVar("S", bound=Storage)
@@ -102,6 +102,16 @@ class PassingOn(Generic[S]):
     ) -> tuple[StoredWorkflow, ...]:
         """See WorkflowStore."""
         return await self.store.workflow_versions(tenant_id, name, below=below, limit=limit)
+
+    async def approve_change(self, change: ApprovedChange) -> ApprovedChange:
+        """See WorkflowStore."""
+        return await self.store.approve_change(change)
+
+    async def approved_change(
+        self, tenant_id: str, workflow_digest: str, policy_digest: str | None
+    ) -> ApprovedChange | None:
+        """See WorkflowStore."""
+        return await self.store.approved_change(tenant_id, workflow_digest, policy_digest)
 
     async def add_webhook(self, webhook: RunWebhook) -> None:
         """See WebhookStore."""

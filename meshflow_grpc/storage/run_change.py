@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from meshflow_grpc.storage.batch import EarlierRequest
 
 
+_NOTHING = RunChange()
+
+
 def answer_again(earlier: EarlierRequest, fingerprint: str) -> CreatedRun:
     """Returns the run that a request made before; raises RequestIdReusedError when it was another request."""
     if isinstance(earlier, MeshflowError):
@@ -30,20 +33,20 @@ def answer_again(earlier: EarlierRequest, fingerprint: str) -> CreatedRun:
 def advanced(head: Head, sequence: int, hash_: str, change: RunChange | None) -> Head:
     """Returns a head moved by entries and what they change."""
     if change is None:
-        return head._replace(sequence=sequence, hash=hash_)
+        return Head(head.tenant_id, sequence, hash_, head.status, head.usage, head.key, head.sealed, head.immutable)
     usage = head.usage if change.usage is None else head.usage + change.usage
     if max(usage.input_tokens, usage.output_tokens, usage.cost_nano_usd, usage.carbon_ug, usage.steps) > MAX_INTEGER:
         raise NotCanonicalError.at("usage", "a total is greater than 2^53 - 1")
-    return head._replace(sequence=sequence, hash=hash_, status=change.status or head.status, usage=usage)
+    status = change.status or head.status
+    return Head(head.tenant_id, sequence, hash_, status, usage, head.key, head.sealed, head.immutable)
 
 
 def update(run_id: str, time: str, head: Head, change: RunChange | None, salts: Mapping[str, str]) -> RunUpdate:
-    """Returns the new values of a run's row."""
-    usage, told = head.usage, change or RunChange()
+    """Returns the new values of a run's row; None where they stay as they are."""
+    usage, told = head.usage, change or _NOTHING
     return RunUpdate(
         run_id,
         time,
-        head.status.value,
         head.sequence,
         head.hash,
         usage.input_tokens,
@@ -51,6 +54,7 @@ def update(run_id: str, time: str, head: Head, change: RunChange | None, salts: 
         usage.cost_nano_usd,
         usage.carbon_ug,
         usage.steps,
+        None if told.status is None else told.status.value,
         told.output,
         salts.get("output"),
         told.blocked_by,

@@ -59,7 +59,8 @@ class Sealer:
 
     def update(self, update: RunUpdate) -> RunUpdate:
         """Returns an update as it is stored."""
-        return update._replace(**self._texts(update))
+        columns = self._texts(update)
+        return update._replace(**columns) if columns else update
 
     def _texts(self, row: RunRow | RunUpdate) -> dict[str, Any]:
         columns: dict[str, Any] = {}

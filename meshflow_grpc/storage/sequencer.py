@@ -206,7 +206,7 @@ class Sequencer:
             hash_ = entry.hash
             entries.append(entry)
         head = advanced(head, sequence, hash_, change)
-        if head.key is None:
+        if head.key is None and self._payload_keys:
             head = head._replace(key=self._new_key(run_id, plan))
         sealer = Sealer(head.tenant_id, run_id, head.key, self._next_salt)
         plan.entries.extend(map(sealer.entry, entries))

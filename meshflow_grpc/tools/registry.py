@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.tool import FOREIGN, Tool
 from meshflow_grpc.tools.calling import caller
-from meshflow_grpc.tools.schema import checker, context_parameter, schema_of
+from meshflow_grpc.tools.schema import checker, context_parameter, schema_of, takes_plain_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -60,12 +60,13 @@ def tool(
     def declare(target: F) -> F:
         context_name = context_parameter(target)
         schema = schema_of(target, context_name) if parameters is None else dict(parameters)
+        plain = parameters is None and takes_plain_values(target, context_name)
         declared = _declared(target, name or target.__name__, risk, labels, timeout_s)
         made = Tool(
             description=description or inspect.getdoc(target) or declared["name"],
             parameters=schema,
             call=caller(target, context_name, spread=True),
-            check=checker(declared["name"], schema),
+            check=checker(declared["name"], schema, plain=plain),
             idempotent=idempotent,
             tenants=_tenants(declared["name"], tenants),
             **declared,

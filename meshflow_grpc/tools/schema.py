@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 import pydantic
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
+
+_PLAIN = (str, int, float, bool)
 
 
 def context_parameter(function: Callable[..., Any]) -> str | None:
@@ -41,14 +44,25 @@ def schema_of(function: Callable[..., Any], context_name: str | None) -> dict[st
     return model.model_json_schema()
 
 
-def checker(name: str, schema: Mapping[str, JsonValue]) -> Callable[[Mapping[str, JsonValue]], str | None]:
-    """Compiles a schema to ``Tool.check``. Raises TypeError for a schema that is none, or that arguments cannot be held to."""
-    found = schema_problem(schema)
+def checker(
+    name: str, schema: Mapping[str, JsonValue], *, plain: bool = False
+) -> Callable[[Mapping[str, JsonValue]], str | None]:
+    """Makes ``Tool.check`` of a schema. Raises TypeError for a schema that is none, or that arguments cannot be held to.
+
+    A ``plain`` one, made of nothing but text, numbers and truth values, cannot be wrong; it is compiled with the first call.
+    """
+    found = None if plain else schema_problem(schema)
     if found is not None:
         path, problem = found
         raise TypeError(f"{place_in(f'parameters of tool {name!r}', path)}: {problem}")
-    fits = value_check(schema, "arguments")
-    return lambda arguments: fits(dict(arguments))
+    fits = cache(lambda: value_check(schema, "arguments"))
+    return lambda arguments: fits()(dict(arguments))
+
+
+def takes_plain_values(function: Callable[..., Any], context_name: str | None) -> bool:
+    """Whether every parameter is annotated with nothing but text, a number or a truth value."""
+    hints = _hints(function)
+    return all(hints.get(name) in _PLAIN for name in inspect.signature(function).parameters if name != context_name)
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 import asyncpg
 import pytest
 
+from meshflow_grpc.ledger.merkle import inclusion_ranges, nodes_of
+from meshflow_grpc.ledger.merkle_nodes import CompactRange
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.storage.postgres import runs as postgres_runs
+from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite import runs as sqlite_runs
+from meshflow_grpc.storage.sqlite.connection import open_writer
+from meshflow_grpc.storage.sqlite.migrate import migrate
 from tests.conformance.drafts import TENANT, create
 
 if TYPE_CHECKING:
@@ -60,6 +65,38 @@ async def test_sqlite_finds_request_ids_without_reading_the_tenants_runs(tmp_pat
     assert set(found) == set(KEYS[:2])
     assert taken < RUNS
     assert heads < RUNS
+
+
+async def test_sqlite_reads_the_subtrees_of_a_proof_in_one_query(tmp_path: Path) -> None:
+    """However large the tree: one statement, each subtree found by its key, and the hashes are those stored."""
+    connection = open_writer(tmp_path / "ledger.db", 5.0)
+    migrate(connection)
+    nodes = CompactRange().append(b"%d" % number for number in range(RUNS))
+    log.insert_nodes(connection, nodes)
+    wanted = nodes_of(inclusion_ranges(RUNS // 3, RUNS))
+    queries = list(log.select_nodes(wanted))
+    found: list[tuple[int, int, bytes]] = []
+    taken = steps_of(connection, lambda: found.extend(connection.execute(*queries[0])))
+    connection.close()
+
+    assert len(queries) == 1
+    assert {(level, idx): hash_ for level, idx, hash_ in found} == {
+        (node.level, node.idx): node.hash for node in nodes if (node.level, node.idx) in wanted
+    }
+    assert taken < RUNS
+
+
+def test_a_steps_totals_change_no_index_of_sqlite(tmp_path: Path) -> None:
+    """The statement that only moves totals writes the run's row; the one that changes a status also writes its indexes."""
+    connection = open_writer(tmp_path / "ledger.db", 5.0)
+    migrate(connection)
+
+    def index_writes(sql: str) -> int:
+        codes = [row[1] for row in connection.execute(f"EXPLAIN {sql}", [None] * sql.count("?"))]
+        return codes.count("IdxInsert")
+
+    assert index_writes(sqlite_runs._UPDATE_ALL[1]) > index_writes(sqlite_runs._UPDATE_TOTALS[1])
+    connection.close()
 
 
 @pytest.mark.postgres

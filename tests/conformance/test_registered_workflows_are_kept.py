@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from meshflow_grpc.domain.workflow import StoredWorkflow
+from meshflow_grpc.domain.workflow import ApprovedChange, StoredWorkflow
 from meshflow_grpc.ports.storage import Storage
 
 NEWEST = 2**62
@@ -68,3 +68,29 @@ async def test_tenants_do_not_see_each_other(storage: Storage) -> None:
     assert await storage.get_workflow("third", "report") is None
     assert await storage.list_workflows("third", limit=10) == ()
     assert await storage.workflow_versions("third", "report", below=NEWEST, limit=10) == ()
+
+
+def _change(policy_digest: str = "p", tenant_id: str = "acme", approver: str = "bob") -> ApprovedChange:
+    authors, at = ("alice", "zoë"), "2026-01-02T03:04:05.678Z"
+    return ApprovedChange(tenant_id, "d" * 64, policy_digest, "report", "1", authors, approver, "why ü", at)
+
+
+async def test_an_approval_of_a_change_is_kept_whole_and_never_changes(storage: Storage) -> None:
+    """The first of a definition under a policy stays, whoever else approves."""
+    first = await storage.approve_change(_change())
+    again = await storage.approve_change(_change(approver="carol"))
+    other = await storage.approve_change(_change("q", approver="carol"))
+
+    assert (first, again, other) == (_change(), _change(), _change("q", approver="carol"))
+    assert await storage.approved_change("acme", "d" * 64, "p") == first
+    assert await storage.approved_change("acme", "d" * 64, "q") == other
+    assert await storage.approved_change("acme", "d" * 64, None) == first
+
+
+async def test_what_was_not_approved_is_not_found(storage: Storage) -> None:
+    """Nor another tenant's."""
+    await storage.approve_change(_change())
+
+    assert await storage.approved_change("acme", "d" * 64, "q") is None
+    assert await storage.approved_change("acme", "e" * 64, None) is None
+    assert await storage.approved_change("rival", "d" * 64, "p") is None

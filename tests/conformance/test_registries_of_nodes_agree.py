@@ -14,6 +14,7 @@ import pytest
 from meshflow_grpc.domain.errors import LedgerUnavailableError
 from meshflow_grpc.domain.mesh import Concern, MeshNode
 from meshflow_grpc.storage.mesh_registry.factory import open_registry, registry_of
+from meshflow_grpc.storage.mesh_registry.look import registered_nodes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -208,3 +209,14 @@ def test_the_ledgers_database_is_the_registry_unless_another_is_named() -> None:
     assert registry_of("nodes.db", "postgresql://db/ledger") == "nodes.db"
     assert registry_of(None, "postgresql://db/ledger") == "postgresql://db/ledger"
     assert registry_of(None, "ledger.db") == "memory:"
+
+
+@pytest.mark.parametrize("address", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True)
+async def test_looking_at_a_registry_finds_the_nodes_and_makes_nothing(address: str) -> None:
+    """None before the first node made it, then what is in it."""
+    assert await registered_nodes(address) is None
+    assert await registered_nodes(address) is None
+    opened = await open_registry(address)
+    await opened.register(NODE)
+    assert await registered_nodes(address) == (NODE,)
+    await opened.close()

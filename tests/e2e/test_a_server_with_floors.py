@@ -35,7 +35,7 @@ def test_every_run_is_raised_and_less_is_refused_by_name(strict: MeshflowServer)
 
 
 def test_the_report_reads_the_ledger_beside_the_server(strict: MeshflowServer) -> None:
-    """On a server without authentication the caller is nobody: that is the one control that fails."""
+    """On a server without authentication the caller is nobody, and nobody approved what ran: that fails, and nothing else."""
     run_id = strict.post("/run", {"task": TASK}).json()["run_id"]
     command = [sys.executable, "-m", "meshflow_grpc", "compliance", "report", run_id, "--format", "json"]
     finished = subprocess.run(
@@ -45,4 +45,4 @@ def test_the_report_reads_the_ledger_beside_the_server(strict: MeshflowServer) -
 
     assert finished.returncode == 1
     assert report["chain"]["valid"]
-    assert [c["id"] for c in report["controls"] if c["finding"] == "fail"] == ["sox.identity"]
+    assert [c["id"] for c in report["controls"] if c["finding"] == "fail"] == ["sox.identity", "sox.approved_changes"]

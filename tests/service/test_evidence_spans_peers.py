@@ -9,7 +9,10 @@ import pytest
 from meshflow_grpc.audit.report import Check, Report
 from meshflow_grpc.audit.verifier import verify_bundle
 from meshflow_grpc.commands.export_evidence import export_evidence
+from meshflow_grpc.commands.peer_evidence import given_evidence, peer_runs
+from meshflow_grpc.domain.errors import InvalidRequestError
 from meshflow_grpc.domain.run import Run, RunStatus
+from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.mesh.call_channels import NoCredentials
 from meshflow_grpc.mesh.peer_client import GrpcPeerClient
 from meshflow_grpc.ports.mesh import MeshAccess
@@ -111,6 +114,29 @@ async def test_a_peers_bundle_that_was_exchanged_is_found(make_service: MakeServ
 
     assert not report.ok
     assert {finding.check for finding in report.findings} == {Check.PEERS}
+
+
+async def test_a_bundle_that_the_peer_exported_itself_is_as_good(make_service: MakeService, tmp_path: Path) -> None:
+    """Given by hand where the ledger is read without a server; one of another run is refused."""
+    peer = await peer_of(make_service, "{role: BUILDER}")
+    async with caller(node_of("build.ai", peer)) as world:
+        run = await a_run_at(peer, world)
+        await a_run_at(peer, world)
+        other, there = await runs_at(peer)
+        theirs, anothers = [await peer_bundle(peer, each.run_id) for each in (there, other)]
+        wanted = peer_runs(await run_entries(world.storage, "acme", run.run_id))
+        given = given_evidence({"theirs.tar": theirs}, wanted)
+        keys = world.runtime.log.keys.verifiers
+        await world.runtime.log.publish()
+        data = await export_evidence(world.storage, "acme", [run.run_id], keys, "by hand", peers=given)
+    report = verified(data, keys_of(world, peer.world), tmp_path)
+
+    assert wanted == {there.run_id: "build.ai"}
+    assert report.ok
+    assert report.counts["peer_bundles"] == 1
+    for wrong in (anothers, b"no bundle"):
+        with pytest.raises(InvalidRequestError):
+            given_evidence({"theirs.tar": wrong}, wanted)
 
 
 async def peer_bundle(peer: Service, run_id: str) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
+from meshflow_grpc._gen.meshflow.v1 import rest_service_pb2
 from meshflow_grpc.client import AsyncClient
 from meshflow_grpc.client.errors import MeshflowCallError
 from tests.service.conftest import Service, failing
@@ -118,3 +119,30 @@ async def test_the_json_face_is_strict(service: Service) -> None:
 
     assert (put.name, valid.digest) == ("pair", put.digest)
     assert (refused.reason, refused.fields) == ("INVALID_REQUEST", ["yml"])
+
+
+async def test_a_workflow_is_approved_by_another_than_its_author(service: Service) -> None:
+    """What ships with the server has no author here; by gRPC and by REST it is the same approval."""
+    async with AsyncClient(f"127.0.0.1:{service.port}") as client:
+        approved = await client.approve_workflow("default", comment="reviewed")
+        await client.put_workflow(ONE)
+        own = await _refused(client.approve_workflow("pair"))
+        other = await _refused(client.approve_workflow("default", expected_digest="0" * 64))
+        unknown = await _refused(client.approve_workflow("nothing"))
+        run = await client.run("tides")
+    body = rest_service_pb2.WorkflowBody(name="default")
+    body.body.update({"comment": "later", "expectedDigest": approved.digest})
+    again = await service.rest.ApproveWorkflowJson(body)
+    body.body.update({"why": "x"})
+    refused = await failing(service.rest.ApproveWorkflowJson(body))
+
+    assert (approved.name, approved.approver, approved.comment, list(approved.authors)) == (
+        "default",
+        "anonymous",
+        "reviewed",
+        [],
+    )
+    assert (approved.policy_digest, again) == (run.policy_digest, approved)
+    assert own.reason == "PERMISSION_DENIED"
+    assert (other.reason, unknown.reason) == ("APPROVAL_DIGEST_MISMATCH", "WORKFLOW_NOT_FOUND")
+    assert refused.fields == ["why"]

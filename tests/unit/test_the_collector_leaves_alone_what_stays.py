@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import weakref
 
-from meshflow_grpc.app.long_lived import THRESHOLDS, long_lived
+from meshflow_grpc.app.interpreter import THRESHOLDS, run_as_server
 
 
 class Knot:
@@ -18,7 +18,7 @@ class Knot:
 def test_what_was_there_before_is_not_looked_at_until_the_end() -> None:
     """Nothing made before is in a generation inside; all of it is again afterwards, with the thresholds that were set."""
     thresholds, before = gc.get_threshold(), Knot()
-    with long_lived():
+    with run_as_server():
         assert gc.get_threshold() == THRESHOLDS
         assert not any(each is before for each in gc.get_objects())
     assert gc.get_freeze_count() == 0
@@ -28,7 +28,7 @@ def test_what_was_there_before_is_not_looked_at_until_the_end() -> None:
 
 def test_what_comes_and_goes_is_freed() -> None:
     """Rings of objects that runs leave behind are collected as ever."""
-    with long_lived():
+    with run_as_server():
         ring = Knot()
         gone = weakref.ref(ring)
         del ring

@@ -123,6 +123,8 @@ CONSTRAINTS: Mapping[str, dict[str, Any]] = {
     "EraseRunRequest.mode": {"enum": [mode.value for mode in EraseMode]},
     "DecideApprovalRequest.decision": {"enum": [decision.value for decision in Decision]},
     "DecideApprovalRequest.comment": {"maxLength": MAX_COMMENT_CHARS},
+    "ApproveWorkflowRequest.comment": {"maxLength": MAX_COMMENT_CHARS},
+    "ApproveWorkflowRequest.expected_digest": _DIGEST,
     "DecideApprovalRequest.expected_action_digest": _DIGEST,
     "ExportRunRequest.format": {"enum": list(CONTENT_TYPES)},
     "DiffRunsRequest.run_a": {"minLength": 1},

@@ -43,6 +43,7 @@ BODIES: Mapping[str, tuple[tuple[str, str, Any], ...]] = {
     "EraseRun": (("anonymize", "Remove what people wrote", {"basis": "gdpr art. 17(1)(b)"}),),
     "DecideApproval": (("approve", "Approve", {"decision": "approve", "comment": "checked with finance"}),),
     "PutWorkflow": (("one_agent", "One agent", {"yaml": _YAML}),),
+    "ApproveWorkflow": (("reviewed", "A second person has reviewed it", {"comment": "reviewed with finance"}),),
     "ValidateWorkflow": (("one_agent", "One agent", {"yaml": _YAML}),),
     "RegisterNode": (
         (

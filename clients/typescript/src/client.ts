@@ -31,9 +31,11 @@ import {
 } from "./gen/meshflow/v1/run_service_pb.js";
 import { type GetHealthResponse, SystemService } from "./gen/meshflow/v1/system_service_pb.js";
 import {
+  type ApproveWorkflowRequestSchema,
   type ListWorkflowsRequestSchema,
   type ListWorkflowsResponse,
   type Workflow,
+  type WorkflowApproval,
   WorkflowService,
   type WorkflowValidation,
 } from "./gen/meshflow/v1/workflow_service_pb.js";
@@ -254,6 +256,15 @@ export class MeshflowClient {
   /** Returns the version registered last of NAME, or NAME@VERSION. */
   getWorkflow(name: string, limits: Limits = {}): Promise<Workflow> {
     return retried(limits, () => this.#workflows.getWorkflow({ name }, this.#bounded(limits)));
+  }
+
+  /** Approves what NAME or NAME@VERSION is now, which another person registered. The same again changes nothing. */
+  approveWorkflow(
+    name: string,
+    details: Pick<MessageInitShape<typeof ApproveWorkflowRequestSchema>, "comment" | "expectedDigest"> = {},
+    limits: Limits = {},
+  ): Promise<WorkflowApproval> {
+    return retried(limits, () => this.#workflows.approveWorkflow({ name, ...details }, this.#bounded(limits)));
   }
 
   /** Returns a page of workflows, the newest version of each; with a name all versions of that one. */

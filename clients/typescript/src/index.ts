@@ -10,4 +10,4 @@ export type { ConsistencyProof, InclusionProof, TreeHead } from "./gen/meshflow/
 export type { EraseRunResponse, ListEntriesResponse, VerifyRunResponse } from "./gen/meshflow/v1/ledger_service_pb.js";
 export type { MeshChange, MeshNode } from "./gen/meshflow/v1/mesh_pb.js";
 export type { GetHealthResponse } from "./gen/meshflow/v1/system_service_pb.js";
-export type { ListWorkflowsResponse, Workflow, WorkflowValidation } from "./gen/meshflow/v1/workflow_service_pb.js";
+export type { ListWorkflowsResponse, Workflow, WorkflowApproval, WorkflowValidation } from "./gen/meshflow/v1/workflow_service_pb.js";

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.governance.compliance import StepFacts, held, objections
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
+from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
@@ -25,9 +25,11 @@ class ComplianceProfile(Check):
         if not profiles:
             return state
         known = state.step.node.id in run.agents
-        facts = StepFacts(run.policy, run.principal, run.labels, known, self._ports.safeguards, run.reviewed)
+        facts = StepFacts(
+            run.policy, run.principal, run.labels, known, self._ports.safeguards, run.reviewed, run.approved
+        )
         found = objections(facts)
         if found:
             message = "; ".join(f"{each.control}: {each.message}" for each in found)
             return Deny(found[0].reason, message, "; ".join(dict.fromkeys(each.remedy for each in found)))
-        return Noted(dataclasses.replace(state, controls=held(facts)), "allow", f"profiles {', '.join(profiles)}")
+        return Noted(changed(state, controls=held(facts)), "allow", f"profiles {', '.join(profiles)}")

@@ -31,4 +31,4 @@ class InputGuardrails(Check):
                     f"the guardian found {kinds} in the step's input",
                     "remove the instruction from the input",
                 )
-        return changed(state, "scan", scan)
+        return changed(state, scan=scan)

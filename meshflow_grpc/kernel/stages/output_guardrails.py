@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,7 @@ class OutputGuardrails(Check):
             return refusal
         scan = self._ports.scanner.scan_output(text)
         if not scan.findings:
-            return changed(state, "output", text)
+            return changed(state, output=text)
         leaks = scan.of(*OUTPUT_LEAKS) if policy.enable_guardian else ()
         if leaks:
             kinds = ", ".join(sorted({f"{f.category}/{f.kind}" for f in leaks}))
@@ -97,7 +96,7 @@ def _without_sensitive_data(state: StepState, text: str, scan: ScanResult) -> St
     policy = state.step.run.policy
     found = scan.of(*SENSITIVE)
     if not found:
-        return dataclasses.replace(state, output=text)
+        return changed(state, output=text)
     classes = {f.category for f in found}
     if refusal := denied_data(classes, policy, "output"):
         return refusal
@@ -105,5 +104,5 @@ def _without_sensitive_data(state: StepState, text: str, scan: ScanResult) -> St
     counts = dict(sorted(Counter(f.kind for f in found).items()))
     listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
     if not policy.scrub_pii:
-        return Noted(dataclasses.replace(state, output=text, labels=labels), "label", listed)
-    return Noted(dataclasses.replace(state, output=redact(text, found), labels=labels), "redact", listed)
+        return Noted(changed(state, output=text, labels=labels), "label", listed)
+    return Noted(changed(state, output=redact(text, found), labels=labels), "redact", listed)

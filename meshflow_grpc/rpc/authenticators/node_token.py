@@ -14,6 +14,7 @@ from meshflow_grpc.domain.node_token import (
     LEEWAY_S,
     LIFETIME_S,
     NODE_HEADER,
+    NODE_METHOD,
     NODE_ROLES,
     ROLES_CLAIM,
     TENANT_CLAIM,
@@ -164,4 +165,4 @@ def _principal_of(claims: Mapping[str, Any], slug: str, holders: tuple[KeyHolder
         or any(not isinstance(role, str) or role not in NODE_ROLES for role in roles)
     ):
         raise NodeRefusedError(RefusalCause.WRONG_ROLES, slug)
-    return Principal(f"node:{slug}", tenant, frozenset(roles), "node")
+    return Principal(f"node:{slug}", tenant, frozenset(roles), NODE_METHOD)

@@ -10,7 +10,7 @@ from meshflow_grpc.rpc.convert.timestamp import timestamp
 if TYPE_CHECKING:
     from meshflow_grpc.commands.list_workflows import WorkflowPage
     from meshflow_grpc.commands.validate_workflow import WorkflowValidation
-    from meshflow_grpc.domain.workflow import StoredWorkflow
+    from meshflow_grpc.domain.workflow import ApprovedChange, StoredWorkflow
 
 
 def workflow_to_proto(workflow: StoredWorkflow, *, with_yaml: bool = True) -> workflow_service_pb2.Workflow:
@@ -31,6 +31,20 @@ def workflows_to_proto(page: WorkflowPage) -> workflow_service_pb2.ListWorkflows
     return workflow_service_pb2.ListWorkflowsResponse(
         workflows=(workflow_to_proto(each, with_yaml=False) for each in page.workflows),
         next_page_token=page.next_page_token,
+    )
+
+
+def change_to_proto(change: ApprovedChange) -> workflow_service_pb2.WorkflowApproval:
+    """Who approved a workflow under a policy."""
+    return workflow_service_pb2.WorkflowApproval(
+        name=change.name,
+        version=change.version,
+        digest=change.workflow_digest,
+        policy_digest=change.policy_digest,
+        authors=change.authors,
+        approver=change.approver,
+        comment=change.comment,
+        create_time=timestamp(change.create_time),
     )
 
 

@@ -18,11 +18,12 @@ from meshflow_grpc.rpc.convert.json_request import (
     fork_from_json,
     request_from_json,
     text_from_json,
+    typed_fields,
 )
 from meshflow_grpc.rpc.convert.ledger import erased_to_proto
 from meshflow_grpc.rpc.convert.request import event_view
 from meshflow_grpc.rpc.convert.run import check_to_proto
-from meshflow_grpc.rpc.convert.workflow import validation_to_proto, workflow_to_proto
+from meshflow_grpc.rpc.convert.workflow import change_to_proto, validation_to_proto, workflow_to_proto
 from meshflow_grpc.rpc.event_stream import last_event_id, with_heartbeats
 from meshflow_grpc.rpc.servicers.rest_mesh import RestMeshServicer
 
@@ -134,6 +135,15 @@ class RestServicer(RestMeshServicer):
         """See rest_service.proto."""
         yaml = text_from_json(request, "yaml", required=True)
         return validation_to_proto(await self._commands.validate_workflow.execute(current_principal(), yaml))
+
+    async def ApproveWorkflowJson(  # noqa: N802 - RPC name
+        self, request: rest_service_pb2.WorkflowBody, context: Any
+    ) -> workflow_service_pb2.WorkflowApproval:
+        """See rest_service.proto."""
+        fields = typed_fields(request.body, {"expected_digest": str, "comment": str})
+        return change_to_proto(
+            await self._commands.approve_workflow.execute(current_principal(), request.name, **fields)
+        )
 
     async def GetOpenApi(self, request: rest_service_pb2.GetOpenApiRequest, context: Any) -> HttpBody:  # noqa: N802
         """See rest_service.proto."""

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc._gen.meshflow.v1 import workflow_service_pb2_grpc
 from meshflow_grpc.rpc.call import current_principal
-from meshflow_grpc.rpc.convert.workflow import validation_to_proto, workflow_to_proto, workflows_to_proto
+from meshflow_grpc.rpc.convert.workflow import (
+    change_to_proto,
+    validation_to_proto,
+    workflow_to_proto,
+    workflows_to_proto,
+)
 
 if TYPE_CHECKING:
     from meshflow_grpc._gen.meshflow.v1 import workflow_service_pb2
@@ -39,6 +44,18 @@ class WorkflowServicer(workflow_service_pb2_grpc.WorkflowServiceServicer):
             current_principal(), page_size=request.page_size, page_token=request.page_token, name=request.name
         )
         return workflows_to_proto(page)
+
+    async def ApproveWorkflow(  # noqa: N802 - RPC name
+        self, request: workflow_service_pb2.ApproveWorkflowRequest, context: Any
+    ) -> workflow_service_pb2.WorkflowApproval:
+        """See workflow_service.proto."""
+        change = await self._commands.approve_workflow.execute(
+            current_principal(),
+            request.name,
+            expected_digest=request.expected_digest if request.HasField("expected_digest") else None,
+            comment=request.comment,
+        )
+        return change_to_proto(change)
 
     async def ValidateWorkflow(  # noqa: N802 - RPC name
         self, request: workflow_service_pb2.ValidateWorkflowRequest, context: Any

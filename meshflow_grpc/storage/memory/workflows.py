@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from meshflow_grpc.domain.workflow import StoredWorkflow
+    from meshflow_grpc.domain.workflow import ApprovedChange, StoredWorkflow
 
 
 class MemoryWorkflows:
@@ -16,6 +16,7 @@ class MemoryWorkflows:
 
     def __init__(self) -> None:
         self._workflows: dict[tuple[str, str, str], StoredWorkflow] = {}
+        self._changes: dict[tuple[str, str, str], ApprovedChange] = {}
 
     async def put_workflow(self, workflow: StoredWorkflow) -> StoredWorkflow:
         """See WorkflowStore."""
@@ -39,6 +40,22 @@ class MemoryWorkflows:
     ) -> tuple[StoredWorkflow, ...]:
         """See WorkflowStore."""
         return tuple(each for each in self._newest_first(tenant_id, name) if each.number < below)[:limit]
+
+    async def approve_change(self, change: ApprovedChange) -> ApprovedChange:
+        """See WorkflowStore."""
+        return self._changes.setdefault((change.tenant_id, change.workflow_digest, change.policy_digest), change)
+
+    async def approved_change(
+        self, tenant_id: str, workflow_digest: str, policy_digest: str | None
+    ) -> ApprovedChange | None:
+        """See WorkflowStore."""
+        for change in self._changes.values():
+            if (change.tenant_id, change.workflow_digest) == (tenant_id, workflow_digest) and policy_digest in (
+                None,
+                change.policy_digest,
+            ):
+                return change
+        return None
 
     def _newest_first(self, tenant_id: str, name: str) -> Iterator[StoredWorkflow]:
         stored = reversed(self._workflows.values())

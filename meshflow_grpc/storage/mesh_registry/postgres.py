@@ -38,7 +38,7 @@ class PostgresRegistry:
     @classmethod
     async def open(cls, url: str) -> PostgresRegistry:
         """Connects, and makes the table when it is missing; raises LedgerUnavailableError."""
-        with _translated():
+        with translated():
             pool = await asyncpg.create_pool(
                 url,
                 min_size=0,
@@ -48,7 +48,7 @@ class PostgresRegistry:
                 server_settings={"application_name": "meshflow-mesh"},
             )
         try:
-            with _translated():
+            with translated():
                 async with pool.acquire(timeout=COMMAND_TIMEOUT_S) as connection, connection.transaction():
                     await connection.execute(_LOCK)
                     await connection.execute(_TABLE)
@@ -79,13 +79,14 @@ class PostgresRegistry:
         self._pool.terminate()
 
     async def _fetch(self, sql: str, *values: str) -> Any:  # noqa: ANN401 - a driver's rows
-        with _translated():
+        with translated():
             async with self._pool.acquire(timeout=COMMAND_TIMEOUT_S) as connection:
                 return await connection.fetch(sql, *values)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
+    """Turns a driver's errors into LedgerUnavailableError that names the registry."""
     try:
         yield
     except DRIVER_ERRORS as error:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COLUMNS = ", ".join(RunRow._fields)
 _BYTES = frozenset({"output", "reason"})
 _BIGINTS = frozenset({"input_tokens", "output_tokens", "cost_nano_usd", "carbon_ug", "steps", "entries"})
-_KEPT_WHEN_NULL = frozenset({"output", "output_salt", "blocked_by", "reason", "reason_salt"})
+_KEPT_WHEN_NULL = frozenset({"status", "output", "output_salt", "blocked_by", "reason", "reason_salt"})
 
 
 def _arrays(names: Sequence[str]) -> str:
@@ -39,7 +39,8 @@ _ASSIGNMENTS = ", ".join(
 )
 # A run that waits or has ended is nobody's; one that changed hands is not written.
 _UPDATE = (
-    f"UPDATE runs SET {_ASSIGNMENTS}, owner = CASE WHEN v.status = 'running' THEN runs.owner END "  # noqa: S608
+    f"UPDATE runs SET {_ASSIGNMENTS}, "  # noqa: S608
+    "owner = CASE WHEN coalesce(v.status, runs.status) = 'running' THEN runs.owner END "
     f"FROM unnest({_arrays(RunUpdate._fields)}, ${len(RunUpdate._fields) + 1}::bigint[]) "
     f"AS v({', '.join(RunUpdate._fields)}, held) WHERE runs.run_id = v.run_id "
     "AND (runs.epoch = v.held OR (runs.owner IS NULL AND v.held IS NULL))"

@@ -203,7 +203,7 @@ class BatchWriter:
             self.newest_seq = plan.entries[-1].seq
             self._backlog.add(plan.entries)
         for update in plan.updates.values():
-            if update.status != RunStatus.RUNNING.value:
+            if update.status not in (None, RunStatus.RUNNING.value):
                 self.fence.epochs.pop(update.run_id, None)
 
     async def _write_together(self, connection: Any, commands: Sequence[Command]) -> list[Outcome]:

@@ -13,7 +13,7 @@ from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.storage.integration import missing_of, resumed, state_of
 from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite.errors import translated
-from meshflow_grpc.storage.sqlite.reading import fetch_raw, lenient, open_reader
+from meshflow_grpc.storage.sqlite.reading import Snapshots, fetch_raw, lenient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -32,7 +32,7 @@ class SqliteLogStore:
     """LogStore on one SQLite file; see ``ports.log.LogStore`` for what it promises."""
 
     def __init__(self, path: Path, reader: aiosqlite.Connection, writer: Writer | None) -> None:
-        self._path = path
+        self._snapshots = Snapshots(path)
         self._reader = reader
         self._writer = writer
         self._closed = False
@@ -94,18 +94,13 @@ class SqliteLogStore:
     async def raw_log(self) -> AsyncIterator[RawLog]:
         """See LogStore."""
         self._check_open()
-        with translated():
-            snapshot = await open_reader(self._path)
-        try:
+        async with self._snapshots.begin() as snapshot:
             with translated():
-                await snapshot.execute_fetchall("BEGIN")
                 runs_ = await _fetch_lenient(snapshot, log.SELECT_RUNS)
                 runs_ += await _fetch_lenient(snapshot, log.SELECT_RUNS_OF_ENTRIES)
                 heads = tuple(log.head_of(tuple(row)) for row in await snapshot.execute_fetchall(log.SELECT_HEADS))
                 ((size,),) = await snapshot.execute_fetchall(log.SELECT_SIZE)
             yield RawLog(size, tuple(runs_), heads, _log_pages(snapshot), partial(_nodes, snapshot))
-        finally:
-            await snapshot.close()
 
     def _writing(self) -> Writer:
         if self._writer is None:

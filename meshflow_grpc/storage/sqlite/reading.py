@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, TypeVar
 
 import aiosqlite
@@ -15,7 +15,7 @@ from meshflow_grpc.storage.sqlite.errors import translated
 from meshflow_grpc.storage.sqlite.migrate import check_version, migrations
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from meshflow_grpc.storage.sqlite.raw_query import RawQuery
@@ -46,6 +46,39 @@ async def open_reader(path: Path) -> aiosqlite.Connection:
             await connection.close()
             raise
     return connection
+
+
+class Snapshots:
+    """Connections that each read the ledger as it was at one moment. The last one used is kept open: opening costs more than a run."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[aiosqlite.Connection] = []
+        self._closed = False
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Gives a connection in a transaction that only reads; raises LedgerUnavailableError."""
+        connection = self._idle.pop() if self._idle else await open_reader(self._path)
+        try:
+            with translated():
+                await connection.execute_fetchall("BEGIN")
+            yield connection
+            with translated():
+                await connection.execute_fetchall("COMMIT")
+        except BaseException:
+            await connection.close()
+            raise
+        if self._idle or self._closed:
+            await connection.close()
+        else:
+            self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Closes the idle connection, and each other one once it has been used. Idempotent."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()
 
 
 async def fetch_raw(

@@ -23,19 +23,30 @@ _CHUNK = 256
 _INSERT = f"INSERT INTO runs ({COLUMNS}) VALUES "  # noqa: S608
 _INSERT_ROW = f"({', '.join('?' * len(RunRow._fields))})"
 
-_KEPT_WHEN_NULL = frozenset({"output", "output_salt", "blocked_by", "reason", "reason_salt"})
+_KEPT_WHEN_NULL = ("status", "output", "output_salt", "blocked_by", "reason", "reason_salt")
+_ALWAYS = len(RunUpdate._fields) - len(_KEPT_WHEN_NULL)
+_UNCHANGED = (None,) * len(_KEPT_WHEN_NULL)
 _SIZES = (128, 32, 8, 4, 2, 1)
-_UPDATE_ROW = f"({', '.join('?' * len(RunUpdate._fields))})"
-_ASSIGNMENTS = ", ".join(
-    f"{name} = coalesce(v.column{place}, runs.{name})" if name in _KEPT_WHEN_NULL else f"{name} = v.column{place}"
-    for place, name in enumerate(RunUpdate._fields, start=1)
-    if name != "run_id"
-)
-_UPDATE = {
-    size: f"UPDATE runs SET {_ASSIGNMENTS} FROM (VALUES {', '.join([_UPDATE_ROW] * size)}) AS v "  # noqa: S608
-    "WHERE runs.run_id = v.column1"
-    for size in _SIZES
-}
+
+
+def _update(columns: Sequence[str]) -> dict[int, str]:
+    """Statements that update so many runs each."""
+    row = f"({', '.join('?' * len(columns))})"
+    assignments = ", ".join(
+        f"{name} = coalesce(v.column{place}, runs.{name})" if name in _KEPT_WHEN_NULL else f"{name} = v.column{place}"
+        for place, name in enumerate(columns, start=1)
+        if name != "run_id"
+    )
+    return {
+        size: f"UPDATE runs SET {assignments} FROM (VALUES {', '.join([row] * size)}) AS v "  # noqa: S608
+        "WHERE runs.run_id = v.column1"
+        for size in _SIZES
+    }
+
+
+# A step changes totals alone: a statement that does not name the status leaves its indexes alone.
+_UPDATE_TOTALS = _update(RunUpdate._fields[:_ALWAYS])
+_UPDATE_ALL = _update(RunUpdate._fields)
 _ERASE = (
     "UPDATE runs SET output = '', output_salt = NULL, reason = NULL, reason_salt = NULL, session_id = NULL, "
     "request_id = NULL, request_fingerprint = '', labels = '{}', header_salt = ? WHERE run_id = ?"
@@ -62,11 +73,17 @@ def insert_runs(connection: sqlite3.Connection, rows: Sequence[RunRow]) -> None:
 
 
 def update_runs(connection: sqlite3.Connection, updates: Collection[RunUpdate]) -> None:
-    """Applies updates in as few statements as their number allows."""
-    rows, start = list(updates), 0
+    """Applies updates, one for each run, in as few statements as their number allows."""
+    totals = [update[:_ALWAYS] for update in updates if update[_ALWAYS:] == _UNCHANGED]
+    _execute(connection, _UPDATE_TOTALS, totals)
+    _execute(connection, _UPDATE_ALL, [update for update in updates if update[_ALWAYS:] != _UNCHANGED])
+
+
+def _execute(connection: sqlite3.Connection, statements: Mapping[int, str], rows: Sequence[tuple[object, ...]]) -> None:
+    start = 0
     for size in _SIZES:
         while len(rows) - start >= size:
-            connection.execute(_UPDATE[size], list(chain.from_iterable(rows[start : start + size])))
+            connection.execute(statements[size], list(chain.from_iterable(rows[start : start + size])))
             start += size
 
 

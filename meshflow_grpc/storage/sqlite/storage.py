@@ -119,18 +119,13 @@ class SqliteStorage(SqliteWebhooks):
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
         """See Storage."""
         self._check_open()
-        with translated():
-            snapshot = await open_reader(self._path)
-        try:
+        async with self._snapshots.begin() as snapshot:
             with translated():
-                await snapshot.execute_fetchall("BEGIN")
                 found = await fetch_raw(snapshot, RunRow, runs.SELECT_ONE, (run_id, tenant_id))
                 first = await fetch_raw(snapshot, EntryRow, ledger.SELECT_FIRST, (run_id, RAW_PAGE_ROWS))
             if not found and not any(row.tenant_id == tenant_id for row in first):
                 raise RunNotFoundError(run_id)
             yield RawChain(found[0] if found else None, _pages(snapshot, run_id, first))
-        finally:
-            await snapshot.close()
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
         """See Storage."""
@@ -173,6 +168,7 @@ class SqliteStorage(SqliteWebhooks):
         self._closed = True
         if self._writer is not None:
             await self._writer.drain()
+        await self._snapshots.close()
         await self._reader.close()
         if self._writer is not None:
             await self._writer.close()

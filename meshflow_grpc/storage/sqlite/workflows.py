@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from meshflow_grpc.domain.workflow import StoredWorkflow
+from meshflow_grpc.domain.workflow import ApprovedChange, StoredWorkflow
 from meshflow_grpc.storage.sqlite.log_store import SqliteLogStore
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ _NEWEST = "(SELECT max(number) FROM workflows AS w WHERE w.tenant_id = workflows
 _SELECT_NAMES = f"{_SELECT} AND name > ? AND number = {_NEWEST} ORDER BY name LIMIT ?"
 _ONCE = "ON CONFLICT (tenant_id, name, version) DO NOTHING"
 _INSERT = f"INSERT INTO workflows ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?) {_ONCE}"  # noqa: S608
+
+_CHANGE = "tenant_id, workflow_digest, policy_digest, name, version, authors, approver, comment, create_time"
+_SELECT_CHANGE = f"SELECT {_CHANGE} FROM approved_changes WHERE tenant_id = ? AND workflow_digest = ?"  # noqa: S608
+_SELECT_FIRST_CHANGE = f"{_SELECT_CHANGE} ORDER BY number LIMIT 1"
+_SELECT_CHANGE_UNDER = f"{_SELECT_CHANGE} AND policy_digest = ?"
+_ONE_CHANGE = "ON CONFLICT (tenant_id, workflow_digest, policy_digest) DO NOTHING"
+_INSERT_CHANGE = f"INSERT INTO approved_changes ({_CHANGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) {_ONE_CHANGE}"  # noqa: S608
 
 
 class SqliteWorkflows(SqliteLogStore):
@@ -49,6 +57,23 @@ class SqliteWorkflows(SqliteLogStore):
         """See WorkflowStore."""
         return tuple(map(_stored, await self._fetch(_SELECT_VERSIONS, (tenant_id, name, below, limit))))
 
+    async def approve_change(self, change: ApprovedChange) -> ApprovedChange:
+        """See WorkflowStore."""
+        found = await self._writing().call(
+            lambda writer: writer.on_connection(lambda connection: _approve(connection, change))
+        )
+        return _approved(found)
+
+    async def approved_change(
+        self, tenant_id: str, workflow_digest: str, policy_digest: str | None
+    ) -> ApprovedChange | None:
+        """See WorkflowStore."""
+        if policy_digest is None:
+            found = await self._fetch(_SELECT_FIRST_CHANGE, (tenant_id, workflow_digest))
+        else:
+            found = await self._fetch(_SELECT_CHANGE_UNDER, (tenant_id, workflow_digest, policy_digest))
+        return _approved(found[0]) if found else None
+
 
 def _values(workflow: StoredWorkflow) -> tuple[str, ...]:
     return (
@@ -70,3 +95,18 @@ def _stored(row: Any) -> StoredWorkflow:  # noqa: ANN401 - a driver's row
 def _put(connection: sqlite3.Connection, workflow: StoredWorkflow) -> Any:  # noqa: ANN401 - a driver's row
     connection.execute(_INSERT, _values(workflow))
     return connection.execute(_SELECT_VERSION, _values(workflow)[:3]).fetchone()
+
+
+def _change_values(change: ApprovedChange) -> tuple[str, ...]:
+    kept = change.tenant_id, change.workflow_digest, change.policy_digest, change.name, change.version
+    return (*kept, json.dumps(change.authors), change.approver, change.comment, change.create_time)
+
+
+def _approved(row: Any) -> ApprovedChange:  # noqa: ANN401 - a driver's row
+    tenant_id, workflow, policy, name, version, authors, *rest = row
+    return ApprovedChange(tenant_id, workflow, policy, name, version, tuple(json.loads(authors)), *rest)
+
+
+def _approve(connection: sqlite3.Connection, change: ApprovedChange) -> Any:  # noqa: ANN401 - a driver's row
+    connection.execute(_INSERT_CHANGE, _change_values(change))
+    return connection.execute(_SELECT_CHANGE_UNDER, _change_values(change)[:3]).fetchone()

@@ -13,8 +13,11 @@ from meshflow_grpc.app import doctor
 from meshflow_grpc.app.assembly import Outside, RuntimeOptions, assemble
 from meshflow_grpc.config.settings import Settings
 from meshflow_grpc.config.signing import log_keys
+from meshflow_grpc.domain.mesh import MeshNode
 from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.storage.factory import open_storage
+from meshflow_grpc.storage.mesh_registry.factory import open_registry
+from meshflow_grpc.system import SystemClock
 
 Examined = tuple[int, dict[str, dict[str, Any]]]
 
@@ -63,6 +66,7 @@ def test_a_fresh_machine_is_fine(examine: Any) -> None:
         "keys": "ok",
         "provider": "ok",
         "envoy": "ok",
+        "mesh": "ok",
         "clock": "ok",
         "disk": "ok",
     }
@@ -126,3 +130,40 @@ def test_a_full_disk_fails_a_ledger_in_a_file(examine: Any, monkeypatch: pytest.
     monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", 1 << 62)
     code, found = examine()
     assert (code, found["disk"]["state"]) == (1, "failed")
+
+
+def test_a_node_that_nobody_finds_is_a_warning(examine: Any) -> None:
+    """A node whose registry is its own memory."""
+    code, found = examine(MESHFLOW_MESH_SLUG="build.ai")
+    assert (code, found["mesh"]["state"]) == (0, "warning")
+    assert "MESHFLOW_MESH_REGISTRY" in found["mesh"]["remedy"]
+
+
+def test_the_registry_of_nodes_is_read_and_not_made(examine: Any, tmp_path: Path) -> None:
+    """It tells who was heard of in time, and that there is none yet."""
+    registry = tmp_path / "nodes.db"
+    code, found = examine(MESHFLOW_MESH_SLUG="build.ai", MESHFLOW_MESH_REGISTRY=str(registry))
+    assert (code, found["mesh"]["state"]) == (0, "ok")
+    assert not registry.exists()
+    asyncio.run(_registered(registry, "marco.ai", SystemClock().now()))
+    asyncio.run(_registered(registry, "gone.ai", "2020-01-01T00:00:00.000Z"))
+    told = examine()[1]["mesh"]["detail"]
+    assert "of 2 nodes" in told
+    assert told.endswith("marco.ai")
+
+
+def test_a_registry_that_cannot_be_read_fails(examine: Any, tmp_path: Path) -> None:
+    """A file that is no database, and a server that is away."""
+    (tmp_path / "nodes.db").write_text("not a database, and longer than the header of one" * 10)
+    for registry in (str(tmp_path / "nodes.db"), "postgresql://127.0.0.1:1/x"):
+        code, found = examine(MESHFLOW_MESH_SLUG="build.ai", MESHFLOW_MESH_REGISTRY=registry)
+        assert (code, found["mesh"]["state"]) == (1, "failed")
+        assert "registry of nodes" in found["mesh"]["detail"]
+
+
+async def _registered(registry: Path, slug: str, heartbeat_at: str) -> None:
+    opened = await open_registry(str(registry))
+    await opened.register(
+        MeshNode(f"id-of-{slug}", slug, "", ("h:1",), (), None, False, "1", heartbeat_at, heartbeat_at, 30.0)
+    )
+    await opened.close()

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from meshflow_grpc.ledger.checkpoint import open_checkpoint
 from meshflow_grpc.ledger.note_key import VerifierKey, load_signing_key
 from meshflow_grpc.ledger.proof_text import ConsistencyProof, InclusionProof
 from meshflow_grpc.storage.sqlite.storage import SqliteStorage
-from tests.conformance.drafts import TENANT, whole_run
+from tests.conformance.drafts import TENANT, create, step, whole_run
 from tests.fakes.log_keys import KEY, publisher
 
 if TYPE_CHECKING:
@@ -129,6 +130,34 @@ def test_an_exported_bundle_is_verified_without_the_ledger(ledger: Path, meshflo
     bundle.write_bytes(data)
     assert meshflow("audit", "verify", str(bundle), *trust(bundle)).code == 6
     assert meshflow("audit", "verify", str(bundle), "--trust", str(bundle.parent / "nothing")).code == 2
+
+
+def test_bundles_of_peers_are_given_as_files_and_missed_by_name(ledger: Path, meshflow: Meshflow) -> None:
+    """Without it the run at the peer is named; with it it lies in the bundle as it is; a bundle of nobody's run is refused."""
+    asyncio.run(_ask_a_peer(ledger))
+    options = (*OPTIONS, str(ledger))
+    alone, both, theirs = (str(ledger.parent / name) for name in ("alone.tar", "both.tar", "theirs.tar"))
+    written = meshflow("ledger", "evidence", "run_c", "--out", alone, *options)
+    assert written.code == 0, written.err
+    assert "left out: what build.ai did in its run run_b" in written.err
+    assert meshflow("ledger", "evidence", "run_b", "--out", theirs, *options).code == 0
+    written = meshflow("ledger", "evidence", "run_c", "--out", both, "--peer", theirs, *options)
+    assert written.code == 0, written.err
+    assert "left out" not in written.err
+    assert b"peers/run_b.tar" in Path(both).read_bytes()
+    assert Path(theirs).read_bytes() in Path(both).read_bytes()
+    refused = meshflow("ledger", "evidence", "run_a", "--out", alone + "2", "--peer", theirs, *options)
+    assert refused.code == 2
+    assert "is of no run that a peer made" in refused.err
+
+
+async def _ask_a_peer(path: Path) -> None:
+    storage = await SqliteStorage.open(path)
+    await create(storage, "run_c")
+    facts = {"peer": {"run_id": "run_b", "slug": "build.ai"}}
+    await storage.append("run_c", (replace(step("run_c", 1), facts=facts),), None)
+    await publisher(storage).publish()
+    await storage.close()
 
 
 def test_the_key_of_a_ledger_lies_beside_it() -> None:

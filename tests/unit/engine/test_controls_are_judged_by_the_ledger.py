@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 PATIENT = "Summarise: patient John Smith, MRN: 48291734, was admitted."
 PURPOSE = {"purpose": "coastal planning"}
+# In trials what nobody approved runs, and the report says so.
+UNAPPROVED = "sox.approved_changes"
 
 
 async def judged(world: World, run: Run, *profiles: str, now: str = "2026-01-01T00:00:00.000Z") -> ComplianceReport:
@@ -81,7 +83,7 @@ async def test_an_anonymous_caller_is_no_identity(world: World) -> None:
     request = RunRequest(task="tides", policy={"compliance": ("sox",)})
     run = await world.runtime.commands.run.execute(Principal("anonymous", "acme"), request)
 
-    assert findings(await judged(world, run), Finding.FAIL) == {"sox.identity"}
+    assert findings(await judged(world, run), Finding.FAIL) == {"sox.identity", UNAPPROVED}
 
 
 async def test_an_action_that_a_colleague_approved_passes_sox(world: World) -> None:
@@ -90,7 +92,7 @@ async def test_an_action_that_a_colleague_approved_passes_sox(world: World) -> N
     await decide(world, asked(run), "approve")
     report = await judged(world, await ended(world, run.run_id))
 
-    assert not report.failed
+    assert findings(report, Finding.FAIL) == {UNAPPROVED}
     told = {r.control.id: r.evidence for r in report.results}
     assert told["sox.separation_of_duties"].startswith("1 approvals")
     assert told["sox.oversight"].startswith("1 steps")
@@ -144,7 +146,7 @@ async def test_a_changed_policy_or_a_missing_decision_is_found(world: World) -> 
     )
     failed = {r.control.id for r in evaluate("sox", RunEvidence(entries, chain, STAGE_NAMES)) if r.finding == "fail"}
 
-    assert failed == {"sox.change_control", "sox.audit"}
+    assert failed == {"sox.change_control", "sox.audit", UNAPPROVED}
 
 
 async def test_a_chain_that_does_not_verify_proves_nothing(world: World) -> None:

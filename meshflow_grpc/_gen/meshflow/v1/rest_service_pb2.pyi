@@ -91,6 +91,34 @@ class ApprovalBody(_message.Message):
 Global___ApprovalBody: _TypeAlias = ApprovalBody  # noqa: Y015
 
 @_typing.final
+class WorkflowBody(_message.Message):
+    """A JSON body about one workflow."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """NAME or NAME@VERSION, from the path."""
+    @_builtins.property
+    def body(self) -> _struct_pb2.Struct:
+        """The body as sent."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        body: _struct_pb2.Struct | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkflowBody: _TypeAlias = WorkflowBody  # noqa: Y015
+
+@_typing.final
 class NodeBody(_message.Message):
     """A JSON body about one node of the mesh."""
 

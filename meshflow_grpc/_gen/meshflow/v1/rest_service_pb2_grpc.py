@@ -96,6 +96,11 @@ class RestServiceStub:
                 request_serializer=google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_workflow__service__pb2.WorkflowValidation.FromString,
                 _registered_method=True)
+        self.ApproveWorkflowJson = channel.unary_unary(
+                '/meshflow.v1.RestService/ApproveWorkflowJson',
+                request_serializer=meshflow_dot_v1_dot_rest__service__pb2.WorkflowBody.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_workflow__service__pb2.WorkflowApproval.FromString,
+                _registered_method=True)
         self.WatchRunEvents = channel.unary_stream(
                 '/meshflow.v1.RestService/WatchRunEvents',
                 request_serializer=meshflow_dot_v1_dot_run__service__pb2.WatchRunRequest.SerializeToString,
@@ -198,6 +203,13 @@ class RestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApproveWorkflowJson(self, request, context):
+        """JSON twin of WorkflowService.ApproveWorkflow.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchRunEvents(self, request, context):
         """SSE twin of RunService.WatchRun: `id:` is the sequence, comments are heartbeats, a Last-Event-ID header resumes.
         """
@@ -285,6 +297,11 @@ def add_RestServiceServicer_to_server(servicer, server):
                     servicer.ValidateWorkflowJson,
                     request_deserializer=google_dot_protobuf_dot_struct__pb2.Struct.FromString,
                     response_serializer=meshflow_dot_v1_dot_workflow__service__pb2.WorkflowValidation.SerializeToString,
+            ),
+            'ApproveWorkflowJson': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveWorkflowJson,
+                    request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.WorkflowBody.FromString,
+                    response_serializer=meshflow_dot_v1_dot_workflow__service__pb2.WorkflowApproval.SerializeToString,
             ),
             'WatchRunEvents': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchRunEvents,
@@ -584,6 +601,33 @@ class RestService:
             '/meshflow.v1.RestService/ValidateWorkflowJson',
             google_dot_protobuf_dot_struct__pb2.Struct.SerializeToString,
             meshflow_dot_v1_dot_workflow__service__pb2.WorkflowValidation.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveWorkflowJson(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/ApproveWorkflowJson',
+            meshflow_dot_v1_dot_rest__service__pb2.WorkflowBody.SerializeToString,
+            meshflow_dot_v1_dot_workflow__service__pb2.WorkflowApproval.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,8 @@ class RestServiceStub:
     """JSON twin of WorkflowService.PutWorkflow."""
     ValidateWorkflowJson: _aio.UnaryUnaryMultiCallable[_struct_pb2.Struct, _workflow_service_pb2.WorkflowValidation]
     """JSON twin of WorkflowService.ValidateWorkflow."""
+    ApproveWorkflowJson: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.WorkflowBody, _workflow_service_pb2.WorkflowApproval]
+    """JSON twin of WorkflowService.ApproveWorkflow."""
     WatchRunEvents: _aio.UnaryStreamMultiCallable[_run_service_pb2.WatchRunRequest, _httpbody_pb2.HttpBody]
     """SSE twin of RunService.WatchRun: `id:` is the sequence, comments are heartbeats, a Last-Event-ID header resumes."""
     RegisterNodeJson: _aio.UnaryUnaryMultiCallable[_struct_pb2.Struct, _mesh_pb2.MeshNode]
@@ -143,6 +145,14 @@ class RestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_struct_pb2.Struct, _abc.Awaitable[_workflow_service_pb2.WorkflowValidation]],
     ) -> _abc.Awaitable[_workflow_service_pb2.WorkflowValidation]:
         """JSON twin of WorkflowService.ValidateWorkflow."""
+
+    @_abc_1.abstractmethod
+    def ApproveWorkflowJson(
+        self,
+        request: _rest_service_pb2.WorkflowBody,
+        context: _aio.ServicerContext[_rest_service_pb2.WorkflowBody, _abc.Awaitable[_workflow_service_pb2.WorkflowApproval]],
+    ) -> _abc.Awaitable[_workflow_service_pb2.WorkflowApproval]:
+        """JSON twin of WorkflowService.ApproveWorkflow."""
 
     @_abc_1.abstractmethod
     def WatchRunEvents(

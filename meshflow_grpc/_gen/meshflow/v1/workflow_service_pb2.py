@@ -26,7 +26,7 @@ from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"meshflow/v1/workflow_service.proto\x12\x0bmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x12PutWorkflowRequest\x12\x0c\n\x04yaml\x18\x01 \x01(\t\"\"\n\x12GetWorkflowRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"K\n\x14ListWorkflowsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"Z\n\x15ListWorkflowsResponse\x12(\n\tworkflows\x18\x01 \x03(\x0b\x32\x15.meshflow.v1.Workflow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17ValidateWorkflowRequest\x12\x0c\n\x04yaml\x18\x01 \x01(\t\"\x82\x01\n\x12WorkflowValidation\x12\r\n\x05valid\x18\x01 \x01(\x08\x12.\n\x08problems\x18\x02 \x03(\x0b\x32\x1c.meshflow.v1.WorkflowProblem\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t\"5\n\x0fWorkflowProblem\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\xa0\x01\n\x08Workflow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04yaml\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tprincipal\x18\x07 \x01(\t2\x97\x03\n\x0fWorkflowService\x12J\n\x0bPutWorkflow\x12\x1f.meshflow.v1.PutWorkflowRequest\x1a\x15.meshflow.v1.Workflow\"\x03\x90\x02\x02\x12\x66\n\x0bGetWorkflow\x12\x1f.meshflow.v1.GetWorkflowRequest\x1a\x15.meshflow.v1.Workflow\"\x1f\x90\x02\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/workflows/{name}\x12p\n\rListWorkflows\x12!.meshflow.v1.ListWorkflowsRequest\x1a\".meshflow.v1.ListWorkflowsResponse\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/workflows\x12^\n\x10ValidateWorkflow\x12$.meshflow.v1.ValidateWorkflowRequest\x1a\x1f.meshflow.v1.WorkflowValidation\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"meshflow/v1/workflow_service.proto\x12\x0bmeshflow.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x12PutWorkflowRequest\x12\x0c\n\x04yaml\x18\x01 \x01(\t\"\"\n\x12GetWorkflowRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"i\n\x16\x41pproveWorkflowRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1c\n\x0f\x65xpected_digest\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07\x63omment\x18\x03 \x01(\tB\x12\n\x10_expected_digest\"\xbd\x01\n\x10WorkflowApproval\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x15\n\rpolicy_digest\x18\x04 \x01(\t\x12\x0f\n\x07\x61uthors\x18\x05 \x03(\t\x12\x10\n\x08\x61pprover\x18\x06 \x01(\t\x12\x0f\n\x07\x63omment\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"K\n\x14ListWorkflowsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"Z\n\x15ListWorkflowsResponse\x12(\n\tworkflows\x18\x01 \x03(\x0b\x32\x15.meshflow.v1.Workflow\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\'\n\x17ValidateWorkflowRequest\x12\x0c\n\x04yaml\x18\x01 \x01(\t\"\x82\x01\n\x12WorkflowValidation\x12\r\n\x05valid\x18\x01 \x01(\x08\x12.\n\x08problems\x18\x02 \x03(\x0b\x32\x1c.meshflow.v1.WorkflowProblem\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t\"5\n\x0fWorkflowProblem\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\xa0\x01\n\x08Workflow\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04yaml\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tprincipal\x18\x07 \x01(\t2\xf3\x03\n\x0fWorkflowService\x12J\n\x0bPutWorkflow\x12\x1f.meshflow.v1.PutWorkflowRequest\x1a\x15.meshflow.v1.Workflow\"\x03\x90\x02\x02\x12\x66\n\x0bGetWorkflow\x12\x1f.meshflow.v1.GetWorkflowRequest\x1a\x15.meshflow.v1.Workflow\"\x1f\x90\x02\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/workflows/{name}\x12p\n\rListWorkflows\x12!.meshflow.v1.ListWorkflowsRequest\x1a\".meshflow.v1.ListWorkflowsResponse\"\x18\x90\x02\x01\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/workflows\x12Z\n\x0f\x41pproveWorkflow\x12#.meshflow.v1.ApproveWorkflowRequest\x1a\x1d.meshflow.v1.WorkflowApproval\"\x03\x90\x02\x02\x12^\n\x10ValidateWorkflow\x12$.meshflow.v1.ValidateWorkflowRequest\x1a\x1f.meshflow.v1.WorkflowValidation\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,24 +39,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WORKFLOWSERVICE'].methods_by_name['GetWorkflow']._serialized_options = b'\220\002\001\202\323\344\223\002\026\022\024/v1/workflows/{name}'
   _globals['_WORKFLOWSERVICE'].methods_by_name['ListWorkflows']._loaded_options = None
   _globals['_WORKFLOWSERVICE'].methods_by_name['ListWorkflows']._serialized_options = b'\220\002\001\202\323\344\223\002\017\022\r/v1/workflows'
+  _globals['_WORKFLOWSERVICE'].methods_by_name['ApproveWorkflow']._loaded_options = None
+  _globals['_WORKFLOWSERVICE'].methods_by_name['ApproveWorkflow']._serialized_options = b'\220\002\002'
   _globals['_WORKFLOWSERVICE'].methods_by_name['ValidateWorkflow']._loaded_options = None
   _globals['_WORKFLOWSERVICE'].methods_by_name['ValidateWorkflow']._serialized_options = b'\220\002\001'
   _globals['_PUTWORKFLOWREQUEST']._serialized_start=114
   _globals['_PUTWORKFLOWREQUEST']._serialized_end=148
   _globals['_GETWORKFLOWREQUEST']._serialized_start=150
   _globals['_GETWORKFLOWREQUEST']._serialized_end=184
-  _globals['_LISTWORKFLOWSREQUEST']._serialized_start=186
-  _globals['_LISTWORKFLOWSREQUEST']._serialized_end=261
-  _globals['_LISTWORKFLOWSRESPONSE']._serialized_start=263
-  _globals['_LISTWORKFLOWSRESPONSE']._serialized_end=353
-  _globals['_VALIDATEWORKFLOWREQUEST']._serialized_start=355
-  _globals['_VALIDATEWORKFLOWREQUEST']._serialized_end=394
-  _globals['_WORKFLOWVALIDATION']._serialized_start=397
-  _globals['_WORKFLOWVALIDATION']._serialized_end=527
-  _globals['_WORKFLOWPROBLEM']._serialized_start=529
-  _globals['_WORKFLOWPROBLEM']._serialized_end=582
-  _globals['_WORKFLOW']._serialized_start=585
-  _globals['_WORKFLOW']._serialized_end=745
-  _globals['_WORKFLOWSERVICE']._serialized_start=748
-  _globals['_WORKFLOWSERVICE']._serialized_end=1155
+  _globals['_APPROVEWORKFLOWREQUEST']._serialized_start=186
+  _globals['_APPROVEWORKFLOWREQUEST']._serialized_end=291
+  _globals['_WORKFLOWAPPROVAL']._serialized_start=294
+  _globals['_WORKFLOWAPPROVAL']._serialized_end=483
+  _globals['_LISTWORKFLOWSREQUEST']._serialized_start=485
+  _globals['_LISTWORKFLOWSREQUEST']._serialized_end=560
+  _globals['_LISTWORKFLOWSRESPONSE']._serialized_start=562
+  _globals['_LISTWORKFLOWSRESPONSE']._serialized_end=652
+  _globals['_VALIDATEWORKFLOWREQUEST']._serialized_start=654
+  _globals['_VALIDATEWORKFLOWREQUEST']._serialized_end=693
+  _globals['_WORKFLOWVALIDATION']._serialized_start=696
+  _globals['_WORKFLOWVALIDATION']._serialized_end=826
+  _globals['_WORKFLOWPROBLEM']._serialized_start=828
+  _globals['_WORKFLOWPROBLEM']._serialized_end=881
+  _globals['_WORKFLOW']._serialized_start=884
+  _globals['_WORKFLOW']._serialized_end=1044
+  _globals['_WORKFLOWSERVICE']._serialized_start=1047
+  _globals['_WORKFLOWSERVICE']._serialized_end=1546
 # @@protoc_insertion_point(module_scope)

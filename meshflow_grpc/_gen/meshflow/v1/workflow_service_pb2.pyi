@@ -64,6 +64,92 @@ class GetWorkflowRequest(_message.Message):
 Global___GetWorkflowRequest: _TypeAlias = GetWorkflowRequest  # noqa: Y015
 
 @_typing.final
+class ApproveWorkflowRequest(_message.Message):
+    """A second person's word for a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    EXPECTED_DIGEST_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """NAME, which is the version registered last, or NAME@VERSION."""
+    expected_digest: _builtins.str
+    """Refuses unless the workflow has this digest: what was reviewed is what is approved."""
+    comment: _builtins.str
+    """Why: at most 4000 characters."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        expected_digest: _builtins.str | None = ...,
+        comment: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_digest", b"_expected_digest", "expected_digest", b"expected_digest"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_digest", b"_expected_digest", "comment", b"comment", "expected_digest", b"expected_digest", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__expected_digest: _TypeAlias = _typing.Literal["expected_digest"]  # noqa: Y015
+    _WhichOneofArgType__expected_digest: _TypeAlias = _typing.Literal["_expected_digest", b"_expected_digest"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_digest) -> _WhichOneofReturnType__expected_digest | None: ...
+
+Global___ApproveWorkflowRequest: _TypeAlias = ApproveWorkflowRequest  # noqa: Y015
+
+@_typing.final
+class WorkflowApproval(_message.Message):
+    """Who approved a workflow under a policy. It never changes; another definition or policy needs another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    POLICY_DIGEST_FIELD_NUMBER: _builtins.int
+    AUTHORS_FIELD_NUMBER: _builtins.int
+    APPROVER_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The workflow's name."""
+    version: _builtins.str
+    """The author's version."""
+    digest: _builtins.str
+    """SHA-256, in hexadecimal, of the definition with its subgraphs, as the run_started entry of its runs holds it."""
+    policy_digest: _builtins.str
+    """SHA-256, in hexadecimal, of the policy that its runs are held to when the request sets no field of it."""
+    approver: _builtins.str
+    """Principal that approved."""
+    comment: _builtins.str
+    """Why."""
+    @_builtins.property
+    def authors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Principals that registered the workflow and its subgraphs."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was approved."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+        digest: _builtins.str = ...,
+        policy_digest: _builtins.str = ...,
+        authors: _abc.Iterable[_builtins.str] | None = ...,
+        approver: _builtins.str = ...,
+        comment: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver", b"approver", "authors", b"authors", "comment", b"comment", "create_time", b"create_time", "digest", b"digest", "name", b"name", "policy_digest", b"policy_digest", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WorkflowApproval: _TypeAlias = WorkflowApproval  # noqa: Y015
+
+@_typing.final
 class ListWorkflowsRequest(_message.Message):
     """Selects workflows."""
 

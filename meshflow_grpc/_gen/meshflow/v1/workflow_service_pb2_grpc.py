@@ -50,6 +50,11 @@ class WorkflowServiceStub:
                 request_serializer=meshflow_dot_v1_dot_workflow__service__pb2.ListWorkflowsRequest.SerializeToString,
                 response_deserializer=meshflow_dot_v1_dot_workflow__service__pb2.ListWorkflowsResponse.FromString,
                 _registered_method=True)
+        self.ApproveWorkflow = channel.unary_unary(
+                '/meshflow.v1.WorkflowService/ApproveWorkflow',
+                request_serializer=meshflow_dot_v1_dot_workflow__service__pb2.ApproveWorkflowRequest.SerializeToString,
+                response_deserializer=meshflow_dot_v1_dot_workflow__service__pb2.WorkflowApproval.FromString,
+                _registered_method=True)
         self.ValidateWorkflow = channel.unary_unary(
                 '/meshflow.v1.WorkflowService/ValidateWorkflow',
                 request_serializer=meshflow_dot_v1_dot_workflow__service__pb2.ValidateWorkflowRequest.SerializeToString,
@@ -83,6 +88,14 @@ class WorkflowServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApproveWorkflow(self, request, context):
+        """Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+        sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ValidateWorkflow(self, request, context):
         """Checks a definition as PutWorkflow and a run would; nothing is kept. REST: POST /v1/workflows:validate.
         """
@@ -107,6 +120,11 @@ def add_WorkflowServiceServicer_to_server(servicer, server):
                     servicer.ListWorkflows,
                     request_deserializer=meshflow_dot_v1_dot_workflow__service__pb2.ListWorkflowsRequest.FromString,
                     response_serializer=meshflow_dot_v1_dot_workflow__service__pb2.ListWorkflowsResponse.SerializeToString,
+            ),
+            'ApproveWorkflow': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveWorkflow,
+                    request_deserializer=meshflow_dot_v1_dot_workflow__service__pb2.ApproveWorkflowRequest.FromString,
+                    response_serializer=meshflow_dot_v1_dot_workflow__service__pb2.WorkflowApproval.SerializeToString,
             ),
             'ValidateWorkflow': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidateWorkflow,
@@ -196,6 +214,33 @@ class WorkflowService:
             '/meshflow.v1.WorkflowService/ListWorkflows',
             meshflow_dot_v1_dot_workflow__service__pb2.ListWorkflowsRequest.SerializeToString,
             meshflow_dot_v1_dot_workflow__service__pb2.ListWorkflowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveWorkflow(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.WorkflowService/ApproveWorkflow',
+            meshflow_dot_v1_dot_workflow__service__pb2.ApproveWorkflowRequest.SerializeToString,
+            meshflow_dot_v1_dot_workflow__service__pb2.WorkflowApproval.FromString,
             options,
             channel_credentials,
             insecure,

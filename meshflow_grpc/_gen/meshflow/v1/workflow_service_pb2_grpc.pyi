@@ -24,6 +24,10 @@ class WorkflowServiceStub:
     """Returns a workflow, also one that ships with the server."""
     ListWorkflows: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ListWorkflowsRequest, _workflow_service_pb2.ListWorkflowsResponse]
     """Lists the newest version of each workflow by name, those that ship with the server included; with name all versions of that one."""
+    ApproveWorkflow: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ApproveWorkflowRequest, _workflow_service_pb2.WorkflowApproval]
+    """Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+    sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+    """
     ValidateWorkflow: _aio.UnaryUnaryMultiCallable[_workflow_service_pb2.ValidateWorkflowRequest, _workflow_service_pb2.WorkflowValidation]
     """Checks a definition as PutWorkflow and a run would; nothing is kept. REST: POST /v1/workflows:validate."""
 
@@ -55,6 +59,16 @@ class WorkflowServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_workflow_service_pb2.ListWorkflowsRequest, _abc.Awaitable[_workflow_service_pb2.ListWorkflowsResponse]],
     ) -> _abc.Awaitable[_workflow_service_pb2.ListWorkflowsResponse]:
         """Lists the newest version of each workflow by name, those that ship with the server included; with name all versions of that one."""
+
+    @_abc_1.abstractmethod
+    def ApproveWorkflow(
+        self,
+        request: _workflow_service_pb2.ApproveWorkflowRequest,
+        context: _aio.ServicerContext[_workflow_service_pb2.ApproveWorkflowRequest, _abc.Awaitable[_workflow_service_pb2.WorkflowApproval]],
+    ) -> _abc.Awaitable[_workflow_service_pb2.WorkflowApproval]:
+        """Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+        sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+        """
 
     @_abc_1.abstractmethod
     def ValidateWorkflow(

@@ -115,6 +115,179 @@ func (x *GetWorkflowRequest) GetName() string {
 	return ""
 }
 
+// A second person's word for a change.
+type ApproveWorkflowRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// NAME, which is the version registered last, or NAME@VERSION.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Refuses unless the workflow has this digest: what was reviewed is what is approved.
+	ExpectedDigest *string `protobuf:"bytes,2,opt,name=expected_digest,json=expectedDigest,proto3,oneof" json:"expected_digest,omitempty"`
+	// Why: at most 4000 characters.
+	Comment       string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ApproveWorkflowRequest) Reset() {
+	*x = ApproveWorkflowRequest{}
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApproveWorkflowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApproveWorkflowRequest) ProtoMessage() {}
+
+func (x *ApproveWorkflowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApproveWorkflowRequest.ProtoReflect.Descriptor instead.
+func (*ApproveWorkflowRequest) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ApproveWorkflowRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ApproveWorkflowRequest) GetExpectedDigest() string {
+	if x != nil && x.ExpectedDigest != nil {
+		return *x.ExpectedDigest
+	}
+	return ""
+}
+
+func (x *ApproveWorkflowRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+// Who approved a workflow under a policy. It never changes; another definition or policy needs another.
+type WorkflowApproval struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The workflow's name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The author's version.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// SHA-256, in hexadecimal, of the definition with its subgraphs, as the run_started entry of its runs holds it.
+	Digest string `protobuf:"bytes,3,opt,name=digest,proto3" json:"digest,omitempty"`
+	// SHA-256, in hexadecimal, of the policy that its runs are held to when the request sets no field of it.
+	PolicyDigest string `protobuf:"bytes,4,opt,name=policy_digest,json=policyDigest,proto3" json:"policy_digest,omitempty"`
+	// Principals that registered the workflow and its subgraphs.
+	Authors []string `protobuf:"bytes,5,rep,name=authors,proto3" json:"authors,omitempty"`
+	// Principal that approved.
+	Approver string `protobuf:"bytes,6,opt,name=approver,proto3" json:"approver,omitempty"`
+	// Why.
+	Comment string `protobuf:"bytes,7,opt,name=comment,proto3" json:"comment,omitempty"`
+	// When it was approved.
+	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkflowApproval) Reset() {
+	*x = WorkflowApproval{}
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkflowApproval) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkflowApproval) ProtoMessage() {}
+
+func (x *WorkflowApproval) ProtoReflect() protoreflect.Message {
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkflowApproval.ProtoReflect.Descriptor instead.
+func (*WorkflowApproval) Descriptor() ([]byte, []int) {
+	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *WorkflowApproval) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *WorkflowApproval) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *WorkflowApproval) GetDigest() string {
+	if x != nil {
+		return x.Digest
+	}
+	return ""
+}
+
+func (x *WorkflowApproval) GetPolicyDigest() string {
+	if x != nil {
+		return x.PolicyDigest
+	}
+	return ""
+}
+
+func (x *WorkflowApproval) GetAuthors() []string {
+	if x != nil {
+		return x.Authors
+	}
+	return nil
+}
+
+func (x *WorkflowApproval) GetApprover() string {
+	if x != nil {
+		return x.Approver
+	}
+	return ""
+}
+
+func (x *WorkflowApproval) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+func (x *WorkflowApproval) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
 // Selects workflows.
 type ListWorkflowsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -130,7 +303,7 @@ type ListWorkflowsRequest struct {
 
 func (x *ListWorkflowsRequest) Reset() {
 	*x = ListWorkflowsRequest{}
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[2]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -142,7 +315,7 @@ func (x *ListWorkflowsRequest) String() string {
 func (*ListWorkflowsRequest) ProtoMessage() {}
 
 func (x *ListWorkflowsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[2]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -155,7 +328,7 @@ func (x *ListWorkflowsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkflowsRequest.ProtoReflect.Descriptor instead.
 func (*ListWorkflowsRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{2}
+	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListWorkflowsRequest) GetPageSize() int32 {
@@ -192,7 +365,7 @@ type ListWorkflowsResponse struct {
 
 func (x *ListWorkflowsResponse) Reset() {
 	*x = ListWorkflowsResponse{}
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[3]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -204,7 +377,7 @@ func (x *ListWorkflowsResponse) String() string {
 func (*ListWorkflowsResponse) ProtoMessage() {}
 
 func (x *ListWorkflowsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[3]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -217,7 +390,7 @@ func (x *ListWorkflowsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListWorkflowsResponse.ProtoReflect.Descriptor instead.
 func (*ListWorkflowsResponse) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{3}
+	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListWorkflowsResponse) GetWorkflows() []*Workflow {
@@ -245,7 +418,7 @@ type ValidateWorkflowRequest struct {
 
 func (x *ValidateWorkflowRequest) Reset() {
 	*x = ValidateWorkflowRequest{}
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[4]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -257,7 +430,7 @@ func (x *ValidateWorkflowRequest) String() string {
 func (*ValidateWorkflowRequest) ProtoMessage() {}
 
 func (x *ValidateWorkflowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[4]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -270,7 +443,7 @@ func (x *ValidateWorkflowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ValidateWorkflowRequest.ProtoReflect.Descriptor instead.
 func (*ValidateWorkflowRequest) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{4}
+	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ValidateWorkflowRequest) GetYaml() string {
@@ -299,7 +472,7 @@ type WorkflowValidation struct {
 
 func (x *WorkflowValidation) Reset() {
 	*x = WorkflowValidation{}
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[5]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -311,7 +484,7 @@ func (x *WorkflowValidation) String() string {
 func (*WorkflowValidation) ProtoMessage() {}
 
 func (x *WorkflowValidation) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[5]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -324,7 +497,7 @@ func (x *WorkflowValidation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkflowValidation.ProtoReflect.Descriptor instead.
 func (*WorkflowValidation) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{5}
+	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *WorkflowValidation) GetValid() bool {
@@ -375,7 +548,7 @@ type WorkflowProblem struct {
 
 func (x *WorkflowProblem) Reset() {
 	*x = WorkflowProblem{}
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[6]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -387,7 +560,7 @@ func (x *WorkflowProblem) String() string {
 func (*WorkflowProblem) ProtoMessage() {}
 
 func (x *WorkflowProblem) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[6]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -400,7 +573,7 @@ func (x *WorkflowProblem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkflowProblem.ProtoReflect.Descriptor instead.
 func (*WorkflowProblem) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{6}
+	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *WorkflowProblem) GetField() string {
@@ -440,7 +613,7 @@ type Workflow struct {
 
 func (x *Workflow) Reset() {
 	*x = Workflow{}
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[7]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +625,7 @@ func (x *Workflow) String() string {
 func (*Workflow) ProtoMessage() {}
 
 func (x *Workflow) ProtoReflect() protoreflect.Message {
-	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[7]
+	mi := &file_meshflow_v1_workflow_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +638,7 @@ func (x *Workflow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Workflow.ProtoReflect.Descriptor instead.
 func (*Workflow) Descriptor() ([]byte, []int) {
-	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{7}
+	return file_meshflow_v1_workflow_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Workflow) GetName() string {
@@ -525,7 +698,22 @@ const file_meshflow_v1_workflow_service_proto_rawDesc = "" +
 	"\x12PutWorkflowRequest\x12\x12\n" +
 	"\x04yaml\x18\x01 \x01(\tR\x04yaml\"(\n" +
 	"\x12GetWorkflowRequest\x12\x12\n" +
-	"\x04name\x18\x01 \x01(\tR\x04name\"f\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x88\x01\n" +
+	"\x16ApproveWorkflowRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12,\n" +
+	"\x0fexpected_digest\x18\x02 \x01(\tH\x00R\x0eexpectedDigest\x88\x01\x01\x12\x18\n" +
+	"\acomment\x18\x03 \x01(\tR\acommentB\x12\n" +
+	"\x10_expected_digest\"\x8a\x02\n" +
+	"\x10WorkflowApproval\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12\x16\n" +
+	"\x06digest\x18\x03 \x01(\tR\x06digest\x12#\n" +
+	"\rpolicy_digest\x18\x04 \x01(\tR\fpolicyDigest\x12\x18\n" +
+	"\aauthors\x18\x05 \x03(\tR\aauthors\x12\x1a\n" +
+	"\bapprover\x18\x06 \x01(\tR\bapprover\x12\x18\n" +
+	"\acomment\x18\a \x01(\tR\acomment\x12;\n" +
+	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\"f\n" +
 	"\x14ListWorkflowsRequest\x12\x1b\n" +
 	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -553,11 +741,12 @@ const file_meshflow_v1_workflow_service_proto_rawDesc = "" +
 	"\vdescription\x18\x05 \x01(\tR\vdescription\x12;\n" +
 	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12\x1c\n" +
-	"\tprincipal\x18\a \x01(\tR\tprincipal2\x97\x03\n" +
+	"\tprincipal\x18\a \x01(\tR\tprincipal2\xf3\x03\n" +
 	"\x0fWorkflowService\x12J\n" +
 	"\vPutWorkflow\x12\x1f.meshflow.v1.PutWorkflowRequest\x1a\x15.meshflow.v1.Workflow\"\x03\x90\x02\x02\x12f\n" +
 	"\vGetWorkflow\x12\x1f.meshflow.v1.GetWorkflowRequest\x1a\x15.meshflow.v1.Workflow\"\x1f\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/workflows/{name}\x90\x02\x01\x12p\n" +
-	"\rListWorkflows\x12!.meshflow.v1.ListWorkflowsRequest\x1a\".meshflow.v1.ListWorkflowsResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/workflows\x90\x02\x01\x12^\n" +
+	"\rListWorkflows\x12!.meshflow.v1.ListWorkflowsRequest\x1a\".meshflow.v1.ListWorkflowsResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/workflows\x90\x02\x01\x12Z\n" +
+	"\x0fApproveWorkflow\x12#.meshflow.v1.ApproveWorkflowRequest\x1a\x1d.meshflow.v1.WorkflowApproval\"\x03\x90\x02\x02\x12^\n" +
 	"\x10ValidateWorkflow\x12$.meshflow.v1.ValidateWorkflowRequest\x1a\x1f.meshflow.v1.WorkflowValidation\"\x03\x90\x02\x01b\x06proto3"
 
 var (
@@ -572,35 +761,40 @@ func file_meshflow_v1_workflow_service_proto_rawDescGZIP() []byte {
 	return file_meshflow_v1_workflow_service_proto_rawDescData
 }
 
-var file_meshflow_v1_workflow_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_meshflow_v1_workflow_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_meshflow_v1_workflow_service_proto_goTypes = []any{
 	(*PutWorkflowRequest)(nil),      // 0: meshflow.v1.PutWorkflowRequest
 	(*GetWorkflowRequest)(nil),      // 1: meshflow.v1.GetWorkflowRequest
-	(*ListWorkflowsRequest)(nil),    // 2: meshflow.v1.ListWorkflowsRequest
-	(*ListWorkflowsResponse)(nil),   // 3: meshflow.v1.ListWorkflowsResponse
-	(*ValidateWorkflowRequest)(nil), // 4: meshflow.v1.ValidateWorkflowRequest
-	(*WorkflowValidation)(nil),      // 5: meshflow.v1.WorkflowValidation
-	(*WorkflowProblem)(nil),         // 6: meshflow.v1.WorkflowProblem
-	(*Workflow)(nil),                // 7: meshflow.v1.Workflow
-	(*timestamppb.Timestamp)(nil),   // 8: google.protobuf.Timestamp
+	(*ApproveWorkflowRequest)(nil),  // 2: meshflow.v1.ApproveWorkflowRequest
+	(*WorkflowApproval)(nil),        // 3: meshflow.v1.WorkflowApproval
+	(*ListWorkflowsRequest)(nil),    // 4: meshflow.v1.ListWorkflowsRequest
+	(*ListWorkflowsResponse)(nil),   // 5: meshflow.v1.ListWorkflowsResponse
+	(*ValidateWorkflowRequest)(nil), // 6: meshflow.v1.ValidateWorkflowRequest
+	(*WorkflowValidation)(nil),      // 7: meshflow.v1.WorkflowValidation
+	(*WorkflowProblem)(nil),         // 8: meshflow.v1.WorkflowProblem
+	(*Workflow)(nil),                // 9: meshflow.v1.Workflow
+	(*timestamppb.Timestamp)(nil),   // 10: google.protobuf.Timestamp
 }
 var file_meshflow_v1_workflow_service_proto_depIdxs = []int32{
-	7, // 0: meshflow.v1.ListWorkflowsResponse.workflows:type_name -> meshflow.v1.Workflow
-	6, // 1: meshflow.v1.WorkflowValidation.problems:type_name -> meshflow.v1.WorkflowProblem
-	8, // 2: meshflow.v1.Workflow.create_time:type_name -> google.protobuf.Timestamp
-	0, // 3: meshflow.v1.WorkflowService.PutWorkflow:input_type -> meshflow.v1.PutWorkflowRequest
-	1, // 4: meshflow.v1.WorkflowService.GetWorkflow:input_type -> meshflow.v1.GetWorkflowRequest
-	2, // 5: meshflow.v1.WorkflowService.ListWorkflows:input_type -> meshflow.v1.ListWorkflowsRequest
-	4, // 6: meshflow.v1.WorkflowService.ValidateWorkflow:input_type -> meshflow.v1.ValidateWorkflowRequest
-	7, // 7: meshflow.v1.WorkflowService.PutWorkflow:output_type -> meshflow.v1.Workflow
-	7, // 8: meshflow.v1.WorkflowService.GetWorkflow:output_type -> meshflow.v1.Workflow
-	3, // 9: meshflow.v1.WorkflowService.ListWorkflows:output_type -> meshflow.v1.ListWorkflowsResponse
-	5, // 10: meshflow.v1.WorkflowService.ValidateWorkflow:output_type -> meshflow.v1.WorkflowValidation
-	7, // [7:11] is the sub-list for method output_type
-	3, // [3:7] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	10, // 0: meshflow.v1.WorkflowApproval.create_time:type_name -> google.protobuf.Timestamp
+	9,  // 1: meshflow.v1.ListWorkflowsResponse.workflows:type_name -> meshflow.v1.Workflow
+	8,  // 2: meshflow.v1.WorkflowValidation.problems:type_name -> meshflow.v1.WorkflowProblem
+	10, // 3: meshflow.v1.Workflow.create_time:type_name -> google.protobuf.Timestamp
+	0,  // 4: meshflow.v1.WorkflowService.PutWorkflow:input_type -> meshflow.v1.PutWorkflowRequest
+	1,  // 5: meshflow.v1.WorkflowService.GetWorkflow:input_type -> meshflow.v1.GetWorkflowRequest
+	4,  // 6: meshflow.v1.WorkflowService.ListWorkflows:input_type -> meshflow.v1.ListWorkflowsRequest
+	2,  // 7: meshflow.v1.WorkflowService.ApproveWorkflow:input_type -> meshflow.v1.ApproveWorkflowRequest
+	6,  // 8: meshflow.v1.WorkflowService.ValidateWorkflow:input_type -> meshflow.v1.ValidateWorkflowRequest
+	9,  // 9: meshflow.v1.WorkflowService.PutWorkflow:output_type -> meshflow.v1.Workflow
+	9,  // 10: meshflow.v1.WorkflowService.GetWorkflow:output_type -> meshflow.v1.Workflow
+	5,  // 11: meshflow.v1.WorkflowService.ListWorkflows:output_type -> meshflow.v1.ListWorkflowsResponse
+	3,  // 12: meshflow.v1.WorkflowService.ApproveWorkflow:output_type -> meshflow.v1.WorkflowApproval
+	7,  // 13: meshflow.v1.WorkflowService.ValidateWorkflow:output_type -> meshflow.v1.WorkflowValidation
+	9,  // [9:14] is the sub-list for method output_type
+	4,  // [4:9] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_meshflow_v1_workflow_service_proto_init() }
@@ -608,13 +802,14 @@ func file_meshflow_v1_workflow_service_proto_init() {
 	if File_meshflow_v1_workflow_service_proto != nil {
 		return
 	}
+	file_meshflow_v1_workflow_service_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_meshflow_v1_workflow_service_proto_rawDesc), len(file_meshflow_v1_workflow_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const (
 	WorkflowService_PutWorkflow_FullMethodName      = "/meshflow.v1.WorkflowService/PutWorkflow"
 	WorkflowService_GetWorkflow_FullMethodName      = "/meshflow.v1.WorkflowService/GetWorkflow"
 	WorkflowService_ListWorkflows_FullMethodName    = "/meshflow.v1.WorkflowService/ListWorkflows"
+	WorkflowService_ApproveWorkflow_FullMethodName  = "/meshflow.v1.WorkflowService/ApproveWorkflow"
 	WorkflowService_ValidateWorkflow_FullMethodName = "/meshflow.v1.WorkflowService/ValidateWorkflow"
 )
 
@@ -38,6 +39,9 @@ type WorkflowServiceClient interface {
 	GetWorkflow(ctx context.Context, in *GetWorkflowRequest, opts ...grpc.CallOption) (*Workflow, error)
 	// Lists the newest version of each workflow by name, those that ship with the server included; with name all versions of that one.
 	ListWorkflows(ctx context.Context, in *ListWorkflowsRequest, opts ...grpc.CallOption) (*ListWorkflowsResponse, error)
+	// Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+	// sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+	ApproveWorkflow(ctx context.Context, in *ApproveWorkflowRequest, opts ...grpc.CallOption) (*WorkflowApproval, error)
 	// Checks a definition as PutWorkflow and a run would; nothing is kept. REST: POST /v1/workflows:validate.
 	ValidateWorkflow(ctx context.Context, in *ValidateWorkflowRequest, opts ...grpc.CallOption) (*WorkflowValidation, error)
 }
@@ -80,6 +84,16 @@ func (c *workflowServiceClient) ListWorkflows(ctx context.Context, in *ListWorkf
 	return out, nil
 }
 
+func (c *workflowServiceClient) ApproveWorkflow(ctx context.Context, in *ApproveWorkflowRequest, opts ...grpc.CallOption) (*WorkflowApproval, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(WorkflowApproval)
+	err := c.cc.Invoke(ctx, WorkflowService_ApproveWorkflow_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *workflowServiceClient) ValidateWorkflow(ctx context.Context, in *ValidateWorkflowRequest, opts ...grpc.CallOption) (*WorkflowValidation, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(WorkflowValidation)
@@ -103,6 +117,9 @@ type WorkflowServiceServer interface {
 	GetWorkflow(context.Context, *GetWorkflowRequest) (*Workflow, error)
 	// Lists the newest version of each workflow by name, those that ship with the server included; with name all versions of that one.
 	ListWorkflows(context.Context, *ListWorkflowsRequest) (*ListWorkflowsResponse, error)
+	// Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+	// sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+	ApproveWorkflow(context.Context, *ApproveWorkflowRequest) (*WorkflowApproval, error)
 	// Checks a definition as PutWorkflow and a run would; nothing is kept. REST: POST /v1/workflows:validate.
 	ValidateWorkflow(context.Context, *ValidateWorkflowRequest) (*WorkflowValidation, error)
 	mustEmbedUnimplementedWorkflowServiceServer()
@@ -123,6 +140,9 @@ func (UnimplementedWorkflowServiceServer) GetWorkflow(context.Context, *GetWorkf
 }
 func (UnimplementedWorkflowServiceServer) ListWorkflows(context.Context, *ListWorkflowsRequest) (*ListWorkflowsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListWorkflows not implemented")
+}
+func (UnimplementedWorkflowServiceServer) ApproveWorkflow(context.Context, *ApproveWorkflowRequest) (*WorkflowApproval, error) {
+	return nil, status.Error(codes.Unimplemented, "method ApproveWorkflow not implemented")
 }
 func (UnimplementedWorkflowServiceServer) ValidateWorkflow(context.Context, *ValidateWorkflowRequest) (*WorkflowValidation, error) {
 	return nil, status.Error(codes.Unimplemented, "method ValidateWorkflow not implemented")
@@ -202,6 +222,24 @@ func _WorkflowService_ListWorkflows_Handler(srv interface{}, ctx context.Context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _WorkflowService_ApproveWorkflow_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApproveWorkflowRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(WorkflowServiceServer).ApproveWorkflow(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: WorkflowService_ApproveWorkflow_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(WorkflowServiceServer).ApproveWorkflow(ctx, req.(*ApproveWorkflowRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _WorkflowService_ValidateWorkflow_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ValidateWorkflowRequest)
 	if err := dec(in); err != nil {
@@ -238,6 +276,10 @@ var WorkflowService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListWorkflows",
 			Handler:    _WorkflowService_ListWorkflows_Handler,
+		},
+		{
+			MethodName: "ApproveWorkflow",
+			Handler:    _WorkflowService_ApproveWorkflow_Handler,
 		},
 		{
 			MethodName: "ValidateWorkflow",

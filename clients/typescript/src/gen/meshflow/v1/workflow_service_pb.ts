@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/workflow_service.proto.
  */
 export const file_meshflow_v1_workflow_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJtZXNoZmxvdy92MS93b3JrZmxvd19zZXJ2aWNlLnByb3RvEgttZXNoZmxvdy52MSIiChJQdXRXb3JrZmxvd1JlcXVlc3QSDAoEeWFtbBgBIAEoCSIiChJHZXRXb3JrZmxvd1JlcXVlc3QSDAoEbmFtZRgBIAEoCSJLChRMaXN0V29ya2Zsb3dzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIMCgRuYW1lGAMgASgJIloKFUxpc3RXb3JrZmxvd3NSZXNwb25zZRIoCgl3b3JrZmxvd3MYASADKAsyFS5tZXNoZmxvdy52MS5Xb3JrZmxvdxIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiJwoXVmFsaWRhdGVXb3JrZmxvd1JlcXVlc3QSDAoEeWFtbBgBIAEoCSKCAQoSV29ya2Zsb3dWYWxpZGF0aW9uEg0KBXZhbGlkGAEgASgIEi4KCHByb2JsZW1zGAIgAygLMhwubWVzaGZsb3cudjEuV29ya2Zsb3dQcm9ibGVtEgwKBG5hbWUYAyABKAkSDwoHdmVyc2lvbhgEIAEoCRIOCgZkaWdlc3QYBSABKAkiNQoPV29ya2Zsb3dQcm9ibGVtEg0KBWZpZWxkGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJIqABCghXb3JrZmxvdxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKAkSDgoGZGlnZXN0GAMgASgJEgwKBHlhbWwYBCABKAkSEwoLZGVzY3JpcHRpb24YBSABKAkSLwoLY3JlYXRlX3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXByaW5jaXBhbBgHIAEoCTKXAwoPV29ya2Zsb3dTZXJ2aWNlEkoKC1B1dFdvcmtmbG93Eh8ubWVzaGZsb3cudjEuUHV0V29ya2Zsb3dSZXF1ZXN0GhUubWVzaGZsb3cudjEuV29ya2Zsb3ciA5ACAhJmCgtHZXRXb3JrZmxvdxIfLm1lc2hmbG93LnYxLkdldFdvcmtmbG93UmVxdWVzdBoVLm1lc2hmbG93LnYxLldvcmtmbG93Ih+QAgGC0+STAhYSFC92MS93b3JrZmxvd3Mve25hbWV9EnAKDUxpc3RXb3JrZmxvd3MSIS5tZXNoZmxvdy52MS5MaXN0V29ya2Zsb3dzUmVxdWVzdBoiLm1lc2hmbG93LnYxLkxpc3RXb3JrZmxvd3NSZXNwb25zZSIYkAIBgtPkkwIPEg0vdjEvd29ya2Zsb3dzEl4KEFZhbGlkYXRlV29ya2Zsb3cSJC5tZXNoZmxvdy52MS5WYWxpZGF0ZVdvcmtmbG93UmVxdWVzdBofLm1lc2hmbG93LnYxLldvcmtmbG93VmFsaWRhdGlvbiIDkAIBYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiJtZXNoZmxvdy92MS93b3JrZmxvd19zZXJ2aWNlLnByb3RvEgttZXNoZmxvdy52MSIiChJQdXRXb3JrZmxvd1JlcXVlc3QSDAoEeWFtbBgBIAEoCSIiChJHZXRXb3JrZmxvd1JlcXVlc3QSDAoEbmFtZRgBIAEoCSJpChZBcHByb3ZlV29ya2Zsb3dSZXF1ZXN0EgwKBG5hbWUYASABKAkSHAoPZXhwZWN0ZWRfZGlnZXN0GAIgASgJSACIAQESDwoHY29tbWVudBgDIAEoCUISChBfZXhwZWN0ZWRfZGlnZXN0Ir0BChBXb3JrZmxvd0FwcHJvdmFsEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIOCgZkaWdlc3QYAyABKAkSFQoNcG9saWN5X2RpZ2VzdBgEIAEoCRIPCgdhdXRob3JzGAUgAygJEhAKCGFwcHJvdmVyGAYgASgJEg8KB2NvbW1lbnQYByABKAkSLwoLY3JlYXRlX3RpbWUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIksKFExpc3RXb3JrZmxvd3NSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEgwKBG5hbWUYAyABKAkiWgoVTGlzdFdvcmtmbG93c1Jlc3BvbnNlEigKCXdvcmtmbG93cxgBIAMoCzIVLm1lc2hmbG93LnYxLldvcmtmbG93EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSInChdWYWxpZGF0ZVdvcmtmbG93UmVxdWVzdBIMCgR5YW1sGAEgASgJIoIBChJXb3JrZmxvd1ZhbGlkYXRpb24SDQoFdmFsaWQYASABKAgSLgoIcHJvYmxlbXMYAiADKAsyHC5tZXNoZmxvdy52MS5Xb3JrZmxvd1Byb2JsZW0SDAoEbmFtZRgDIAEoCRIPCgd2ZXJzaW9uGAQgASgJEg4KBmRpZ2VzdBgFIAEoCSI1Cg9Xb3JrZmxvd1Byb2JsZW0SDQoFZmllbGQYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkioAEKCFdvcmtmbG93EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoCRIOCgZkaWdlc3QYAyABKAkSDAoEeWFtbBgEIAEoCRITCgtkZXNjcmlwdGlvbhgFIAEoCRIvCgtjcmVhdGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcHJpbmNpcGFsGAcgASgJMvMDCg9Xb3JrZmxvd1NlcnZpY2USSgoLUHV0V29ya2Zsb3cSHy5tZXNoZmxvdy52MS5QdXRXb3JrZmxvd1JlcXVlc3QaFS5tZXNoZmxvdy52MS5Xb3JrZmxvdyIDkAICEmYKC0dldFdvcmtmbG93Eh8ubWVzaGZsb3cudjEuR2V0V29ya2Zsb3dSZXF1ZXN0GhUubWVzaGZsb3cudjEuV29ya2Zsb3ciH5ACAYLT5JMCFhIUL3YxL3dvcmtmbG93cy97bmFtZX0ScAoNTGlzdFdvcmtmbG93cxIhLm1lc2hmbG93LnYxLkxpc3RXb3JrZmxvd3NSZXF1ZXN0GiIubWVzaGZsb3cudjEuTGlzdFdvcmtmbG93c1Jlc3BvbnNlIhiQAgGC0+STAg8SDS92MS93b3JrZmxvd3MSWgoPQXBwcm92ZVdvcmtmbG93EiMubWVzaGZsb3cudjEuQXBwcm92ZVdvcmtmbG93UmVxdWVzdBodLm1lc2hmbG93LnYxLldvcmtmbG93QXBwcm92YWwiA5ACAhJeChBWYWxpZGF0ZVdvcmtmbG93EiQubWVzaGZsb3cudjEuVmFsaWRhdGVXb3JrZmxvd1JlcXVlc3QaHy5tZXNoZmxvdy52MS5Xb3JrZmxvd1ZhbGlkYXRpb24iA5ACAWIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * A definition to register.
@@ -58,6 +58,111 @@ export const GetWorkflowRequestSchema: GenMessage<GetWorkflowRequest> = /*@__PUR
   messageDesc(file_meshflow_v1_workflow_service, 1);
 
 /**
+ * A second person's word for a change.
+ *
+ * @generated from message meshflow.v1.ApproveWorkflowRequest
+ */
+export type ApproveWorkflowRequest = Message<"meshflow.v1.ApproveWorkflowRequest"> & {
+  /**
+   * NAME, which is the version registered last, or NAME@VERSION.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Refuses unless the workflow has this digest: what was reviewed is what is approved.
+   *
+   * @generated from field: optional string expected_digest = 2;
+   */
+  expectedDigest?: string | undefined;
+
+  /**
+   * Why: at most 4000 characters.
+   *
+   * @generated from field: string comment = 3;
+   */
+  comment: string;
+};
+
+/**
+ * Describes the message meshflow.v1.ApproveWorkflowRequest.
+ * Use `create(ApproveWorkflowRequestSchema)` to create a new message.
+ */
+export const ApproveWorkflowRequestSchema: GenMessage<ApproveWorkflowRequest> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_workflow_service, 2);
+
+/**
+ * Who approved a workflow under a policy. It never changes; another definition or policy needs another.
+ *
+ * @generated from message meshflow.v1.WorkflowApproval
+ */
+export type WorkflowApproval = Message<"meshflow.v1.WorkflowApproval"> & {
+  /**
+   * The workflow's name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * The author's version.
+   *
+   * @generated from field: string version = 2;
+   */
+  version: string;
+
+  /**
+   * SHA-256, in hexadecimal, of the definition with its subgraphs, as the run_started entry of its runs holds it.
+   *
+   * @generated from field: string digest = 3;
+   */
+  digest: string;
+
+  /**
+   * SHA-256, in hexadecimal, of the policy that its runs are held to when the request sets no field of it.
+   *
+   * @generated from field: string policy_digest = 4;
+   */
+  policyDigest: string;
+
+  /**
+   * Principals that registered the workflow and its subgraphs.
+   *
+   * @generated from field: repeated string authors = 5;
+   */
+  authors: string[];
+
+  /**
+   * Principal that approved.
+   *
+   * @generated from field: string approver = 6;
+   */
+  approver: string;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string comment = 7;
+   */
+  comment: string;
+
+  /**
+   * When it was approved.
+   *
+   * @generated from field: google.protobuf.Timestamp create_time = 8;
+   */
+  createTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message meshflow.v1.WorkflowApproval.
+ * Use `create(WorkflowApprovalSchema)` to create a new message.
+ */
+export const WorkflowApprovalSchema: GenMessage<WorkflowApproval> = /*@__PURE__*/
+  messageDesc(file_meshflow_v1_workflow_service, 3);
+
+/**
  * Selects workflows.
  *
  * @generated from message meshflow.v1.ListWorkflowsRequest
@@ -90,7 +195,7 @@ export type ListWorkflowsRequest = Message<"meshflow.v1.ListWorkflowsRequest"> &
  * Use `create(ListWorkflowsRequestSchema)` to create a new message.
  */
 export const ListWorkflowsRequestSchema: GenMessage<ListWorkflowsRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_workflow_service, 2);
+  messageDesc(file_meshflow_v1_workflow_service, 4);
 
 /**
  * One page of workflows.
@@ -118,7 +223,7 @@ export type ListWorkflowsResponse = Message<"meshflow.v1.ListWorkflowsResponse">
  * Use `create(ListWorkflowsResponseSchema)` to create a new message.
  */
 export const ListWorkflowsResponseSchema: GenMessage<ListWorkflowsResponse> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_workflow_service, 3);
+  messageDesc(file_meshflow_v1_workflow_service, 5);
 
 /**
  * A definition to check.
@@ -139,7 +244,7 @@ export type ValidateWorkflowRequest = Message<"meshflow.v1.ValidateWorkflowReque
  * Use `create(ValidateWorkflowRequestSchema)` to create a new message.
  */
 export const ValidateWorkflowRequestSchema: GenMessage<ValidateWorkflowRequest> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_workflow_service, 4);
+  messageDesc(file_meshflow_v1_workflow_service, 6);
 
 /**
  * What is wrong with a definition, if anything.
@@ -188,7 +293,7 @@ export type WorkflowValidation = Message<"meshflow.v1.WorkflowValidation"> & {
  * Use `create(WorkflowValidationSchema)` to create a new message.
  */
 export const WorkflowValidationSchema: GenMessage<WorkflowValidation> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_workflow_service, 5);
+  messageDesc(file_meshflow_v1_workflow_service, 7);
 
 /**
  * One problem of a definition.
@@ -216,7 +321,7 @@ export type WorkflowProblem = Message<"meshflow.v1.WorkflowProblem"> & {
  * Use `create(WorkflowProblemSchema)` to create a new message.
  */
 export const WorkflowProblemSchema: GenMessage<WorkflowProblem> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_workflow_service, 6);
+  messageDesc(file_meshflow_v1_workflow_service, 8);
 
 /**
  * A registered workflow. It never changes; another definition is another version.
@@ -279,7 +384,7 @@ export type Workflow = Message<"meshflow.v1.Workflow"> & {
  * Use `create(WorkflowSchema)` to create a new message.
  */
 export const WorkflowSchema: GenMessage<Workflow> = /*@__PURE__*/
-  messageDesc(file_meshflow_v1_workflow_service, 7);
+  messageDesc(file_meshflow_v1_workflow_service, 9);
 
 /**
  * Registered workflows: a tenant's definitions, kept under name and version, which runs name.
@@ -317,6 +422,17 @@ export const WorkflowService: GenService<{
     methodKind: "unary";
     input: typeof ListWorkflowsRequestSchema;
     output: typeof ListWorkflowsResponseSchema;
+  },
+  /**
+   * Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+   * sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+   *
+   * @generated from rpc meshflow.v1.WorkflowService.ApproveWorkflow
+   */
+  approveWorkflow: {
+    methodKind: "unary";
+    input: typeof ApproveWorkflowRequestSchema;
+    output: typeof WorkflowApprovalSchema;
   },
   /**
    * Checks a definition as PutWorkflow and a run would; nothing is kept. REST: POST /v1/workflows:validate.

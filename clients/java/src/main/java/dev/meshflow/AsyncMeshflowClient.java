@@ -1,6 +1,7 @@
 package dev.meshflow;
 
 import dev.meshflow.v1.Approval;
+import dev.meshflow.v1.ApproveWorkflowRequest;
 import dev.meshflow.v1.ApprovalServiceGrpc;
 import dev.meshflow.v1.CancelRunRequest;
 import dev.meshflow.v1.CheckRunResponse;
@@ -53,6 +54,7 @@ import dev.meshflow.v1.VerifyRunResponse;
 import dev.meshflow.v1.WaitRunRequest;
 import dev.meshflow.v1.WatchMeshRequest;
 import dev.meshflow.v1.Workflow;
+import dev.meshflow.v1.WorkflowApproval;
 import dev.meshflow.v1.WorkflowServiceGrpc;
 import dev.meshflow.v1.WorkflowValidation;
 import io.grpc.CallOptions;
@@ -328,6 +330,16 @@ public final class AsyncMeshflowClient {
      */
     public CompletableFuture<Workflow> getWorkflow(String name) {
         return bounded(WorkflowServiceGrpc.getGetWorkflowMethod(), GetWorkflowRequest.newBuilder().setName(name).build());
+    }
+
+    /**
+     * Approves what a workflow is now, which another person registered; the same again changes nothing.
+     *
+     * @param request which workflow, and why
+     * @return the approval
+     */
+    public CompletableFuture<WorkflowApproval> approveWorkflow(ApproveWorkflowRequest request) {
+        return bounded(WorkflowServiceGrpc.getApproveWorkflowMethod(), request);
     }
 
     /**

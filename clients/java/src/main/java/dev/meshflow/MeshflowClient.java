@@ -1,6 +1,7 @@
 package dev.meshflow;
 
 import dev.meshflow.v1.Approval;
+import dev.meshflow.v1.ApproveWorkflowRequest;
 import dev.meshflow.v1.CheckRunResponse;
 import dev.meshflow.v1.DecideApprovalRequest;
 import dev.meshflow.v1.DiffRunsResponse;
@@ -28,6 +29,7 @@ import dev.meshflow.v1.RunRequest;
 import dev.meshflow.v1.RunResponse;
 import dev.meshflow.v1.VerifyRunResponse;
 import dev.meshflow.v1.Workflow;
+import dev.meshflow.v1.WorkflowApproval;
 import dev.meshflow.v1.WorkflowValidation;
 import io.grpc.Channel;
 import io.grpc.Status;
@@ -346,6 +348,17 @@ public final class MeshflowClient implements AutoCloseable {
      */
     public Workflow getWorkflow(String name) {
         return await(async.getWorkflow(name));
+    }
+
+    /**
+     * Approves what a workflow is now, which another person registered; the same again changes nothing.
+     *
+     * @param request which workflow, and why
+     * @return the approval
+     * @throws MeshflowException when the call fails
+     */
+    public WorkflowApproval approveWorkflow(ApproveWorkflowRequest request) {
+        return await(async.approveWorkflow(request));
     }
 
     /**

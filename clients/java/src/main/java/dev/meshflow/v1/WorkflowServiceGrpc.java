@@ -111,6 +111,38 @@ public final class WorkflowServiceGrpc {
     return getListWorkflowsMethod;
   }
 
+  private static volatile io.grpc.MethodDescriptor<dev.meshflow.v1.ApproveWorkflowRequest,
+      dev.meshflow.v1.WorkflowApproval> getApproveWorkflowMethod;
+
+  @io.grpc.stub.annotations.RpcMethod(
+      fullMethodName = SERVICE_NAME + '/' + "ApproveWorkflow",
+      requestType = dev.meshflow.v1.ApproveWorkflowRequest.class,
+      responseType = dev.meshflow.v1.WorkflowApproval.class,
+      methodType = io.grpc.MethodDescriptor.MethodType.UNARY)
+  public static io.grpc.MethodDescriptor<dev.meshflow.v1.ApproveWorkflowRequest,
+      dev.meshflow.v1.WorkflowApproval> getApproveWorkflowMethod() {
+    io.grpc.MethodDescriptor<dev.meshflow.v1.ApproveWorkflowRequest, dev.meshflow.v1.WorkflowApproval> getApproveWorkflowMethod;
+    if ((getApproveWorkflowMethod = WorkflowServiceGrpc.getApproveWorkflowMethod) == null) {
+      synchronized (WorkflowServiceGrpc.class) {
+        if ((getApproveWorkflowMethod = WorkflowServiceGrpc.getApproveWorkflowMethod) == null) {
+          WorkflowServiceGrpc.getApproveWorkflowMethod = getApproveWorkflowMethod =
+              io.grpc.MethodDescriptor.<dev.meshflow.v1.ApproveWorkflowRequest, dev.meshflow.v1.WorkflowApproval>newBuilder()
+              .setType(io.grpc.MethodDescriptor.MethodType.UNARY)
+              .setFullMethodName(generateFullMethodName(SERVICE_NAME, "ApproveWorkflow"))
+              .setIdempotent(true)
+              .setSampledToLocalTracing(true)
+              .setRequestMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.meshflow.v1.ApproveWorkflowRequest.getDefaultInstance()))
+              .setResponseMarshaller(io.grpc.protobuf.ProtoUtils.marshaller(
+                  dev.meshflow.v1.WorkflowApproval.getDefaultInstance()))
+              .setSchemaDescriptor(new WorkflowServiceMethodDescriptorSupplier("ApproveWorkflow"))
+              .build();
+        }
+      }
+    }
+    return getApproveWorkflowMethod;
+  }
+
   private static volatile io.grpc.MethodDescriptor<dev.meshflow.v1.ValidateWorkflowRequest,
       dev.meshflow.v1.WorkflowValidation> getValidateWorkflowMethod;
 
@@ -242,6 +274,17 @@ public final class WorkflowServiceGrpc {
 
     /**
      * <pre>
+     * Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+     * sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+     * </pre>
+     */
+    default void approveWorkflow(dev.meshflow.v1.ApproveWorkflowRequest request,
+        io.grpc.stub.StreamObserver<dev.meshflow.v1.WorkflowApproval> responseObserver) {
+      io.grpc.stub.ServerCalls.asyncUnimplementedUnaryCall(getApproveWorkflowMethod(), responseObserver);
+    }
+
+    /**
+     * <pre>
      * Checks a definition as PutWorkflow and a run would; nothing is kept. REST: POST /v1/workflows:validate.
      * </pre>
      */
@@ -320,6 +363,18 @@ public final class WorkflowServiceGrpc {
 
     /**
      * <pre>
+     * Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+     * sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+     * </pre>
+     */
+    public void approveWorkflow(dev.meshflow.v1.ApproveWorkflowRequest request,
+        io.grpc.stub.StreamObserver<dev.meshflow.v1.WorkflowApproval> responseObserver) {
+      io.grpc.stub.ClientCalls.asyncUnaryCall(
+          getChannel().newCall(getApproveWorkflowMethod(), getCallOptions()), request, responseObserver);
+    }
+
+    /**
+     * <pre>
      * Checks a definition as PutWorkflow and a run would; nothing is kept. REST: POST /v1/workflows:validate.
      * </pre>
      */
@@ -382,6 +437,17 @@ public final class WorkflowServiceGrpc {
 
     /**
      * <pre>
+     * Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+     * sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+     * </pre>
+     */
+    public dev.meshflow.v1.WorkflowApproval approveWorkflow(dev.meshflow.v1.ApproveWorkflowRequest request) throws io.grpc.StatusException {
+      return io.grpc.stub.ClientCalls.blockingV2UnaryCall(
+          getChannel(), getApproveWorkflowMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
      * Checks a definition as PutWorkflow and a run would; nothing is kept. REST: POST /v1/workflows:validate.
      * </pre>
      */
@@ -439,6 +505,17 @@ public final class WorkflowServiceGrpc {
     public dev.meshflow.v1.ListWorkflowsResponse listWorkflows(dev.meshflow.v1.ListWorkflowsRequest request) {
       return io.grpc.stub.ClientCalls.blockingUnaryCall(
           getChannel(), getListWorkflowsMethod(), getCallOptions(), request);
+    }
+
+    /**
+     * <pre>
+     * Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+     * sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+     * </pre>
+     */
+    public dev.meshflow.v1.WorkflowApproval approveWorkflow(dev.meshflow.v1.ApproveWorkflowRequest request) {
+      return io.grpc.stub.ClientCalls.blockingUnaryCall(
+          getChannel(), getApproveWorkflowMethod(), getCallOptions(), request);
     }
 
     /**
@@ -507,6 +584,18 @@ public final class WorkflowServiceGrpc {
 
     /**
      * <pre>
+     * Approves what a workflow is now, with its subgraphs and the policy that this server holds its runs to: a second person's word for profile
+     * sox. The same again changes nothing. REST: POST /v1/workflows/{name}:approve.
+     * </pre>
+     */
+    public com.google.common.util.concurrent.ListenableFuture<dev.meshflow.v1.WorkflowApproval> approveWorkflow(
+        dev.meshflow.v1.ApproveWorkflowRequest request) {
+      return io.grpc.stub.ClientCalls.futureUnaryCall(
+          getChannel().newCall(getApproveWorkflowMethod(), getCallOptions()), request);
+    }
+
+    /**
+     * <pre>
      * Checks a definition as PutWorkflow and a run would; nothing is kept. REST: POST /v1/workflows:validate.
      * </pre>
      */
@@ -520,7 +609,8 @@ public final class WorkflowServiceGrpc {
   private static final int METHODID_PUT_WORKFLOW = 0;
   private static final int METHODID_GET_WORKFLOW = 1;
   private static final int METHODID_LIST_WORKFLOWS = 2;
-  private static final int METHODID_VALIDATE_WORKFLOW = 3;
+  private static final int METHODID_APPROVE_WORKFLOW = 3;
+  private static final int METHODID_VALIDATE_WORKFLOW = 4;
 
   private static final class MethodHandlers<Req, Resp> implements
       io.grpc.stub.ServerCalls.UnaryMethod<Req, Resp>,
@@ -550,6 +640,10 @@ public final class WorkflowServiceGrpc {
         case METHODID_LIST_WORKFLOWS:
           serviceImpl.listWorkflows((dev.meshflow.v1.ListWorkflowsRequest) request,
               (io.grpc.stub.StreamObserver<dev.meshflow.v1.ListWorkflowsResponse>) responseObserver);
+          break;
+        case METHODID_APPROVE_WORKFLOW:
+          serviceImpl.approveWorkflow((dev.meshflow.v1.ApproveWorkflowRequest) request,
+              (io.grpc.stub.StreamObserver<dev.meshflow.v1.WorkflowApproval>) responseObserver);
           break;
         case METHODID_VALIDATE_WORKFLOW:
           serviceImpl.validateWorkflow((dev.meshflow.v1.ValidateWorkflowRequest) request,
@@ -594,6 +688,13 @@ public final class WorkflowServiceGrpc {
               dev.meshflow.v1.ListWorkflowsRequest,
               dev.meshflow.v1.ListWorkflowsResponse>(
                 service, METHODID_LIST_WORKFLOWS)))
+        .addMethod(
+          getApproveWorkflowMethod(),
+          io.grpc.stub.ServerCalls.asyncUnaryCall(
+            new MethodHandlers<
+              dev.meshflow.v1.ApproveWorkflowRequest,
+              dev.meshflow.v1.WorkflowApproval>(
+                service, METHODID_APPROVE_WORKFLOW)))
         .addMethod(
           getValidateWorkflowMethod(),
           io.grpc.stub.ServerCalls.asyncUnaryCall(
@@ -652,6 +753,7 @@ public final class WorkflowServiceGrpc {
               .addMethod(getPutWorkflowMethod())
               .addMethod(getGetWorkflowMethod())
               .addMethod(getListWorkflowsMethod())
+              .addMethod(getApproveWorkflowMethod())
               .addMethod(getValidateWorkflowMethod())
               .build();
         }

@@ -37,6 +37,16 @@ public final class WorkflowServiceOuterClass extends com.google.protobuf.Generat
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
       internal_static_meshflow_v1_GetWorkflowRequest_fieldAccessorTable;
   static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_meshflow_v1_ApproveWorkflowRequest_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_meshflow_v1_ApproveWorkflowRequest_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
+    internal_static_meshflow_v1_WorkflowApproval_descriptor;
+  static final 
+    com.google.protobuf.GeneratedMessage.FieldAccessorTable
+      internal_static_meshflow_v1_WorkflowApproval_fieldAccessorTable;
+  static final com.google.protobuf.Descriptors.Descriptor
     internal_static_meshflow_v1_ListWorkflowsRequest_descriptor;
   static final 
     com.google.protobuf.GeneratedMessage.FieldAccessorTable
@@ -79,32 +89,42 @@ public final class WorkflowServiceOuterClass extends com.google.protobuf.Generat
       "shflow.v1\032\034google/api/annotations.proto\032" +
       "\037google/protobuf/timestamp.proto\"\"\n\022PutW" +
       "orkflowRequest\022\014\n\004yaml\030\001 \001(\t\"\"\n\022GetWorkf" +
-      "lowRequest\022\014\n\004name\030\001 \001(\t\"K\n\024ListWorkflow" +
-      "sRequest\022\021\n\tpage_size\030\001 \001(\005\022\022\n\npage_toke" +
-      "n\030\002 \001(\t\022\014\n\004name\030\003 \001(\t\"Z\n\025ListWorkflowsRe" +
-      "sponse\022(\n\tworkflows\030\001 \003(\0132\025.meshflow.v1." +
-      "Workflow\022\027\n\017next_page_token\030\002 \001(\t\"\'\n\027Val" +
-      "idateWorkflowRequest\022\014\n\004yaml\030\001 \001(\t\"\202\001\n\022W" +
-      "orkflowValidation\022\r\n\005valid\030\001 \001(\010\022.\n\010prob" +
-      "lems\030\002 \003(\0132\034.meshflow.v1.WorkflowProblem" +
-      "\022\014\n\004name\030\003 \001(\t\022\017\n\007version\030\004 \001(\t\022\016\n\006diges" +
-      "t\030\005 \001(\t\"5\n\017WorkflowProblem\022\r\n\005field\030\001 \001(" +
-      "\t\022\023\n\013description\030\002 \001(\t\"\240\001\n\010Workflow\022\014\n\004n" +
-      "ame\030\001 \001(\t\022\017\n\007version\030\002 \001(\t\022\016\n\006digest\030\003 \001" +
-      "(\t\022\014\n\004yaml\030\004 \001(\t\022\023\n\013description\030\005 \001(\t\022/\n" +
-      "\013create_time\030\006 \001(\0132\032.google.protobuf.Tim" +
-      "estamp\022\021\n\tprincipal\030\007 \001(\t2\227\003\n\017WorkflowSe" +
-      "rvice\022J\n\013PutWorkflow\022\037.meshflow.v1.PutWo" +
-      "rkflowRequest\032\025.meshflow.v1.Workflow\"\003\220\002" +
-      "\002\022f\n\013GetWorkflow\022\037.meshflow.v1.GetWorkfl" +
-      "owRequest\032\025.meshflow.v1.Workflow\"\037\220\002\001\202\323\344" +
-      "\223\002\026\022\024/v1/workflows/{name}\022p\n\rListWorkflo" +
-      "ws\022!.meshflow.v1.ListWorkflowsRequest\032\"." +
-      "meshflow.v1.ListWorkflowsResponse\"\030\220\002\001\202\323" +
-      "\344\223\002\017\022\r/v1/workflows\022^\n\020ValidateWorkflow\022" +
-      "$.meshflow.v1.ValidateWorkflowRequest\032\037." +
-      "meshflow.v1.WorkflowValidation\"\003\220\002\001B\023\n\017d" +
-      "ev.meshflow.v1P\001b\006proto3"
+      "lowRequest\022\014\n\004name\030\001 \001(\t\"i\n\026ApproveWorkf" +
+      "lowRequest\022\014\n\004name\030\001 \001(\t\022\034\n\017expected_dig" +
+      "est\030\002 \001(\tH\000\210\001\001\022\017\n\007comment\030\003 \001(\tB\022\n\020_expe" +
+      "cted_digest\"\275\001\n\020WorkflowApproval\022\014\n\004name" +
+      "\030\001 \001(\t\022\017\n\007version\030\002 \001(\t\022\016\n\006digest\030\003 \001(\t\022" +
+      "\025\n\rpolicy_digest\030\004 \001(\t\022\017\n\007authors\030\005 \003(\t\022" +
+      "\020\n\010approver\030\006 \001(\t\022\017\n\007comment\030\007 \001(\t\022/\n\013cr" +
+      "eate_time\030\010 \001(\0132\032.google.protobuf.Timest" +
+      "amp\"K\n\024ListWorkflowsRequest\022\021\n\tpage_size" +
+      "\030\001 \001(\005\022\022\n\npage_token\030\002 \001(\t\022\014\n\004name\030\003 \001(\t" +
+      "\"Z\n\025ListWorkflowsResponse\022(\n\tworkflows\030\001" +
+      " \003(\0132\025.meshflow.v1.Workflow\022\027\n\017next_page" +
+      "_token\030\002 \001(\t\"\'\n\027ValidateWorkflowRequest\022" +
+      "\014\n\004yaml\030\001 \001(\t\"\202\001\n\022WorkflowValidation\022\r\n\005" +
+      "valid\030\001 \001(\010\022.\n\010problems\030\002 \003(\0132\034.meshflow" +
+      ".v1.WorkflowProblem\022\014\n\004name\030\003 \001(\t\022\017\n\007ver" +
+      "sion\030\004 \001(\t\022\016\n\006digest\030\005 \001(\t\"5\n\017WorkflowPr" +
+      "oblem\022\r\n\005field\030\001 \001(\t\022\023\n\013description\030\002 \001(" +
+      "\t\"\240\001\n\010Workflow\022\014\n\004name\030\001 \001(\t\022\017\n\007version\030" +
+      "\002 \001(\t\022\016\n\006digest\030\003 \001(\t\022\014\n\004yaml\030\004 \001(\t\022\023\n\013d" +
+      "escription\030\005 \001(\t\022/\n\013create_time\030\006 \001(\0132\032." +
+      "google.protobuf.Timestamp\022\021\n\tprincipal\030\007" +
+      " \001(\t2\363\003\n\017WorkflowService\022J\n\013PutWorkflow\022" +
+      "\037.meshflow.v1.PutWorkflowRequest\032\025.meshf" +
+      "low.v1.Workflow\"\003\220\002\002\022f\n\013GetWorkflow\022\037.me" +
+      "shflow.v1.GetWorkflowRequest\032\025.meshflow." +
+      "v1.Workflow\"\037\220\002\001\202\323\344\223\002\026\022\024/v1/workflows/{n" +
+      "ame}\022p\n\rListWorkflows\022!.meshflow.v1.List" +
+      "WorkflowsRequest\032\".meshflow.v1.ListWorkf" +
+      "lowsResponse\"\030\220\002\001\202\323\344\223\002\017\022\r/v1/workflows\022Z" +
+      "\n\017ApproveWorkflow\022#.meshflow.v1.ApproveW" +
+      "orkflowRequest\032\035.meshflow.v1.WorkflowApp" +
+      "roval\"\003\220\002\002\022^\n\020ValidateWorkflow\022$.meshflo" +
+      "w.v1.ValidateWorkflowRequest\032\037.meshflow." +
+      "v1.WorkflowValidation\"\003\220\002\001B\023\n\017dev.meshfl" +
+      "ow.v1P\001b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -124,38 +144,50 @@ public final class WorkflowServiceOuterClass extends com.google.protobuf.Generat
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_GetWorkflowRequest_descriptor,
         new java.lang.String[] { "Name", });
-    internal_static_meshflow_v1_ListWorkflowsRequest_descriptor =
+    internal_static_meshflow_v1_ApproveWorkflowRequest_descriptor =
       getDescriptor().getMessageType(2);
+    internal_static_meshflow_v1_ApproveWorkflowRequest_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_meshflow_v1_ApproveWorkflowRequest_descriptor,
+        new java.lang.String[] { "Name", "ExpectedDigest", "Comment", });
+    internal_static_meshflow_v1_WorkflowApproval_descriptor =
+      getDescriptor().getMessageType(3);
+    internal_static_meshflow_v1_WorkflowApproval_fieldAccessorTable = new
+      com.google.protobuf.GeneratedMessage.FieldAccessorTable(
+        internal_static_meshflow_v1_WorkflowApproval_descriptor,
+        new java.lang.String[] { "Name", "Version", "Digest", "PolicyDigest", "Authors", "Approver", "Comment", "CreateTime", });
+    internal_static_meshflow_v1_ListWorkflowsRequest_descriptor =
+      getDescriptor().getMessageType(4);
     internal_static_meshflow_v1_ListWorkflowsRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_ListWorkflowsRequest_descriptor,
         new java.lang.String[] { "PageSize", "PageToken", "Name", });
     internal_static_meshflow_v1_ListWorkflowsResponse_descriptor =
-      getDescriptor().getMessageType(3);
+      getDescriptor().getMessageType(5);
     internal_static_meshflow_v1_ListWorkflowsResponse_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_ListWorkflowsResponse_descriptor,
         new java.lang.String[] { "Workflows", "NextPageToken", });
     internal_static_meshflow_v1_ValidateWorkflowRequest_descriptor =
-      getDescriptor().getMessageType(4);
+      getDescriptor().getMessageType(6);
     internal_static_meshflow_v1_ValidateWorkflowRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_ValidateWorkflowRequest_descriptor,
         new java.lang.String[] { "Yaml", });
     internal_static_meshflow_v1_WorkflowValidation_descriptor =
-      getDescriptor().getMessageType(5);
+      getDescriptor().getMessageType(7);
     internal_static_meshflow_v1_WorkflowValidation_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_WorkflowValidation_descriptor,
         new java.lang.String[] { "Valid", "Problems", "Name", "Version", "Digest", });
     internal_static_meshflow_v1_WorkflowProblem_descriptor =
-      getDescriptor().getMessageType(6);
+      getDescriptor().getMessageType(8);
     internal_static_meshflow_v1_WorkflowProblem_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_WorkflowProblem_descriptor,
         new java.lang.String[] { "Field", "Description", });
     internal_static_meshflow_v1_Workflow_descriptor =
-      getDescriptor().getMessageType(7);
+      getDescriptor().getMessageType(9);
     internal_static_meshflow_v1_Workflow_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_Workflow_descriptor,
