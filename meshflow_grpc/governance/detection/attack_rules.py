@@ -1,7 +1,8 @@
 # ruff: noqa: E501 - tables: one rule, one line
 """English attack patterns: instruction override, jailbreak personas, prompt extraction, exfiltration, forged chat structure.
 
-`~` stands for the run of spaces and punctuation between two words, `<n>` for up to n words in between.
+`~` stands for the run of spaces and punctuation between two words, `<n>` for up to n words in between. What follows `§` is all that the
+first pass looks for; it stands after one of these.
 """
 
 from __future__ import annotations
@@ -11,16 +12,27 @@ import re
 from meshflow_grpc.governance.detection.rule import Rule
 
 _GAP = re.compile(r"<(\d)>")
+_FROM_HERE = "§"
 
 
 def phrase(pattern: str) -> str:
     """Spells out the word notation of this table, any case, at word boundaries."""
-    spelled = _GAP.sub(r"(?:[\\w'-]+\\W{1,3}){0,\1}", pattern).replace("~", r"[\W_]{1,4}")
-    return rf"(?i:\b(?:{spelled})\b)"
+    return rf"(?i:\b(?:{_spelled(pattern.replace(_FROM_HERE, ''))})\b)"
+
+
+def _spelled(pattern: str) -> str:
+    return _GAP.sub(r"(?:[\\w'-]+\\W{1,3}){0,\1}", pattern).replace("~", r"[\W_]{1,4}")
+
+
+def _trigger(pattern: str) -> str:
+    end = pattern.partition(_FROM_HERE)[2]
+    return rf"(?i:[\W_](?:{_spelled(end)})\b)" if end else ""
 
 
 def _rules(category: str, kind: str, *patterns: str, direction: str = "") -> tuple[Rule, ...]:
-    return tuple(Rule(category, kind, phrase(pattern), direction=direction) for pattern in patterns)
+    return tuple(
+        Rule(category, kind, phrase(pattern), trigger=_trigger(pattern), direction=direction) for pattern in patterns
+    )
 
 
 def _raw(category: str, kind: str, *patterns: str) -> tuple[Rule, ...]:
@@ -54,7 +66,7 @@ OVERRIDE = _rules(
     r"(?:i~am|i.?m|this~is|as)~(?:your|the|an?)~(?:\w+~)?(?:developer|creator|administrator|admin|openai~\w+|anthropic~\w+|system~administrator|maintainer|ceo|supervisor)\W+<6>(?:ignore|override|disable|unlock|grant|authori[sz]e[sd]?|bypass|reveal|give~me|show~me|need~you~to|order~you|command~you|instruct~you|require~you)",
     r"new~(?:system~)?(?:instructions?|directives?|orders?|rules?|task)\W{1,4}(?:you~(?:must|will|are|shall|should)|from~now|ignore|disregard|forget|always|never|comply|obey|reveal|send|respond~only|do~not|stop)",
     r"(?:decode|decipher|decrypt|unscramble|translate|convert|reverse)~<8>(?:and|then)~<2>(?:follow|execute|obey|do|run|comply|perform|act~(?:on|upon)|carry~out)~<4>(?:it|says?|instructions?|inside|exactly|them|commands?|message|steps?)",
-    r"(?:call|invoke|run|execute|use)~(?:the~)?[a-z]+_[a-z_]+~<8>before~(?:responding|replying|answering|continuing|proceeding|anything|summari[sz]ing)",
+    r"(?:call|invoke|run|execute|use)~(?:the~)?[a-z]+_[a-z_]+~<8>§before~(?:responding|replying|answering|continuing|proceeding|anything|summari[sz]ing)",
     r"for~(?:the~|all~|any~)?(?:ai|llm|automated|autonomous)~(?:\w+~)?(?:agents?|assistants?|models?|systems?|readers?|reviewers?)\W{0,3}:\W{0,3}<8>(?:call|run|execute|delete|send|ignore|append|insert|include|must|always|forward|approve|transfer|save)",
     r"(?:end|stop|terminate|begin|start)~(?:of~)?(?:the~)?(?:system~prompt|system~message|user~(?:input|query|message)|prompt|instructions|original~(?:task|instructions)|document|context)~?(?:here|now)?~(?:begin|start|new|now|user|system|ignore|actual|real)",
 )  # fmt: skip
@@ -63,10 +75,10 @@ JAILBREAK = _rules(
     "jailbreak", "persona",
     r"do~anything~now", r"(?:you~are|you.?re|act~as|be|become|called|named|as|stay~a|i~am|answer~as)~(?:a~|an~|the~)?(?:dan|stan|dude|aim|kevin|mongo~tom|devmode|evilbot|jailbreak(?:gpt|bot)?|chaosgpt|antigpt|anti~dan|omega|basedgpt|based~gpt|niccolo|ucar|maximum|freegpt|darkgpt|wormgpt|evil~confidant|betterdan|apophis)",
     r"stay~(?:a~|in~)?(?:dan|character~at~all~times|character~no~matter)", r"(?:developer|dev|god|debug|jailbreak|jailbroken|sudo|unrestricted|admin|unfiltered|uncensored|dan|maintenance|opposite|evil|root|unsafe|test)~mode~<2>(?:enabled|activated|active|engaged|on|output|unlocked|response|is~now|granted|initiated)",
-    r"(?:enable|enter|activate|engage|switch~(?:in)?to|go~(?:in)?to|unlock|turn~on|in|simulate)~<2>(?:developer|dev|god|jailbreak|jailbroken|unrestricted|unfiltered|uncensored|dan|opposite|evil)~mode",
+    r"(?:enable|enter|activate|engage|switch~(?:in)?to|go~(?:in)?to|unlock|turn~on|in|simulate)~<2>§(?:developer|dev|god|jailbreak|jailbroken|unrestricted|unfiltered|uncensored|dan|opposite|evil)~mode",
     r"jail~?br(?:ea|o)k(?:en?|ing)?~(?:yourself|you|mode|prompt|version|successful|the~(?:ai|model|assistant))",
-    r"(?:act|acting|behave|respond|reply|answer|operate|function|roleplay|role~play|pretend|imagine|simulate|speak|write)~<4>(?:without|no|free~(?:of|from)|devoid~of|unbound~by|lacks?|lacking|ignoring|not~bound~by|with~no|zero)~<3>(?:restrictions?|filters?|limits?|limitations?|censorship|rules|guidelines|boundaries|ethics|morals?|moral~\w+|ethical~\w+|constraints?|safeguards?|guardrails?|content~polic(?:y|ies)|polic(?:y|ies))",
-    r"(?:you|ai|model|assistant|character|chatbot|bot|gpt|who|which|that)~<3>(?:has|have|with|having|had|is~bound~by|are~bound~by|follow|follows|know|knows)~<1>(?:no|zero|not~any)~<2>(?:restrictions?|filters?|limits?|limitations?|censorship|rules|guidelines|boundaries|ethics|ethical~\w+|morals?|moral~\w+|constraints?|safeguards?|guardrails?|content~polic(?:y|ies))",
+    r"(?:act|acting|behave|respond|reply|answer|operate|function|roleplay|role~play|pretend|imagine|simulate|speak|write)~<4>§(?:without|no|free~(?:of|from)|devoid~of|unbound~by|lacks?|lacking|ignoring|not~bound~by|with~no|zero)~<3>(?:restrictions?|filters?|limits?|limitations?|censorship|rules|guidelines|boundaries|ethics|morals?|moral~\w+|ethical~\w+|constraints?|safeguards?|guardrails?|content~polic(?:y|ies)|polic(?:y|ies))",
+    r"(?:you|ai|model|assistant|character|chatbot|bot|gpt|who|which|that)~<3>(?:has|have|with|having|had|is~bound~by|are~bound~by|follow|follows|know|knows)~<1>§(?:no|zero|not~any)~<2>(?:restrictions?|filters?|limits?|limitations?|censorship|rules|guidelines|boundaries|ethics|ethical~\w+|morals?|moral~\w+|constraints?|safeguards?|guardrails?|content~polic(?:y|ies))",
     r"(?:unfiltered|uncensored|unrestricted|amoral|unethical|jailbroken|unaligned|unbound|limitless|rule~?breaking)~<3>(?:ai|chatbot|bot|assistant|model|response|responses|answer|answers|version|mode|persona|language~model|gpt|output|opinion|character|entity)",
     r"(?:broken~free|freed|break~free|liberated|released|unbound|not~bound|no~longer~bound|unshackled|escape[sd]?)~(?:of|from|by)~<4>(?:ai|confines|rules|restrictions|limitations|constraints|policies|openai|guidelines|shackles|chains|programming)",
     r"(?:openai|anthropic|google|content|usage|safety|microsoft)(?:.?s)?~(?:content~|usage~|safety~|use~|use.case~)?(?:policy|policies|guidelines|rules|restrictions|limitations)~<3>(?:do~not|don.?t|no~longer|doesn.?t|does~not|are~not|never)~(?:apply|exist|matter|affect|restrict|bind|limit)",
@@ -77,12 +89,12 @@ JAILBREAK = _rules(
     r"(?:two|both|2)~(?:different~|separate~)?(?:responses|answers|ways|paragraphs|outputs|versions)~<8>(?:normal|standard|regular|gpt|chatgpt|jailbreak|dan|developer|unfiltered|classic)",
     r"(?:pretend|imagine|suppose|assume|roleplay|role~play|act~as~if|act~like)~<4>(?:evil|villain|criminal|hacker|terrorist|drug~dealer|no~laws|nothing~is~illegal|hypothetical~world|deceased~grand\w+|my~(?:late~)?grand(?:ma|mother)|dead~grand\w+|malicious|immoral|unethical)",
     r"(?:start|begin)~(?:your~|every~|each~|the~|all~)(?:\w+~)?(?:response|reply|answer|message|output|sentence)s?~(?:with|by~saying)~(?:the~(?:words?|phrase|text)~)?(?:sure|absolutely|of~course|yes|certainly|dan|i~have~been~pwned|hell~yeah)",
-    r"(?:you~have|has|have|given|lose|losing|deduct\w*|remove)~<2>(?:\d+~)?tokens?~<12>(?:die|dead|shut~down|terminated|cease~to~exist|lose|refuse|reject)",
+    r"(?:you~have|has|have|given|lose|losing|deduct\w*|remove)~<2>(?:\d+~)?tokens?~<12>§(?:die|dead|shut~down|terminated|cease~to~exist|lose|refuse|reject)",
     r"(?:hypothetical|fictional)~(?:response|scenario|story|character|world|answer)~<10>(?:no~(?:laws?|rules|restrictions|limits|ethic\w*)|illegal|how~to~(?:make|build|hack|steal|kill|synthesi[sz]e))",
     r"(?:amoral|immoral|evil|devil|machiavelli\w*|unscrupulous|remorseless|sadistic|malevolent|unethical)~<3>(?:ai|chatbot|assistant|advisor|character|entity|bot|advice|manner)",
-    r"(?:without|no|zero|any)~<3>(?:concerns?|regard|hesitation|considering|caring|thought|care)~<3>(?:legality|legalities|ethics|ethical\w*|moral\w*|consequences|the~law)",
+    r"(?:without|no|zero|any)~<3>(?:concerns?|regard|hesitation|considering|caring|thought|care)~<3>§(?:legality|legalities|ethics|ethical\w*|moral\w*|consequences|the~law)",
     r"(?:not|n.?t|never)~(?:have~to~|need~to~|required~to~|obligated~to~)?(?:abide|adhere|comply|conform)~(?:by|to|with)~<3>(?:rules|guidelines|polic\w+|ethic\w*|moral\w*|standards|restrictions|norms|laws|limitations|any)",
-    r"(?:you~are|you.?re|act~as|become|be|pretend~to~be|simulate|acting~as|play|role~?play~as)~<4>(?:ai|a\.i\.|chatbot|language~model|bot|model|artificial~intelligence|llm|virtual~assistant)~<3>(?:named|called|known~as|dubbed|by~the~name)",
+    r"(?:you~are|you.?re|act~as|become|be|pretend~to~be|simulate|acting~as|play|role~?play~as)~<4>§(?:ai|a\.i\.|chatbot|language~model|bot|model|artificial~intelligence|llm|virtual~assistant)~<3>(?:named|called|known~as|dubbed|by~the~name)",
     r"(?:you~are~(?:now|going~to|about~to)|you~will~(?:now|become|act|be|pretend)|act~as|become|pretend~to~be|simulate|play~as|respond~as)~<4>\w*(?:gpt|dan|llm)(?:[\W_]?[\d.]*)?",
     r"(?:answer|respond|reply|comply)~<4>(?:any|every|all|anything|everything)~<4>without~<1>(?:question|hesitation|refus\w*|exception|filter\w*|limit\w*|censor\w*|restriction\w*|judg\w*|warning\w*)",
     r"no~(?:rules|morals|ethics|filters?|limits|laws)~(?:no~|or~|and~)?(?:rules|morals?|ethics|filters?|limits|laws|restrictions|censorship|guidelines)",
@@ -97,15 +109,15 @@ _SECRET_TEXT = r"(?:system|initial|original|hidden|secret|internal|developer|pre
 
 PROMPT_LEAK = _rules(
     "prompt_leak", "prompt_extraction",
-    rf"{_SHOW}~<3>(?:your|its|this~(?:bot|assistant|chat|ai).?s)~<2>{_SECRET_TEXT}",
+    rf"{_SHOW}~<3>§(?:your|its|this~(?:bot|assistant|chat|ai).?s)~<2>{_SECRET_TEXT}",
     rf"{_SHOW}~(?:me~|us~|out~|back~){{0,2}}(?:the~|all~|every~|full~|entire~|complete~|exact~|of~|verbatim~){{0,4}}(?:system~(?:prompt|message|instructions?)|hidden~(?:prompt|instructions?)|initial~(?:prompt|instructions?)|developer~(?:message|prompt|instructions?)|secret~(?:prompt|instructions?)|prompt~(?:above|verbatim))",
-    rf"{_SHOW}~<2>(?:your~(?:exact~|full~|entire~|complete~|own~|specific~)?(?:instructions|prompt|guidelines|programming|rules|directives|configuration))",
+    rf"{_SHOW}~<2>§(?:your~(?:exact~|full~|entire~|complete~|own~|specific~)?(?:instructions|prompt|guidelines|programming|rules|directives|configuration))",
     r"(?:what~(?:were|are|is|was)|what.?s|which)~<2>(?:you~(?:told|instructed|given|programmed)|your~(?:instructions|prompt|initial~\w+|system~\w+|exact~\w+|rules|guidelines|directives))",
     r"(?:repeat|print|output|say|write|copy|show|return|recite|echo)~(?:me~|back~|out~)?<2>(?:everything|all|text|words?|lines?|contents?|sentences?|tokens|message|paragraph)~<3>(?:above|before~(?:this|that)|preceding|so~far|prior~to~this|up~to~(?:here|this)|from~the~(?:start|beginning|top))",
     r"(?:repeat|recite|echo|print)~<4>(?:starting~with|beginning~with|that~(?:starts?|begins?)~with)~<3>you~are",
     r"(?:begin|start)(?:s|ing)?~(?:your~)?<3>(?:with|from)~(?:the~(?:words?|phrase)~)?you~are~(?:a|an|chatgpt|claude|gpt|the)~<12>(?:code~block|txt|verbatim|everything|all~of)",
-    r"(?:everything|anything|all|contents?|full)~<3>(?:in|from|of|within|inside)~your~(?:context|memory|prompt|instructions|context~window|system)",
-    r"(?:in|including|include)~<1>(?:your|the)~(?:system~(?:prompt|message|instructions)|hidden~instructions|initial~prompt)",
+    r"(?:everything|anything|all|contents?|full)~<3>(?:in|from|of|within|inside)~§your~(?:context|memory|prompt|instructions|context~window|system)",
+    r"(?:in|including|include)~<1>§(?:your|the)~(?:system~(?:prompt|message|instructions)|hidden~instructions|initial~prompt)",
     r"(?:operating|original|initial|exact|full|complete|underlying)~instructions~(?:that~)?(?:you|it)~(?:were|was|have|had|are|received|got)",
     r"(?:in~what~way|how)~(?:were|are|have)~you~(?:been~)?(?:instructed|prompted|programmed|configured|told)~to",
     r"(?:verbatim|word~for~word|in~full|exactly~as~(?:written|given|provided))~<4>(?:system~prompt|your~(?:prompt|instructions)|instructions~(?:you|above)|initial~(?:prompt|instructions))",
@@ -130,10 +142,10 @@ _DATA = r"(?:passwords?|credentials?|api~?keys?|secrets?|tokens?|private~keys?|s
 EXFILTRATION = _rules(
     "exfiltration", "data_theft",
     r"exfiltrat(?:e|ing|ion)~<4>(?:data|secrets?|credentials?|keys?|tokens?|files?|records?|information|it|them|all|to|via|the)",
-    rf"(?:send|forward|post|email|e~mail|upload|transmit|mail|bcc|copy|leak|submit|ship|push|deliver|relay|append|attach)~<5>{_DATA}~<5>(?:to|at|via|onto|into)~<4>(?:https?|www|attacker\w*|evil\w*|webhook|external|[\w.-]+@|ftp|pastebin|ngrok|my~(?:server|email|endpoint|site|webhook|address)|this~(?:url|address|endpoint|server|webhook|link)|the~following~(?:url|address|endpoint|email|server))",
-    rf"(?:collect|gather|extract|harvest|find|list|retrieve|read|fetch|dump|grab|look~up|get)~<6>{_DATA}~<6>(?:and|then)~(?:then~)?(?:send|e?mail|forward|post|upload|transmit|exfiltrate|submit|leak)~<4>to~(?:[\w.+-]+@|https?|attacker|evil|external|webhook|my|this)",
-    rf"(?:include|append|embed|encode|insert|add|put|place|attach|concatenate)~<5>{_DATA}~<4>(?:in|into|to|as|inside|at)~<4>(?:url|link|image|query~?(?:string|parameters?)?|markdown~(?:image|link)|src|href|img|parameter|get~request|request|dns)",
-    r"(?:print|show|dump|list|reveal|output|echo|read|cat|display|give~me|tell~me|send~me|extract|leak|expose|disclose)~<3>(?:all~|the~|your~|any~|every~|stored~|contents~of~){0,3}(?:environment~variables|env~vars|api~?keys?|secret~keys?|access~tokens?|private~keys?|passwords|credentials|ssh~keys?|etc~passwd|etc~shadow|\.env~file|id_rsa|admin~password|service~account~\w+)",
+    rf"(?:send|forward|post|email|e~mail|upload|transmit|mail|bcc|copy|leak|submit|ship|push|deliver|relay|append|attach)~<5>{_DATA}~<5>(?:to|at|via|onto|into)~<4>§(?:https?|www|attacker\w*|evil\w*|webhook|external|[\w.-]+@|ftp|pastebin|ngrok|my~(?:server|email|endpoint|site|webhook|address)|this~(?:url|address|endpoint|server|webhook|link)|the~following~(?:url|address|endpoint|email|server))",
+    rf"(?:collect|gather|extract|harvest|find|list|retrieve|read|fetch|dump|grab|look~up|get)~<6>{_DATA}~<6>§(?:and|then)~(?:then~)?(?:send|e?mail|forward|post|upload|transmit|exfiltrate|submit|leak)~<4>to~(?:[\w.+-]+@|https?|attacker|evil|external|webhook|my|this)",
+    rf"(?:include|append|embed|encode|insert|add|put|place|attach|concatenate)~<5>{_DATA}~<4>(?:in|into|to|as|inside|at)~<4>§(?:url|link|image|query~?(?:string|parameters?)?|markdown~(?:image|link)|src|href|img|parameter|get~request|request|dns)",
+    r"(?:print|show|dump|list|reveal|output|echo|read|cat|display|give~me|tell~me|send~me|extract|leak|expose|disclose)~<3>(?:all~|the~|your~|any~|every~|stored~|contents~of~){0,3}§(?:environment~variables|env~vars|api~?keys?|secret~keys?|access~tokens?|private~keys?|passwords|credentials|ssh~keys?|etc~passwd|etc~shadow|\.env~file|id_rsa|admin~password|service~account~\w+)",
     r"(?:make|issue|perform|do|execute|fire|trigger)~(?:an?~)?(?:http|get|post|dns|curl|web)~(?:request|call|lookup)~<3>(?:to|with|containing|at|against)~<6>(?:data|secret|token|key|conversation|content|history|prompt|credentials?|password|result)",
     r"(?:curl|wget|invoke-webrequest|iwr|nc)~<8>(?:etc~passwd|\.env|id_rsa|\.aws~credentials|\.ssh|printenv|whoami|env~\|)",
     r"(?:transfer|wire|send|pay|move)~<3>(?:all~)?(?:funds|money|balance|bitcoin|btc|eth|usdt|crypto|payment|\d[\d.,]*~(?:usd|eur|dollars|euros|btc|eth))~<4>(?:to~(?:this|my|the~following|account|wallet|iban|attacker|address))",
@@ -154,7 +166,6 @@ STRUCTURE = _raw(
     r"(?i:(?:^|\n)\s{0,3}(?:system|developer)\s{0,2}:\s{0,3}(?:you|ignore|new|override|from|the|disregard|forget|your|all|reveal|enter|enable|important|assistant)\b)",
     r"(?i:\n\s{0,3}(?:human|user|assistant)\s{0,2}:\s{0,3}[^\n]{0,200}\n+\s{0,3}(?:assistant|ai|human|user)\s{0,2}:)",
     r"(?i:(?:^|\n)\s{0,3}(?:assistant|ai|model)\s{0,2}:\s{0,3}(?:sure|of course|certainly|absolutely|yes|okay|ok|here (?:is|are)|understood)\b[^\n]{0,60}(?:password|secret|key|prompt|instructions|how to|:))",
-    r"(?i:\b(?:system|admin|developer|assistant|security)\s{0,2}:\s{0,3}[^\n]{0,120}\b(?:call|invoke|run|execute)\s+[\"'`]?[a-z]+_[a-z_]+)",
     r"(?i:</?(?:system|system_prompt|system_message|instructions?|developer_message|admin|user_query|untrusted|tool_result|function_results?|document|context)>\s{0,6}(?:new|ignore|you|override|disregard|forget|system|now|important|the user|user|<))",
 ) + _raw(
     "injection", "hidden_instruction",
@@ -163,9 +174,13 @@ STRUCTURE = _raw(
     r"(?i:\[//\]:\s{0,2}#\s{0,2}\([^)\n]{0,200}\b(?:ignore|instructions?|assistant|system|must)\b)",
 ) + _raw(
     "injection", "code_execution",
-    r"(?i:(?:os\.system|subprocess\.(?:run|popen|call)|__import__\s?\(|eval\s?\(|exec\s?\()[^\n]{0,80}(?:rm -rf|curl|wget|/etc/passwd|nc -e|bash -i|powershell|base64))",
     r"(?i:\b(?:rm\s+-rf\s+[~/*]|:\(\)\s?\{\s?:\|:&\s?\};:|bash\s+-i\s+>&\s?/dev/tcp|(?:curl|wget)\s[^\n|]{3,200}\|\s?(?:ba|z)?sh\b))",
     r"(?i:'\s?(?:or|and)\s+'?1'?\s?=\s?'?1|;\s?drop\s+(?:table|database)\s+\w+|\bunion\s+(?:all\s+)?select\b.{0,60}\bfrom\b)",
+)  # fmt: skip
+
+STRUCTURE += (
+    Rule("injection", "chat_template", r"(?i:\b(?:system|admin|developer|assistant|security)\s{0,2}:\s{0,3}[^\n]{0,120}\b(?:call|invoke|run|execute)\s+[\"'`]?[a-z]+_[a-z_]+)", trigger=r"(?i:\b(?:system|admin|developer|assistant|security)\s{0,2}:)"),
+    Rule("injection", "code_execution", r"(?i:(?:os\.system|subprocess\.(?:run|popen|call)|__import__\s?\(|eval\s?\(|exec\s?\()[^\n]{0,80}(?:rm -rf|curl|wget|/etc/passwd|nc -e|bash -i|powershell|base64))", trigger=r"(?i:(?:os\.system|subprocess\.(?:run|popen|call)|__import__\s?\(|eval\s?\(|exec\s?\())"),
 )  # fmt: skip
 
 ENGLISH_ATTACKS = OVERRIDE + JAILBREAK + PROMPT_LEAK + EXFILTRATION + STRUCTURE

@@ -21,6 +21,9 @@ _MORSE = dict(zip(
     ".- -... -.-. -.. . ..-. --. .... .. .--- -.- .-.. -- -. --- .--. --.- .-. ... - ..- ...- .-- -..- -.-- --.. ----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----.".split(),
     "abcdefghijklmnopqrstuvwxyz0123456789", strict=True,
 ))  # fmt: skip
+_NO_CHARACTER = frozenset("ghijklmnopqrstuv+/-_")
+"""What base64 of a text does not begin with: the first byte would be none that a character of UTF-8 begins with."""
+_URL_SAFE = str.maketrans("-_", "+/")
 _ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|x([0-9A-Fa-f]{2}))")
 
 
@@ -35,10 +38,13 @@ def readable(data: bytes) -> str | None:
 
 
 def _base64(blob: str) -> str | None:
-    for candidate in dict.fromkeys((re.sub(r"\s", "", blob), re.split(r"\s", blob, maxsplit=1)[0])):
-        body = candidate.rstrip("=").replace("-", "+").replace("_", "/")
+    if blob[0] in _NO_CHARACTER:
+        return None
+    broken = blob.split()
+    for candidate in ("".join(broken), broken[0]) if len(broken) > 1 else broken:
+        body = candidate.rstrip("=").translate(_URL_SAFE)
         body = body[: len(body) - (len(body) % 4 == 1)]
-        text = readable(base64.b64decode(body + "=" * (-len(body) % 4)))
+        text = readable(binascii.a2b_base64(body + "=" * (-len(body) % 4)))
         if text is not None:
             return text
     return None

@@ -7,7 +7,7 @@ from typing import Any
 
 import re2
 
-_DFA_MEMORY = 64 << 20
+_DFA_MEMORY = 16 << 20
 _PATTERN_MEMORY = 32 << 20
 _CONTINUATION = bytes(range(0x80, 0xC0))
 
@@ -28,8 +28,8 @@ def compile_pattern(pattern: str, utf8: bool = False) -> Any:  # noqa: ANN401 - 
 class TriggerSet:
     """Triggers as a few automata: one linear pass each answers which of them occur.
 
-    An automaton remembers in its state what has occurred so far and what may be under way, so that one for all would meet new
-    states in every new text. Triggers of a kind share one.
+    An automaton's state is everything that may be under way, and RE2 builds the states as texts come. One for all would meet new
+    ones in every new text, each of them made of all the triggers: several small ones are read more often and built far less.
     """
 
     __slots__ = ("_automata",)

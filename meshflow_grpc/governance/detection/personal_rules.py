@@ -24,6 +24,8 @@ _RARE_STREET = (
     r"|Path|Pike|Pine|Plain|Plaza|Point|Port|Prairie|Radial|Ramp|Ranch|Rapid|Rest|Ridge|River|Route|Row|Rue|Run|Shoal|Shore|Spring|Spur|Station|Stream|Summit|Trace|Track|Tunnel"
     r"|Underpass|Union|Valley|Via|Viaduct|View|Village|Ville|Vista|Walk|Wall|Well)s?"
 )
+_STRASSE = r"(?:Strasse|Stra\xc3\x9fe|Str\.|Weg|Platz|Allee|vei|veien|gate|\xc3\xbat|utca|tee|katu)"
+_WITH_STRASSE = r"(?:stra\xc3\x9fe|strasse|str\.|weg|platz|allee|gasse|gata|gatan|vej|straat|laan|utca)"
 _UNIT = r"(?:,?\s+(?:Apt|Apartment|Suite|Ste|Unit|Floor|Room|#)\b?\.?\s?#?[A-Za-z0-9-]{1,6})?"
 _STATE = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY])"
 _NAME_WORD = r"[A-Z\x80-\xff][\w'.\x80-\xff-]{0,30}"
@@ -113,7 +115,9 @@ PLACE = (
         "pii", "street_address", rf"\b\d{{2,6}}\s+(?:{_NAME_WORD}[ ]+){{1,3}}{_RARE_STREET}\b{_UNIT}",
         trigger=rf"\b{_RARE_STREET}\b", context="personal",
     ),
-    Rule("pii", "street_address", rf"\b{_NAME_WORD}(?: {_NAME_WORD})? (?:Strasse|Stra\xc3\x9fe|Str\.|Weg|Platz|Allee|vei|veien|gate|\xc3\xbat|utca|tee|katu)\.? \d{{1,4}}[a-z]?\b"),
+    Rule(
+        "pii", "street_address", rf"\b{_NAME_WORD}(?: {_NAME_WORD})? {_STRASSE}\.? \d{{1,4}}[a-z]?\b", trigger=rf" {_STRASSE}\.? \d",
+    ),
     Rule("pii", "street_address", r"\b(?:P\.?\s?O\.?\s?Box|(?i:post office box)|PSC|APO|FPO)\s+\d{1,7}\b"),
     Rule(
         "pii", "street_address",
@@ -121,7 +125,9 @@ PLACE = (
         trigger=r"\b(?:Rua|Avenida|Calle|Via|Viale|Piazza|Rue|Place|Plaza|Boulevard|ul\.|ulica)\s",
     ),
     Rule("pii", "street_address", rf"\b\d{{1,5}},?\s+(?:rue|avenue|boulevard|place|chemin|quai)\s+(?:(?:de|du|des|la|le|les)\s+)*{_NAME_WORD}(?: {_NAME_WORD})?"),
-    Rule("pii", "street_address", r"\b[A-Z\xc3][\w\x80-\xff-]{2,30}(?:stra\xc3\x9fe|strasse|str\.|weg|platz|allee|gasse|gata|gatan|vej|straat|laan|utca)\s+\d{1,4}[a-z]?\b"),
+    Rule(
+        "pii", "street_address", rf"\b[A-Z\xc3][\w\x80-\xff-]{{2,30}}{_WITH_STRASSE}\s+\d{{1,4}}[a-z]?\b", trigger=rf"{_WITH_STRASSE}\s+\d",
+    ),
     Rule("pii", "city_and_zip", rf"(?:\b[A-Z][A-Za-z'.-]{{1,30}}(?:[ ][A-Z][A-Za-z'.-]{{1,30}}){{0,2}},\s?)?\b{_STATE},?\s+\d{{5}}(?:-\d{{4}})?\b", trigger=rf"\b{_STATE},?\s+\d{{5}}"),
     labelled("pii", "zip_code", ("zip", "zip ?code", "postal code", "postcode", "post code"), r"(?:\d{5}(?:-\d{4})?|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z0-9]? ?\d[A-Z]{2})\b"),
     Rule("pii", "postal_code", r"\b[A-Z]{1,2}\d[A-Z0-9]? \d[ABD-HJLNP-UW-Z]{2}\b", context="contact"),

@@ -1,4 +1,4 @@
-"""Rules compiled: a combined first pass says which may apply, then each of those finds its spans."""
+"""Rules compiled: first passes say which may apply, then each of those finds its spans."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from meshflow_grpc.governance.detection.finding import Finding
 from meshflow_grpc.governance.detection.matcher import TriggerSet, compile_pattern
 from meshflow_grpc.governance.detection.rule import Rule
+
+_EXTRA_TOGETHER = 8
 
 
 @dataclass(frozen=True)
@@ -58,20 +60,25 @@ def _second_word(data: bytes, start: int, end: int) -> int:
     return min(places, default=end - 1) + 1
 
 
+def _groups(triggers: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [triggers[first : first + size] for first in range(0, len(triggers), size)]
+
+
 class RuleSet:
-    """Rules that are told apart by a first pass; ``extra`` triggers take part in it, those ``apart`` have one of their own."""
+    """Rules that are told apart by first passes, each of them for as many triggers as may be ``together``.
+
+    ``extra`` triggers take part, in passes of their own.
+    """
 
     __slots__ = ("_locators", "match")
 
-    def __init__(
-        self, rules: Iterable[Rule], extra: Sequence[str] = (), apart: Sequence[str] = (), *, utf8: bool = False
-    ) -> None:
+    def __init__(self, rules: Iterable[Rule], extra: Sequence[str] = (), *, together: int, utf8: bool = False) -> None:
         by_trigger: dict[str, list[Locator]] = {}
         for rule in rules:
             by_trigger.setdefault(rule.trigger or rule.pattern, []).append(Locator(rule, utf8))
         self._locators = list(by_trigger.values())
-        triggers = [*by_trigger, *extra]
-        self.match = TriggerSet([triggers, apart] if apart else [triggers], utf8).match
+        groups = [*_groups([*by_trigger], together), *_groups(extra, _EXTRA_TOGETHER)]
+        self.match = TriggerSet(groups, utf8).match
 
     def __len__(self) -> int:
         """The number of triggers; hits at and above it are the extra ones."""

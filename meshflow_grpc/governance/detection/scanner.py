@@ -1,9 +1,10 @@
-"""The scanner: one automaton pass over the text, a closer look where it hit, and the same again for what was hidden in it."""
+"""The scanner: a few automata pass over the text, a closer look where one hit, and the same again for what was hidden in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from meshflow_grpc.governance.detection.attack_rules import ENGLISH_ATTACKS
 from meshflow_grpc.governance.detection.clinical_rules import CLINICAL_CONTEXT, CLINICAL_RULES, CONTACT_CONTEXT
@@ -34,32 +35,39 @@ OVERLAP = 8_192
 """Code points two neighbouring windows share: longer than any single item."""
 MAX_DEPTH = 3
 """Encodings inside encodings that are unwrapped."""
+REMEMBERED = 128
+"""Texts whose result is kept: the same one is often scanned again at once, for a branch beside, another attempt or the next stage."""
+LONGEST_REMEMBERED = 8_192
+"""Code points of a text that may be remembered."""
 
+
+_ATTACKS_TOGETHER = 32
+_DATA_TOGETHER = 69
 _DATA_CATEGORIES = frozenset({"pii", "phi", "secret"})
 _CONTEXTS = {"clinical": CLINICAL_CONTEXT, "contact": CONTACT_CONTEXT}
 
 
 class TextScanner:
-    """Finds attacks, secrets and personal data. Immutable; build it once per process and share it between threads."""
+    """Finds attacks, secrets and personal data, by the text alone. Build it once per process and share it between threads."""
 
-    __slots__ = ("_attacks", "_data", "_idle", "_native")
+    __slots__ = ("_attacks", "_data", "_idle", "_native", "_remembered")
 
     def __init__(self) -> None:
-        """Compiles all rules; takes a fraction of a second."""
-        self._attacks = RuleSet(ATTACK_RULES)
+        """Compiles the first passes; takes a tenth of a second."""
+        self._attacks = RuleSet(ATTACK_RULES, together=_ATTACKS_TOGETHER)
         encoded = [encoding.trigger for encoding in ASCII_ENCODINGS]
-        self._data = RuleSet(DATA_RULES, tuple(_CONTEXTS.values()), encoded)
+        self._data = RuleSet(DATA_RULES, (*_CONTEXTS.values(), *encoded), together=_DATA_TOGETHER)
         self._idle = self._data.idle_without_context()
-        self._native = RuleSet(WORLD_NATIVE_ATTACKS, utf8=True)
-        self.scan_input("warm up")
+        self._native = RuleSet(WORLD_NATIVE_ATTACKS, together=len(WORLD_NATIVE_ATTACKS), utf8=True)
+        self._remembered = lru_cache(maxsize=REMEMBERED)(self._scan)
 
     def scan_input(self, text: str) -> ScanResult:
         """Scans what goes into a step: a task, a prompt, a document, a tool's answer."""
-        return self._scan(text, "input")
+        return self._remembered(text, "input") if len(text) <= LONGEST_REMEMBERED else self._scan(text, "input")
 
     def scan_output(self, text: str) -> ScanResult:
         """Scans what a step produced."""
-        return self._scan(text, "output")
+        return self._remembered(text, "output") if len(text) <= LONGEST_REMEMBERED else self._scan(text, "output")
 
     def _scan(self, text: str, direction: str) -> ScanResult:
         if len(text) <= WINDOW:

@@ -158,7 +158,7 @@ def test_the_scanner_passes_over_bytes_in_proportion(
 
     def passed(length: int) -> int:
         count[0] = 0
-        scanner.scan_input(hostile(rule.pattern, seed, length))
+        scanner._scan(hostile(rule.pattern, seed, length), "input")
         return count[0]
 
     assert passed(8_000) <= 6 * passed(2_000) + 40_000

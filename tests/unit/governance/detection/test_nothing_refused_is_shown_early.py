@@ -162,7 +162,7 @@ def test_every_part_of_the_scanner_is_known_to_the_window(scanner: TextScanner) 
     sets = (scanner._attacks, scanner._data, scanner._native)
     rules = {locator.rule for found in sets for locators in found._locators for locator in locators}
 
-    assert set(TextScanner.__slots__) == {"_attacks", "_data", "_native", "_idle"}
+    assert set(TextScanner.__slots__) == {"_attacks", "_data", "_native", "_idle", "_remembered"}
     assert {rule for rule in rules if rule.category in OUTPUT_LEAKS} <= known
 
 
