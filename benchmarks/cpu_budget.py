@@ -31,17 +31,17 @@ SUBJECTS = {"ours": 1, "yardstick": 8}
 
 async def ours(folder: Path, runs: int, in_flight: int) -> float:
     """CPU microseconds of a step of the whole engine with the default policy, after a warm-up of a run each."""
+    from benchmarks.agents import Agents
     from meshflow_grpc.app import Outside, RuntimeOptions, assemble
     from meshflow_grpc.app.interpreter import run_as_server
     from meshflow_grpc.domain.run import Principal, RunRequest, RunStatus
-    from meshflow_grpc.providers.mock import MockProvider
     from meshflow_grpc.storage.factory import open_storage
     from meshflow_grpc.telemetry.logging import configure_logging
 
     configure_logging("error", "json")
     storage = await open_storage(str(folder / "ledger.db"))
     options = RuntimeOptions(max_in_flight=in_flight, step_rate_per_s=STEP_RATE_PER_S)
-    execute = assemble(Outside(storage, MockProvider()), options).commands.run.execute
+    execute = assemble(Outside(storage, Agents()), options).commands.run.execute
     caller, request = Principal("bench", "bench", method="bench"), RunRequest(task=TASK, workflow_yaml=workflow())
 
     async def worker(count: int) -> None:

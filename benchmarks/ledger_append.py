@@ -72,7 +72,9 @@ async def spin(until: float) -> None:
         await asyncio.sleep(0)
 
 
-async def appends(folder: Path, runs: int, seconds: float, *, busy: bool, log: bool) -> tuple[float, float]:
+async def appends(
+    folder: Path, runs: int, seconds: float, *, busy: bool, log: bool, prefix: str = "run"
+) -> tuple[float, float]:
     """Returns durable appends per second and CPU microseconds per append."""
     storage = await SqliteStorage.open(folder / "ledger.db")
     keys = passing_keys()
@@ -83,7 +85,7 @@ async def appends(folder: Path, runs: int, seconds: float, *, busy: bool, log: b
     start, cpu = time.perf_counter(), time.process_time()
     until = start + seconds
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one_run(storage, f"run_{place:06}", until)) for place in range(runs)]
+        tasks = [group.create_task(one_run(storage, f"{prefix}_{place:06}", until)) for place in range(runs)]
         if busy:
             group.create_task(spin(until))
     done = sum(task.result() for task in tasks)

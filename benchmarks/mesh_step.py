@@ -50,7 +50,7 @@ def _serve(place: Path) -> tuple[subprocess.Popen[bytes], int]:
         **os.environ,
         "MESHFLOW_MOCK": "1",
         "MESHFLOW_LEDGER_DB": str(place / "peer.db"),
-        "MESHFLOW_LOG_FORMAT": "console",
+        "MESHFLOW_LOG_FORMAT": "json",
         "MESHFLOW_METRICS_PORT": "0",
     }
     command = [sys.executable, "-m", "meshflow_grpc", "serve", "--no-envoy", "--grpc-port", "0", "--host", "127.0.0.1"]
@@ -59,7 +59,7 @@ def _serve(place: Path) -> tuple[subprocess.Popen[bytes], int]:
         process = subprocess.Popen(command, env=environment, stderr=out, stdout=out)
     give_up = time.monotonic() + START_S
     while time.monotonic() < give_up and process.poll() is None:
-        found = re.search(r"\bserving .*\bgrpc_port=(\d+)", log.read_text())
+        found = re.search(r'"grpc_port": ?(\d+)', log.read_text())
         if found:
             return process, int(found[1])
         time.sleep(0.05)

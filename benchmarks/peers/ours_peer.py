@@ -10,13 +10,11 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from benchmarks.agents import Agents
 from benchmarks.capstone import STEP_RATE_PER_S, STEPS, TASK, chain, workflow
-from benchmarks.served import meshflow
 from meshflow_grpc.app import Outside, RuntimeOptions, assemble
 from meshflow_grpc.app.interpreter import run_as_server
-from meshflow_grpc.client import AsyncClient
 from meshflow_grpc.domain.run import Principal, RunRequest
-from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.storage.factory import open_storage
 from meshflow_grpc.telemetry.logging import configure_logging
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 ASKER = Principal("bench", "bench", method="bench")
 APPROVER = Principal("approver", "bench", method="bench")
 MAX_RUNS = 4096
+STATUS_AFTER = {"run_completed": "completed", "gate_paused": "paused"}
 LONG: dict[str, JsonValue] = {"max_steps": 100_000, "budget_tokens": 10**9, "budget_usd": 10**6, "timeout_s": 3600.0}
 
 
@@ -50,7 +49,7 @@ class InProcess:
         storage = await open_storage(self._ledger)
         self._stack.push_async_callback(storage.close)
         options = RuntimeOptions(max_in_flight=MAX_RUNS, step_rate_per_s=STEP_RATE_PER_S)
-        self._commands = assemble(Outside(storage, MockProvider()), options).commands
+        self._commands = assemble(Outside(storage, Agents()), options).commands
         self._stack.enter_context(run_as_server())
 
     async def run(self, text: str, task: str, policy: Mapping[str, JsonValue]) -> Ended:
@@ -80,6 +79,9 @@ class Behind:
 
     async def open(self) -> None:
         """Starts the server."""
+        from benchmarks.served import meshflow
+        from meshflow_grpc.client import AsyncClient
+
         server = await self._stack.enter_async_context(meshflow("--no-envoy", **self._settings))
         self._server = server
         self._client = await self._stack.enter_async_context(AsyncClient(server.grpc))
@@ -91,7 +93,7 @@ class Behind:
             return Ended(run.run_id, run.status)
         async for event in self._client.stream_run(task, workflow_yaml=text, policy=policy):
             last = event
-        return Ended(last.run_id, last.event_type.removeprefix("run_"))
+        return Ended(last.run_id, STATUS_AFTER[last.event_type])
 
     async def approve(self, run_id: str) -> Ended:
         """Approves what the run waits for, and waits for its end."""

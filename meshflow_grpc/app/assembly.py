@@ -42,6 +42,7 @@ from meshflow_grpc.engine.admission import Admission
 from meshflow_grpc.engine.calls_under_way import CallsUnderWay
 from meshflow_grpc.engine.conversations import Conversations
 from meshflow_grpc.engine.elsewhere import Elsewhere
+from meshflow_grpc.engine.emergency_reviews import EmergencyReviews
 from meshflow_grpc.engine.engine import Engine, EngineParts
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
@@ -66,6 +67,7 @@ from meshflow_grpc.engine.step_making import PEER_TOOL
 from meshflow_grpc.governance.compliance import Safeguards
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.detection.window.output_window import OutputWindows
+from meshflow_grpc.governance.emergency import EmergencyAccess
 from meshflow_grpc.governance.floors import ServerFloors
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.governance.reauthentication import Reauthentication
@@ -119,6 +121,7 @@ class RuntimeOptions:
     reauthentication: Reauthentication = field(default_factory=Reauthentication)
     recipients: Recipients = NO_RECIPIENTS
     payload_days: int | None = None
+    emergency: EmergencyAccess = field(default_factory=EmergencyAccess)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,8 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
     engine = Engine(parts, ActiveRuns(limits, state, outside.clock))
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
-    gates = Gates(storage, recorder, engine, outside.clock, state, options.reauthentication)
+    gates = Gates(storage, recorder, engine, outside.clock, state, options.reauthentication, options.emergency)
+    reviews = EmergencyReviews(storage, recorder, engine, gates, outside.clock, options.reauthentication)
     expiry = GateExpiry(storage, gates, engine, outside.clock, times)
     commands = Commands(
         run=RunCommand(engine, gates),
@@ -213,8 +217,8 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
         export_run=ExportRunCommand(storage, log, outside.log_keys.verifiers, outside.clock, outside.peers),
         erase_run=EraseRunCommand(storage, outside.clock),
         list_approvals=ListApprovalsCommand(storage, gates),
-        get_approval=GetApprovalCommand(gates),
-        decide_approval=DecideApprovalCommand(gates),
+        get_approval=GetApprovalCommand(gates, reviews),
+        decide_approval=DecideApprovalCommand(gates, reviews),
         put_workflow=PutWorkflowCommand(storage, workflows, admission, outside.clock),
         get_workflow=GetWorkflowCommand(workflows),
         list_workflows=ListWorkflowsCommand(storage),

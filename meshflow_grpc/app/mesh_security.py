@@ -47,7 +47,8 @@ def node_credentials(settings: Settings) -> SignedCalls:
     except (ValueError, OSError) as error:
         problem = ConfigProblem("MESHFLOW_MESH_CERT_FILE", str(error), "correct the files of the mesh's certificates")
         raise ConfigurationError((problem,)) from None
-    return SignedCalls(settings.mesh_slug or "", _node_key(settings), files)
+    allowed = settings.mesh_allow_plaintext
+    return SignedCalls(settings.mesh_slug or "", _node_key(settings), files, allow_plaintext=allowed)
 
 
 def with_nodes(

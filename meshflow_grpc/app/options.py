@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.app.assembly import RuntimeOptions
 from meshflow_grpc.domain.conversation import ConversationBounds
+from meshflow_grpc.governance.emergency import EmergencyAccess
 from meshflow_grpc.governance.floors import ServerFloors, Tier
 from meshflow_grpc.governance.reauthentication import Reauthentication
 
@@ -30,5 +31,6 @@ def runtime_options(settings: Settings) -> RuntimeOptions:
         reauthentication=Reauthentication(settings.reauth_s),
         recipients=settings.recipients,
         payload_days=settings.payload_days,
+        emergency=EmergencyAccess(settings.emergency_s),
         conversation=ConversationBounds(settings.session_turns, settings.session_chars),
     )

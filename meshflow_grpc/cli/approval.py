@@ -56,10 +56,38 @@ async def show(client: AsyncClient, output: OutputFormat, approval_id: ApprovalI
 
 @client_command(app, "approve")
 async def approve(
-    client: AsyncClient, output: OutputFormat, approval_id: ApprovalId, comment: Comment = "", digest: Digest = None
+    client: AsyncClient,
+    output: OutputFormat,
+    approval_id: ApprovalId,
+    comment: Comment = "",
+    digest: Digest = None,
+    break_glass: Annotated[
+        bool, typer.Option("--break-glass", help="In an emergency, although you may not; say why in --comment.")
+    ] = False,
 ) -> ExitCode:
     """Approves: the step is executed once, with exactly what was shown."""
-    _write(await client.decide_approval(approval_id, "approve", comment=comment, expected_action_digest=digest), output)
+    decided = client.decide_approval(
+        approval_id, "approve", comment=comment, expected_action_digest=digest, break_glass=break_glass
+    )
+    _write(await decided, output)
+    return ExitCode.OK
+
+
+@client_command(app, "confirm")
+async def confirm(
+    client: AsyncClient, output: OutputFormat, approval_id: ApprovalId, comment: Comment = ""
+) -> ExitCode:
+    """Reviews what another person approved in an emergency: it was right."""
+    _write(await client.decide_approval(approval_id, "confirm", comment=comment), output)
+    return ExitCode.OK
+
+
+@client_command(app, "dispute")
+async def dispute(
+    client: AsyncClient, output: OutputFormat, approval_id: ApprovalId, comment: Comment = ""
+) -> ExitCode:
+    """Reviews what another person approved in an emergency: it was not right."""
+    _write(await client.decide_approval(approval_id, "dispute", comment=comment), output)
     return ExitCode.OK
 
 
@@ -90,6 +118,11 @@ def _write(approval: Approval, output: OutputFormat) -> None:
             ("requester", approval.requester),
             ("reviewer", approval.reviewer),
             ("comment", approval.comment),
+            *(
+                (("emergency", "reviewed" if approval.review_run_id else "not reviewed"),)
+                if approval.break_glass
+                else ()
+            ),
             ("expires", approval.expire_time.ToJsonString()),
         )
     )

@@ -18,11 +18,11 @@ from meshflow_grpc._gen.meshflow.v1 import (
     run_service_pb2_grpc,
     system_service_pb2,
     system_service_pb2_grpc,
-    workflow_service_pb2,
     workflow_service_pb2_grpc,
 )
 from meshflow_grpc.client.async_calls import CallOptions, messages, result
 from meshflow_grpc.client.async_mesh import AsyncMeshCalls
+from meshflow_grpc.client.async_workflows import AsyncWorkflowCalls
 from meshflow_grpc.client.connection import DEFAULT_ADDRESS, Connection
 from meshflow_grpc.client.errors import MeshflowCallError, call_error, is_break
 from meshflow_grpc.client.event_stream import events_of_run, reconnect_delay_s
@@ -46,18 +46,14 @@ if TYPE_CHECKING:
         ListApprovalsResponse,
         ListEntriesResponse,
         ListRunsResponse,
-        ListWorkflowsResponse,
         RunEvent,
         RunResponse,
         TreeHead,
         VerifyRunResponse,
-        Workflow,
-        WorkflowApproval,
-        WorkflowValidation,
     )
 
 
-class AsyncClient(AsyncMeshCalls):
+class AsyncClient(AsyncMeshCalls, AsyncWorkflowCalls):
     """Calls a meshflow server from asyncio; use it as an async context manager.
 
     Every method raises MeshflowCallError when the call fails and InvalidRequestError, before anything is sent, for a
@@ -217,11 +213,24 @@ class AsyncClient(AsyncMeshCalls):
         return await result(self._approvals.GetApproval(request, **self._call()))
 
     async def decide_approval(
-        self, approval_id: str, decision: str, *, comment: str = "", expected_action_digest: str | None = None
+        self,
+        approval_id: str,
+        decision: str,
+        *,
+        comment: str = "",
+        expected_action_digest: str | None = None,
+        break_glass: bool = False,
     ) -> Approval:
-        """Decides ``approve`` or ``reject``; returns when the decision is durable. The same decision again changes nothing."""
+        """Decides ``approve`` or ``reject``; returns when the decision is durable. The same decision again changes nothing.
+
+        ``break_glass`` approves in an emergency; a second person says ``confirm`` or ``dispute`` of it afterwards.
+        """
         request = approval_service_pb2.DecideApprovalRequest(
-            approval_id=approval_id, decision=decision, comment=comment, expected_action_digest=expected_action_digest
+            approval_id=approval_id,
+            decision=decision,
+            comment=comment,
+            expected_action_digest=expected_action_digest,
+            break_glass=break_glass,
         )
         return await result(self._approvals.DecideApproval(request, **self._call()))
 
@@ -239,37 +248,6 @@ class AsyncClient(AsyncMeshCalls):
         """Returns the proof that the log only grew from the first size to the second, by default that of the newest head."""
         request = ledger_service_pb2.GetConsistencyProofRequest(first=first, second=second)
         return (await result(self._ledger.GetConsistencyProof(request, **self._call()))).proof
-
-    async def put_workflow(self, yaml: str) -> Workflow:
-        """Registers a version of a workflow, once; the same again changes nothing."""
-        request = workflow_service_pb2.PutWorkflowRequest(yaml=yaml)
-        return await result(self._workflows.PutWorkflow(request, **self._call()))
-
-    async def get_workflow(self, name: str) -> Workflow:
-        """Returns the version registered last of NAME, or NAME@VERSION."""
-        request = workflow_service_pb2.GetWorkflowRequest(name=name)
-        return await result(self._workflows.GetWorkflow(request, **self._call()))
-
-    async def approve_workflow(
-        self, name: str, *, expected_digest: str | None = None, comment: str = ""
-    ) -> WorkflowApproval:
-        """Approves what NAME or NAME@VERSION is now, which another person registered; the same again changes nothing."""
-        request = workflow_service_pb2.ApproveWorkflowRequest(
-            name=name, expected_digest=expected_digest, comment=comment
-        )
-        return await result(self._workflows.ApproveWorkflow(request, **self._call()))
-
-    async def list_workflows(
-        self, *, page_size: int = 0, page_token: str = "", name: str = ""
-    ) -> ListWorkflowsResponse:
-        """Returns a page of workflows, the newest version of each; with a name all versions of that one."""
-        request = workflow_service_pb2.ListWorkflowsRequest(page_size=page_size, page_token=page_token, name=name)
-        return await result(self._workflows.ListWorkflows(request, **self._call()))
-
-    async def validate_workflow(self, yaml: str) -> WorkflowValidation:
-        """Returns what is wrong with a definition, if anything."""
-        request = workflow_service_pb2.ValidateWorkflowRequest(yaml=yaml)
-        return await result(self._workflows.ValidateWorkflow(request, **self._call()))
 
     async def health(self) -> GetHealthResponse:
         """Returns the server's health, version and uptime."""

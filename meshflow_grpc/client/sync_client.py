@@ -188,11 +188,24 @@ class Client(MeshCalls):
         return self._wait(self._client.get_approval(approval_id))
 
     def decide_approval(
-        self, approval_id: str, decision: str, *, comment: str = "", expected_action_digest: str | None = None
+        self,
+        approval_id: str,
+        decision: str,
+        *,
+        comment: str = "",
+        expected_action_digest: str | None = None,
+        break_glass: bool = False,
     ) -> Approval:
-        """Decides ``approve`` or ``reject``; returns when the decision is durable. The same decision again changes nothing."""
+        """Decides ``approve`` or ``reject``; returns when the decision is durable. The same decision again changes nothing.
+
+        ``break_glass`` approves in an emergency; a second person says ``confirm`` or ``dispute`` of it afterwards.
+        """
         call = self._client.decide_approval(
-            approval_id, decision, comment=comment, expected_action_digest=expected_action_digest
+            approval_id,
+            decision,
+            comment=comment,
+            expected_action_digest=expected_action_digest,
+            break_glass=break_glass,
         )
         return self._wait(call)
 

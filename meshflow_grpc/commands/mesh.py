@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.commands.get_node_keys import GetNodeKeysCommand
 from meshflow_grpc.commands.heartbeat import HeartbeatCommand
 from meshflow_grpc.commands.list_nodes import ListNodesCommand
 from meshflow_grpc.commands.register_node import RegisterNodeCommand
@@ -25,6 +26,7 @@ class MeshCommands:
     list_nodes: ListNodesCommand
     resolve_node: ResolveNodeCommand
     watch_mesh: WatchMeshCommand
+    get_node_keys: GetNodeKeysCommand
 
 
 def mesh_commands(mesh: MeshMember | None, clock: Clock, ids: IdSource) -> MeshCommands:
@@ -35,4 +37,5 @@ def mesh_commands(mesh: MeshMember | None, clock: Clock, ids: IdSource) -> MeshC
         ListNodesCommand(mesh),
         ResolveNodeCommand(mesh),
         WatchMeshCommand(mesh),
+        GetNodeKeysCommand(mesh),
     )

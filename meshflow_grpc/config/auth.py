@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 
-from meshflow_grpc.config.display import is_loopback
 from meshflow_grpc.config.problem import ConfigProblem
 from meshflow_grpc.config.tls import TlsSettings
+from meshflow_grpc.domain.address import is_loopback
 
 
 class AuthSettings(TlsSettings):

@@ -20,6 +20,12 @@ class ComplianceSettings(SessionSettings):
         le=43_200,
         description="Seconds after signing in during which a caller starts and decides runs under `hipaa`.",
     )
+    emergency_s: int = Field(
+        default=900,
+        ge=60,
+        le=3600,
+        description="Seconds after signing in during which the role `emergency` approves with break_glass.",
+    )
     recipients_file: Path | None = Field(
         default=None, description="JSON file of those that steps may hand data to under `gdpr`; see compliance.md."
     )

@@ -2,22 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 import re2
 from pydantic import SecretStr
 
 _SECRET = re2.compile(r"(?i)passw|secret|token|key")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def shown(value: object) -> str | int | float | bool | None:

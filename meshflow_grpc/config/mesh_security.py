@@ -6,9 +6,9 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr, field_validator
 
-from meshflow_grpc.config.display import is_loopback
 from meshflow_grpc.config.mesh import MeshSettings
 from meshflow_grpc.config.problem import ConfigProblem
+from meshflow_grpc.domain.address import is_loopback
 
 
 class MeshSecuritySettings(MeshSettings):
@@ -26,6 +26,10 @@ class MeshSecuritySettings(MeshSettings):
         default=None, description="This node's certificate (PEM), for peers that ask callers for one."
     )
     mesh_cert_key_file: Path | None = Field(default=None, description="Key (PEM) of this node's certificate.")
+    mesh_allow_plaintext: bool = Field(
+        default=False,
+        description="`1`: nodes speak without TLS beyond this machine too, because something else encrypts between them.",
+    )
 
     @field_validator("mesh_ca_file", "mesh_cert_file", "mesh_cert_key_file")
     @classmethod
@@ -53,8 +57,23 @@ class MeshSecuritySettings(MeshSettings):
         return tuple(found)
 
     def mesh_warnings(self, host: str) -> tuple[str, ...]:
-        """Returns that peers reach this node without TLS, when it listens to more than its own machine."""
-        if self.mesh_slug is None or self.uses_tls or is_loopback(host):
+        """Returns that peers reach this node without TLS, where that is allowed and it listens to more than its own machine."""
+        if not self.mesh_allow_plaintext or not self._in_the_clear(host):
             return ()
-        told = "its peers' tokens and tasks cross the network in the clear, unless something in front of it speaks TLS"
+        told = "its peers' tokens and tasks cross the network in the clear, unless something else encrypts them"
         return (f"node {self.mesh_slug} listens on {host} without TLS: {told}",)
+
+    def endpoint_problems(self, host: str) -> tuple[ConfigProblem, ...]:
+        """Returns also that peers would reach this node without TLS, unless that is allowed."""
+        found = super().endpoint_problems(host)
+        if self.mesh_allow_plaintext or not self._in_the_clear(host):
+            return found
+        what = (
+            f"missing: node {self.mesh_slug} listens on {host}, and its peers' tokens and tasks would cross the network "
+            "in the clear"
+        )
+        fix = "set it and MESHFLOW_TLS_KEY_FILE, or MESHFLOW_MESH_ALLOW_PLAINTEXT=1 where something else encrypts"
+        return (*found, ConfigProblem("MESHFLOW_TLS_CERT_FILE", what, fix))
+
+    def _in_the_clear(self, host: str) -> bool:
+        return self.mesh_slug is not None and not self.uses_tls and not is_loopback(host)

@@ -10,12 +10,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 
-from meshflow_grpc.config.display import is_loopback, shown, without_password
+from meshflow_grpc.config.display import shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.config.production import unsafe
 from meshflow_grpc.config.web import origin_problems
 from meshflow_grpc.config.workers import WorkerSettings, unused_port
+from meshflow_grpc.domain.address import is_loopback
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
 CLIENT_VARIABLES = (

@@ -27,6 +27,13 @@ class Decision(StrEnum):
         return ApprovalStatus.APPROVED if self is Decision.APPROVE else ApprovalStatus.REJECTED
 
 
+class ReviewFinding(StrEnum):
+    """What a second person may find of an emergency approval."""
+
+    CONFIRM = "confirm"
+    DISPUTE = "dispute"
+
+
 @dataclass(frozen=True, slots=True)
 class GrantedApproval:
     """What a step that was approved carries: the approval is of this action digest alone."""
@@ -42,6 +49,7 @@ class Approval:
     """A step that waits, or waited, for a human: a projection of its step_paused and gate_decided entries.
 
     ``input`` is what the step would be given, as JSON text; None when it was erased. ``attempt`` is the entry's.
+    ``break_glass``: approved in an emergency by who may not; ``review_run_id`` records the review, where it was looked for.
     """
 
     approval_id: str
@@ -61,6 +69,8 @@ class Approval:
     reviewer: str | None = None
     comment: str | None = None
     decide_time: str | None = None
+    break_glass: bool = False
+    review_run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,5 +102,6 @@ class AgentTools:
             action=action,
             tools=None,
             output_check=None,
+            closing=None,
             in_doubt=progress.history.doubtful(step_id, parent.step_id),
         )

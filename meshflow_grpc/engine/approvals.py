@@ -10,6 +10,7 @@ from meshflow_grpc.domain.approval import Approval, ApprovalStatus, Decision, Gr
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import PendingApproval
 from meshflow_grpc.engine.events import message_of
+from meshflow_grpc.governance.emergency import BREAK_GLASS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -64,7 +65,12 @@ def paused_draft(run: Run, waiting: Sequence[PendingApproval], epoch: int, now: 
 
 
 def decided_draft(
-    approval: Approval, decision: Decision, actor: Mapping[str, JsonValue], comment: str, now: str
+    approval: Approval,
+    decision: Decision,
+    actor: Mapping[str, JsonValue],
+    comment: str,
+    now: str,
+    emergency: Mapping[str, JsonValue] | None = None,
 ) -> EntryDraft:
     """The gate_decided entry. Its step and attempt are the paused ones, so that the ledger takes one decision only."""
     facts: dict[str, JsonValue] = {
@@ -75,6 +81,8 @@ def decided_draft(
         "expired": actor["auth"] == "server",
         "reviewer": actor["principal"],
     }
+    if emergency is not None:
+        facts[BREAK_GLASS] = dict(emergency)
     return EntryDraft(
         approval.run_id,
         approval.tenant_id,
@@ -141,4 +149,5 @@ def _decided(approval: Approval, entry: LedgerEntry) -> Approval:
         reviewer=cast("str", entry.facts["reviewer"]),
         comment=comment_of(entry),
         decide_time=entry.time,
+        break_glass=BREAK_GLASS in entry.facts,
     )

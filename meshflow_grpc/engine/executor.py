@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -14,9 +13,9 @@ from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
 from meshflow_grpc.engine.approvals import paused_draft, pending_of
 from meshflow_grpc.engine.branches import cancel_all, place
+from meshflow_grpc.engine.closing import LastStep, RunClosing, completed, ending
 from meshflow_grpc.engine.interruption import stopped
 from meshflow_grpc.engine.run_progress import RunEnded, settle
-from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.engine.step_making import StepMaker
 from meshflow_grpc.kernel.decision import Verdict
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
@@ -84,6 +83,7 @@ class RunExecutor:
         self._progress = progress
         calls = (tools.catalog, self._take_step, workflow.output_checks, tools.http, tools.peer)
         self._steps = StepMaker(context, task, progress, *calls)
+        self._closing = RunClosing(run, context.principal, progress, tools.clock, self._may_end)
         self._stop: RunOutcome | None = None
         self._driver: asyncio.Task[Run] | None = None
         self._finishing = self._fenced = self._leaving = False
@@ -184,7 +184,13 @@ class RunExecutor:
             await cancel_all(pending)
 
     async def _govern(self, activation: NodeActivation) -> StepOutcome:
-        return await self._take_step(self._steps.make(self._workflow.graph.node(activation.node_id), activation))
+        node, last = self._workflow.graph.node(activation.node_id), LastStep(self._closing, activation.run)
+        return await self._take_step(self._steps.make(node, activation, last))
+
+    def _may_end(self) -> bool:
+        """From here on it is too late to cancel the run."""
+        self._finishing = self._stop is None
+        return self._finishing
 
     async def _take_step(self, step: Step) -> StepOutcome:
         if (leases := self._tools.leases) is not None and not leases.current():
@@ -256,14 +262,7 @@ class RunExecutor:
         await uninterrupted(self._tools.recorder.append(self._run.run_id, drafts))
 
     def _completed(self) -> RunOutcome:
-        progress = self._progress
-        ends = frontier.results(progress.graph)
-        if len(ends) == 1:
-            return RunOutcome(RunStatus.COMPLETED, progress.outputs[ends[0]])
-        document = {run.node_id: progress.outputs[run] for run in ends}
-        return RunOutcome(
-            RunStatus.COMPLETED, json.dumps(document, ensure_ascii=False) if document else progress.last_output
-        )
+        return completed(frontier.results(self._progress.graph), self._progress.outputs, self._progress.last_output)
 
     async def _pause(self) -> Run:
         run, progress = self._run, self._progress
@@ -284,9 +283,10 @@ class RunExecutor:
         if outcome.status is not RunStatus.COMPLETED and not outcome.output:
             outcome = replace(outcome, output=self._progress.last_output)
         run, usage = self._run, self._context.budget.spent
-        draft = finished_draft(run, outcome, usage, self._tools.clock.now(), self._context.principal)
-        change = RunChange(None, outcome.status, outcome.output, outcome.blocked_by, outcome.reason)
-        (entry,) = await self._tools.recorder.append(run.run_id, (draft,), change)
+        entry = self._closing.entry
+        if entry is None:
+            draft, change = ending(run, outcome, usage, self._tools.clock.now(), self._context.principal)
+            (entry,) = await self._tools.recorder.append(run.run_id, (draft,), change)
         return replace(
             run,
             status=outcome.status,

@@ -29,6 +29,7 @@ from meshflow_grpc.engine.events import output_text
 from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.governance.approvers import why_not
+from meshflow_grpc.governance.emergency import EMERGENCY, may_only_break_glass
 from meshflow_grpc.kernel.approval import run_id_of
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.engine.engine import Engine
     from meshflow_grpc.engine.recorder import PublishingRecorder
     from meshflow_grpc.engine.server_state import ServerState
+    from meshflow_grpc.governance.emergency import EmergencyAccess
     from meshflow_grpc.governance.reauthentication import Reauthentication
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.ports.storage import Storage
@@ -54,12 +56,16 @@ BUSY_WAIT_S = 10.0  # for the other branches of a run, or another server's decis
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a reviewer says of an approval. ``action_digest`` is the one they saw; None when they name none."""
+    """What a reviewer says of an approval. ``action_digest`` is the one they saw; None when they name none.
+
+    ``break_glass``: they approve in an emergency although they may not.
+    """
 
     decision: Decision
     reviewer: Principal
     comment: str = ""
     action_digest: str | None = None
+    break_glass: bool = False
 
 
 class Gates:
@@ -73,7 +79,9 @@ class Gates:
         clock: Clock,
         state: ServerState,
         reauthentication: Reauthentication,
+        emergency: EmergencyAccess,
     ) -> None:
+        self._emergency = emergency
         self._reauthentication = reauthentication
         self._storage = storage
         self._recorder = recorder
@@ -143,7 +151,8 @@ class Gates:
                 raise ApprovalNotReadyError("the run is still at work; try again", retry_after_s=1.0)
             now = self._clock.now()
             actor = self._actor(run, review.reviewer, now)
-            draft = decided_draft(approval, review.decision, actor, review.comment, now)
+            waived = self._waived(run, approval, review) if review.break_glass else None
+            draft = decided_draft(approval, review.decision, actor, review.comment, now, waived)
             if review.decision is Decision.APPROVE:
                 await self._recorder.append(run.run_id, (draft,), RunChange(status=RunStatus.RUNNING))
                 goes_on = True
@@ -158,7 +167,9 @@ class Gates:
             if not goes_on:
                 await self._give_back(active, owned=owned)
         decided = replace(approval, status=review.decision.status, reviewer=review.reviewer.id, decide_time=now)
-        return replace(decided, comment=review.comment)
+        if review.break_glass:
+            _log.warning("emergency_access", approval_id=approval_id, run_id=run.run_id, principal=review.reviewer.id)
+        return replace(decided, comment=review.comment, break_glass=review.break_glass)
 
     async def _give_back(self, active: ActiveRun, *, owned: bool) -> None:
         self._engine.release(active)
@@ -206,12 +217,21 @@ class Gates:
         profiles = cast("Sequence[str]", run.policy.get("compliance", ()))
         return self._reauthentication.actor(reviewer, profiles, now)
 
+    def _waived(self, run: Run, approval: Approval, review: Review) -> Mapping[str, JsonValue]:
+        now = self._clock.now()
+        return self._emergency.waived(
+            run.policy, approval.requester, review.reviewer, review.decision, review.comment, now
+        )
+
     def _check(self, run: Run, approval: Approval, review: Review) -> None:
         metadata = {"approval_id": approval.approval_id, "status": approval.status.value}
         if review.reviewer.method != "server":
             refusal = why_not(run.policy, approval.requester, review.reviewer, review.decision)
-            if refusal is not None:
-                raise PermissionDeniedError(refusal, metadata=metadata)
+            if review.break_glass:
+                self._waived(run, approval, review)
+            elif refusal is not None or may_only_break_glass(review.reviewer):
+                text = refusal or f"the role {EMERGENCY} alone approves with break_glass, and does nothing else"
+                raise PermissionDeniedError(text, metadata=metadata)
             self._actor(run, review.reviewer, self._clock.now())
         if review.action_digest not in (None, approval.action_digest):
             raise ApprovalDigestMismatchError(

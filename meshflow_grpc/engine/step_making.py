@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.tool import ToolContext
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.engine.run_progress import RunProgress
-    from meshflow_grpc.kernel.state import RunContext, StepOutcome
+    from meshflow_grpc.kernel.state import Closing, RunContext, StepOutcome
     from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.tools import ToolCatalog
     from meshflow_grpc.workflow.frontier import NodeActivation, NodeRun
@@ -62,7 +62,7 @@ class StepMaker:
         self._catalog = catalog
         self._govern = govern
 
-    def make(self, node: Node, activation: NodeActivation) -> Step:
+    def make(self, node: Node, activation: NodeActivation, closing: Closing | None = None) -> Step:
         """Numbers the step and gathers its input; an agent gets its tools, a tool or python node its call."""
         progress = self._progress
         progress.steps += 1
@@ -82,6 +82,7 @@ class StepMaker:
             granted=progress.granted.get(activation.run),
             in_doubt=progress.history.doubtful(step_id, None),
             output_check=self._output_checks.get(node.id),
+            closing=closing,
         )
         if node.kind is NodeKind.TOOL:
             return self._tool_step(step, activation.inputs)

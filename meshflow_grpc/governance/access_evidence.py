@@ -1,9 +1,11 @@
-"""Evidence of how people got access: how recently they had proved who they are."""
+"""Evidence of how people got access: how recently they had proved who they are, and what they were let through in an emergency."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from meshflow_grpc.domain.approval import ReviewFinding
+from meshflow_grpc.governance.emergency import used_in
 from meshflow_grpc.governance.reauthentication import AGE, BOUND
 from meshflow_grpc.governance.run_evidence import ControlResult, Finding, judged
 
@@ -30,6 +32,29 @@ def logoff(control: Control, evidence: RunEvidence) -> ControlResult:
         return ControlResult(control, Finding.NOT_EVIDENCED, "no entry names who acted")
     ages = ", ".join(f"{_actor(entry).get(AGE)} of {_actor(entry).get(BOUND)} s" for entry in acting)
     return judged(control, old, "who acted had signed in too long before", f"signed in before: {ages}")
+
+
+def emergency_access(control: Control, evidence: RunEvidence) -> ControlResult:
+    """What was approved in an emergency was confirmed by another person afterwards."""
+    used = [gate for gate in evidence.gates if used_in(gate.facts) is not None]
+    if not used:
+        return ControlResult(control, Finding.NOT_EVIDENCED, "nothing was approved in an emergency")
+    against = [gate for gate in used if not _confirmed(gate, evidence)]
+    told = "; ".join(f"entry {gate.sequence}: {_told(gate, evidence)}" for gate in used)
+    return judged(control, against, f"not confirmed by a second person ({told})", told)
+
+
+def _confirmed(gate: LedgerEntry, evidence: RunEvidence) -> bool:
+    said = evidence.reviews.get(cast("str", gate.facts["approval_id"]), {})
+    about = said.get("hash") == gate.hash and said.get("reviewer") != gate.facts["reviewer"]
+    return about and said.get("finding") == ReviewFinding.CONFIRM
+
+
+def _told(gate: LedgerEntry, evidence: RunEvidence) -> str:
+    waived = ", ".join(used_in(gate.facts) or ())
+    said = evidence.reviews.get(cast("str", gate.facts["approval_id"]))
+    found = "nobody has reviewed it" if said is None else f"{said['reviewer']} reviewed it: {said['finding']}"
+    return f"{gate.facts['reviewer']} waived {waived}; {found}"
 
 
 def _actor(entry: LedgerEntry) -> Mapping[str, Any]:

@@ -19,12 +19,21 @@ def why_not(policy: Mapping[str, JsonValue], requester: str, reviewer: Principal
 
     Separation of duties: under ``sox``, or when ``approvers`` are named, nobody approves what they asked for.
     """
+    broken = broken_rules(policy, requester, reviewer, decision)
+    if "approvers" in broken:
+        return f"{reviewer.id!r} is not one of policy.human_in_loop.approvers"
+    return f"{reviewer.id!r} asked for the run and may not approve it (separation of duties)" if broken else None
+
+
+def broken_rules(
+    policy: Mapping[str, JsonValue], requester: str, reviewer: Principal, decision: Decision
+) -> tuple[str, ...]:
+    """The rules that keep the reviewer from deciding: ``approvers``, ``separation_of_duties``."""
     human = cast("Mapping[str, JsonValue]", policy["human_in_loop"])
     approvers = cast("Sequence[str]", human["approvers"])
     named = reviewer.id in approvers or any(f"{ROLE}{role}" in approvers for role in reviewer.roles)
-    if approvers and not named:
-        return f"{reviewer.id!r} is not one of policy.human_in_loop.approvers"
+    broken = ("approvers",) if approvers and not named else ()
     apart = bool(approvers) or "sox" in cast("Sequence[str]", policy["compliance"])
     if apart and decision is Decision.APPROVE and reviewer.id == requester:
-        return f"{reviewer.id!r} asked for the run and may not approve it (separation of duties)"
-    return None
+        return (*broken, "separation_of_duties")
+    return broken

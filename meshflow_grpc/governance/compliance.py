@@ -76,10 +76,6 @@ class Control:
         return self.id.partition(".")[0]
 
 
-def _outside(control: str, source: str, demand: str, absent: str) -> Control:
-    return Control(control, source, demand, absent=absent)
-
-
 CONTROLS: tuple[Control, ...] = (
     Control("hipaa.profile", "45 CFR 164.306", "the run is held to the profile and its floors", "compliance_profile"),
     Control(
@@ -92,7 +88,12 @@ CONTROLS: tuple[Control, ...] = (
     Control("hipaa.integrity", "45 CFR 164.312(c)", "the record is intact", "audit_ledger"),
     Control("hipaa.encryption", "45 CFR 164.312(a)(2)(iv)", "payloads are encrypted at rest", "compliance_profile"),
     Control("hipaa.transmission", "45 CFR 164.312(e)", "transport is encrypted", "compliance_profile"),
-    _outside("hipaa.emergency_access", "45 CFR 164.312(a)(2)(ii)", "emergency access is recorded", "there is none"),
+    Control(
+        "hipaa.emergency_access",
+        "45 CFR 164.312(a)(2)(ii)",
+        "emergency access is recorded and reviewed",
+        "identity_verification",
+    ),
     Control("hipaa.logoff", "45 CFR 164.312(a)(2)(iii)", "who acts has signed in recently", "identity_verification"),
     Control("hipaa.retention", "45 CFR 164.316(b)(2)", "documentation is kept for 6 years", "audit_ledger"),
     Control("sox.profile", "SOX 302/404", "the run is held to the profile and its floors", "compliance_profile"),

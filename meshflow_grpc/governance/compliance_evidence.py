@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.policy import RiskTier
-from meshflow_grpc.governance.access_evidence import logoff
+from meshflow_grpc.governance.access_evidence import emergency_access, logoff
 from meshflow_grpc.governance.change_evidence import approved_changes, change_control
 from meshflow_grpc.governance.compliance import ANONYMOUS, DPIA, NO_EFFECT, PURPOSE, Control, controls_of, legal_effect
 from meshflow_grpc.governance.data_evidence import storage_limit, transfers
@@ -223,6 +223,7 @@ _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
     "legal_effect": _legal_effect,
     "dpia": _dpia,
     "approved_changes": approved_changes,
+    "emergency_access": emergency_access,
     "logoff": logoff,
     "transfers": transfers,
     "storage_limit": storage_limit,

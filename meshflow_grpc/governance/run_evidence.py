@@ -38,7 +38,10 @@ class ControlResult:
 
 
 class RunEvidence:
-    """A run's entries, sorted by what they are evidence of; ``now`` is when they are judged, ``hold`` the run's legal hold."""
+    """A run's entries, sorted by what they are evidence of; ``now`` is when they are judged, ``hold`` the run's legal hold.
+
+    ``reviews`` are what second persons found of emergency approvals, by the approval, from chains that verify.
+    """
 
     def __init__(
         self,
@@ -47,9 +50,11 @@ class RunEvidence:
         stage_names: tuple[str, ...],
         now: str = "",
         hold: str = "",
+        reviews: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
         self.now = now
         self.hold = hold
+        self.reviews = reviews or {}
         self.entries = entries
         self.chain = chain
         self.stage_names = stage_names

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.approval import GrantedApproval
     from meshflow_grpc.domain.conversation import Turn
-    from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.peer_step import AskedPeer, PeerRecord
     from meshflow_grpc.domain.policy import Policy, RiskTier
     from meshflow_grpc.domain.run import Principal
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.governance.recipients import Recipient
     from meshflow_grpc.kernel.decision import Verdict
     from meshflow_grpc.ports.provider import ToolCall, ToolSpec
+    from meshflow_grpc.ports.storage import RunChange
 
 
 @dataclass(slots=True)
@@ -73,6 +74,21 @@ class Toolbox(Protocol):
         ...
 
 
+class Closing(Protocol):
+    """The end of a run, which is recorded with its last step: one append where one would wait for the other."""
+
+    def change(self, output: str, spent: Usage) -> tuple[EntryDraft, RunChange] | None:
+        """The entry that ends the run with this output, and what it changes; None when the run goes on.
+
+        ``spent`` is the whole run's, this step's included. Whoever asks records it.
+        """
+        ...
+
+    def recorded(self, entry: LedgerEntry) -> None:
+        """The entry is durable: the run has ended."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One step to govern: a node, the place in the run, and its input.
@@ -82,6 +98,7 @@ class Step:
     while someone watches. ``action`` is what tool and python steps call;
     ``tools`` what an agent may. ``in_doubt`` says that the step may have acted before.
     ``output_check`` says what is wrong with an output. ``asked`` is the peer that an earlier life of the run asked.
+    ``closing`` ends the run with the step, if it is the last.
     """
 
     run: RunContext
@@ -101,6 +118,7 @@ class Step:
     deltas: Callable[[int, str], None] | None = None
     output_check: Callable[[str], str | None] | None = None
     asked: AskedPeer | None = None
+    closing: Closing | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from grpc import aio
+
+from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2_grpc import LedgerServiceStub
+from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
+from meshflow_grpc.ports.mesh import PeerUnreachableError
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.mesh import MeshNode
@@ -41,10 +45,22 @@ class NoCredentials:
         del node, tenant_id
         return ()
 
-    def channel_credentials(self, node: MeshNode) -> object | None:
+    def channel_credentials(self, node: MeshNode, endpoint: str) -> object | None:
         """See ports.mesh.NodeCredentials."""
-        del node
+        del node, endpoint
         return None
+
+
+class PeerConnection:
+    """A channel with the stubs of the services that calls to peers use, made once: making them costs more than a call does."""
+
+    __slots__ = ("channel", "ledger", "runs")
+
+    def __init__(self, channel: aio.Channel) -> None:
+        self.channel = channel
+        # The generated stubs have both kinds of channel.
+        self.runs: Any = RunServiceStub(channel)
+        self.ledger: Any = LedgerServiceStub(channel)
 
 
 class CallChannels:
@@ -52,41 +68,50 @@ class CallChannels:
 
     def __init__(self, credentials: NodeCredentials) -> None:
         self._credentials = credentials
-        self._kept: dict[tuple[str, bool], aio.Channel] = {}
+        self._kept: dict[tuple[str, bool], PeerConnection] = {}
 
-    async def connected(self, node: MeshNode) -> aio.Channel | None:
-        """A channel with a connection to one of the node's endpoints; None when there is none within CONNECT_S."""
-        give_up = time.monotonic() + CONNECT_S
+    async def connected(self, node: MeshNode) -> PeerConnection | None:
+        """A connection to one of the node's endpoints; None when there is none within CONNECT_S.
+
+        Raises PeerUnreachableError when none of its endpoints may be used.
+        """
+        give_up, refused = time.monotonic() + CONNECT_S, 0
         for endpoint in node.endpoints:
-            channel = self._channel(node, endpoint)
-            if await _ready(channel, give_up):
-                return channel
+            try:
+                connection = self._connection(node, endpoint)
+            except PeerUnreachableError:
+                refused += 1
+                if refused == len(node.endpoints):
+                    raise
+                continue
+            if await _ready(connection.channel, give_up):
+                return connection
             if node.tls:
                 # Certificates may have been renewed since: the next attempt reads them anew.
                 self._drop((endpoint, True))
         return None
 
-    def _channel(self, node: MeshNode, endpoint: str) -> aio.Channel:
+    def _connection(self, node: MeshNode, endpoint: str) -> PeerConnection:
         key = (endpoint, node.tls)
-        channel = self._kept.pop(key, None)
-        if channel is None:
+        connection = self._kept.pop(key, None)
+        if connection is None:
             if len(self._kept) >= MAX_CHANNELS:
                 self._drop(next(iter(self._kept)))
-            channel = _opened(endpoint, self._credentials.channel_credentials(node))
-        self._kept[key] = channel
-        return channel
+            connection = PeerConnection(_opened(endpoint, self._credentials.channel_credentials(node, endpoint)))
+        self._kept[key] = connection
+        return connection
 
     def _drop(self, key: tuple[str, bool]) -> None:
         """Calls in flight may end."""
-        channel = self._kept.pop(key, None)
-        if channel is not None:
-            asyncio.ensure_future(channel.close(grace=DROP_GRACE_S)).add_done_callback(_noted)
+        connection = self._kept.pop(key, None)
+        if connection is not None:
+            asyncio.ensure_future(connection.channel.close(grace=DROP_GRACE_S)).add_done_callback(_noted)
 
     async def close(self) -> None:
         """Closes all; calls in flight end as cancelled."""
         kept, self._kept = self._kept, {}
-        for channel in kept.values():
-            await channel.close()
+        for connection in kept.values():
+            await connection.channel.close()
 
 
 def _noted(task: asyncio.Future[None]) -> None:

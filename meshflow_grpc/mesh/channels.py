@@ -48,7 +48,7 @@ class PeerChannels:
         await self.keep(())
 
     def _opened(self, node: MeshNode, endpoint: str) -> aio.Channel:
-        credentials = self._credentials.channel_credentials(node) if self._credentials is not None else None
+        credentials = self._credentials.channel_credentials(node, endpoint) if self._credentials is not None else None
         if isinstance(credentials, grpc.ChannelCredentials):
             return aio.secure_channel(endpoint, credentials, OPTIONS)
         return aio.insecure_channel(endpoint, OPTIONS)

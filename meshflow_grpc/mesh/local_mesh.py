@@ -117,6 +117,11 @@ class LocalMesh:
         await self._read()
         return replace(node, heartbeat_at=now)
 
+    def public_keys(self) -> tuple[str, ...]:
+        """See MeshMember."""
+        own = self._own
+        return (own.public_key,) if own is not None and own.public_key else ()
+
     def changes(self, tenant_id: str, after: int) -> AsyncGenerator[tuple[int, MeshChange], None]:
         """See MeshMember."""
         return self._feed.watch(tenant_id, after)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 import jwt
 
+from meshflow_grpc.domain.address import leaves_this_machine
 from meshflow_grpc.domain.node_token import (
     LIFETIME_S,
     NODE_HEADER,
@@ -17,6 +18,7 @@ from meshflow_grpc.domain.node_token import (
     TOKEN_ALGORITHM,
     TOKEN_TYPE,
 )
+from meshflow_grpc.ports.mesh import PeerUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,11 +33,20 @@ ROLES = ("operator",)
 class SignedCalls:
     """Implements ports.mesh.NodeCredentials. A token is for one call to one peer in one tenant; peers refuse it a second time."""
 
-    def __init__(self, slug: str, key: NodeKey, files: ChannelFiles, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        slug: str,
+        key: NodeKey,
+        files: ChannelFiles,
+        now: Callable[[], float] = time.time,
+        *,
+        allow_plaintext: bool = False,
+    ) -> None:
         self._slug = slug
         self._key = key
         self._files = files
         self._now = now
+        self._allow_plaintext = allow_plaintext
         self._headers = {"typ": TOKEN_TYPE, "kid": key.key_id}
 
     @property
@@ -59,6 +70,14 @@ class SignedCalls:
         token = jwt.encode(claims, self._key.private, TOKEN_ALGORITHM, headers=self._headers)
         return (("authorization", f"Bearer {token}"), (NODE_HEADER, self._slug))
 
-    def channel_credentials(self, node: MeshNode) -> grpc.ChannelCredentials | None:
-        """Returns what a channel to the peer is encrypted with; None for a peer that serves without TLS. Reads the files anew."""
-        return self._files.credentials() if node.tls else None
+    def channel_credentials(self, node: MeshNode, endpoint: str) -> grpc.ChannelCredentials | None:
+        """Returns what a channel to the peer is encrypted with; None for a peer that serves without TLS. Reads the files anew.
+
+        Raises PeerUnreachableError where what is sent would cross a network in the clear, unless that is allowed.
+        """
+        if node.tls:
+            return self._files.credentials()
+        if leaves_this_machine(endpoint) and not self._allow_plaintext:
+            message = f"{endpoint} is served without TLS; serve it with, or set MESHFLOW_MESH_ALLOW_PLAINTEXT=1 here"
+            raise PeerUnreachableError(message, sent=False)
+        return None

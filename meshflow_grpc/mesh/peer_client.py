@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from grpc import aio
 
 from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2, log_pb2, run_pb2, run_service_pb2
-from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2_grpc import LedgerServiceStub
-from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import MICRO_PER_GRAM, Usage, nano_usd
 from meshflow_grpc.mesh.call_channels import CallChannels
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from meshflow_grpc.domain.mesh import MeshNode
+    from meshflow_grpc.mesh.call_channels import PeerConnection
     from meshflow_grpc.ports.mesh import NodeCredentials, PeerCall
 
 # Most seconds a peer has to say that it took a call, and between two words of one whose run goes on: one that is silent is lost.
@@ -43,26 +42,26 @@ class GrpcPeerClient:
 
     async def run(self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None]) -> PeerAnswer:
         """See ports.mesh.PeerClient."""
-        channel = await self._connected(node)
+        peer = await self._connected(node)
         request = run_request(call)
         give_up = time.monotonic() + call.timeout_s
-        run = await self._begun(channel, node, call, request, accepted)
+        run = await self._begun(peer, node, call, request, accepted)
         received = run.ByteSize()
         while RunStatus(run.status) is RunStatus.RUNNING:
-            run = await self._as_it_goes_on(channel, node, call, run.run_id, give_up - time.monotonic())
+            run = await self._as_it_goes_on(peer, node, call, run.run_id, give_up - time.monotonic())
             received += run.ByteSize()
-        return await self._with_head(channel, node, call, run, request.ByteSize(), received)
+        return await self._with_head(peer, node, call, run, request.ByteSize(), received)
 
     async def _begun(
         self,
-        channel: aio.Channel,
+        peer: PeerConnection,
         node: MeshNode,
         call: PeerCall,
         request: run_pb2.RunRequest,
         accepted: Callable[[str], None],
     ) -> run_pb2.RunResponse:
         """The run as it ended, in one request, when it is quick; else as it goes on."""
-        asked = _runs(channel).Run(request, timeout=2 * self._answer_s, metadata=self._headers(node, call))
+        asked = peer.runs.Run(request, timeout=2 * self._answer_s, metadata=self._headers(node, call))
         try:
             run: run_pb2.RunResponse = await asked
         except aio.AioRpcError as error:
@@ -74,12 +73,12 @@ class GrpcPeerClient:
         return run
 
     async def _as_it_goes_on(
-        self, channel: aio.Channel, node: MeshNode, call: PeerCall, run_id: str, left_s: float
+        self, peer: PeerConnection, node: MeshNode, call: PeerCall, run_id: str, left_s: float
     ) -> run_pb2.RunResponse:
         """The run after a while; whatever error comes now, the run was begun."""
         wait_s = min(self._answer_s, max(0.05, left_s))
         wait = run_service_pb2.WaitRunRequest(run_id=run_id, timeout_s=wait_s)
-        asked = _runs(channel).WaitRun(wait, timeout=wait_s + self._answer_s, metadata=self._headers(node, call))
+        asked = peer.runs.WaitRun(wait, timeout=wait_s + self._answer_s, metadata=self._headers(node, call))
         try:
             return await _answer(asked, node)
         except PeerRefusedError as error:
@@ -87,23 +86,24 @@ class GrpcPeerClient:
 
     async def cancel(self, node: MeshNode, call: PeerCall, run_id: str | None) -> PeerAnswer:
         """See ports.mesh.PeerClient."""
-        channel = await self._connected(node)
-        runs = _runs(channel)
+        peer = await self._connected(node)
         if run_id is None:
             run = await _answer(
-                runs.CreateRun(run_request(call), timeout=self._answer_s, metadata=self._headers(node, call)), node
+                peer.runs.CreateRun(run_request(call), timeout=self._answer_s, metadata=self._headers(node, call)), node
             )
             run_id = run.run_id
         request = run_service_pb2.CancelRunRequest(run_id=run_id, reason=CANCEL_REASON)
-        run = await _answer(runs.CancelRun(request, timeout=self._answer_s, metadata=self._headers(node, call)), node)
-        return await self._with_head(channel, node, call, run, request.ByteSize(), run.ByteSize())
+        run = await _answer(
+            peer.runs.CancelRun(request, timeout=self._answer_s, metadata=self._headers(node, call)), node
+        )
+        return await self._with_head(peer, node, call, run, request.ByteSize(), run.ByteSize())
 
     async def evidence(self, node: MeshNode, tenant_id: str, run_id: str) -> bytes:
         """See ports.mesh.PeerClient."""
-        channel = await self._connected(node)
+        peer = await self._connected(node)
         request = ledger_service_pb2.ExportRunRequest(run_id=run_id, format="evidence")
         metadata = self._credentials.metadata(node, tenant_id)
-        stream = _ledger(channel).ExportRun(request, timeout=EXPORT_S, metadata=metadata)
+        stream = peer.ledger.ExportRun(request, timeout=EXPORT_S, metadata=metadata)
         try:
             return b"".join([body.data async for body in stream])
         except aio.AioRpcError as error:
@@ -114,7 +114,7 @@ class GrpcPeerClient:
         await self._channels.close()
 
     async def _with_head(
-        self, channel: aio.Channel, node: MeshNode, call: PeerCall, run: run_pb2.RunResponse, sent: int, received: int
+        self, peer: PeerConnection, node: MeshNode, call: PeerCall, run: run_pb2.RunResponse, sent: int, received: int
     ) -> PeerAnswer:
         """The run with its proof under the signed head of the peer's log, if asked for; not lost for want of one."""
         proof = log_pb2.InclusionProof()
@@ -122,29 +122,21 @@ class GrpcPeerClient:
             head = run.ledger_head.sequence
             request = ledger_service_pb2.GetInclusionProofRequest(run_id=run.run_id, sequence=head)
             with suppress(aio.AioRpcError):
-                asked = _ledger(channel).GetInclusionProof
+                asked = peer.ledger.GetInclusionProof
                 proof = (await asked(request, timeout=self._answer_s, metadata=self._headers(node, call))).proof
         return _peer_answer(run, proof, sent, received + proof.ByteSize())
 
-    async def _connected(self, node: MeshNode) -> aio.Channel:
-        channel = await self._channels.connected(node)
-        if channel is None:
+    async def _connected(self, node: MeshNode) -> PeerConnection:
+        peer = await self._channels.connected(node)
+        if peer is None:
             where = ", ".join(node.endpoints)
             raise PeerUnreachableError(f"no connection to {where}", sent=False)
-        return channel
+        return peer
 
     def _headers(self, node: MeshNode, call: PeerCall) -> Metadata:
         """Made anew for each request: a credential may be good for one only."""
         trace = (("traceparent", call.traceparent),) if call.traceparent else ()
         return (*self._credentials.metadata(node, call.tenant_id), *trace)
-
-
-def _runs(channel: aio.Channel) -> Any:  # noqa: ANN401 - the generated stub has both kinds of channel
-    return RunServiceStub(channel)
-
-
-def _ledger(channel: aio.Channel) -> Any:  # noqa: ANN401 - as above
-    return LedgerServiceStub(channel)
 
 
 async def _answer(call: Awaitable[run_pb2.RunResponse], node: MeshNode) -> run_pb2.RunResponse:

@@ -91,6 +91,10 @@ class MeshMember(Protocol):
         """Notes that a tenant's own node lives; None when there is none of this id."""
         ...
 
+    def public_keys(self) -> tuple[str, ...]:
+        """The keys that this server signs its calls to peers with, as JSON Web Keys."""
+        ...
+
     def changes(self, tenant_id: str, after: int) -> AsyncGenerator[tuple[int, MeshChange], None]:
         """Changes above a number, then those to come, without end."""
         ...
@@ -199,6 +203,9 @@ class NodeCredentials(Protocol):
         """Headers of a call to a node on behalf of a tenant."""
         ...
 
-    def channel_credentials(self, node: MeshNode) -> object | None:
-        """``grpc.ChannelCredentials`` of channels to a node; None for plain text."""
+    def channel_credentials(self, node: MeshNode, endpoint: str) -> object | None:
+        """``grpc.ChannelCredentials`` of a channel to one of a node's endpoints; None for plain text.
+
+        Raises PeerUnreachableError, with nothing sent, where plain text is not allowed.
+        """
         ...

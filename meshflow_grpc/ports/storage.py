@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunChange:
-    """What an append changes in the run's projection. ``usage`` is added to the totals; None leaves a field as it is."""
+    """What an append changes in the run's projection. ``usage`` is added to the totals; None leaves a field as it is.
+
+    ``step_usage`` is added too, and stands in the record of the first entry: a last step's, when it ends the run in the same append.
+    """
 
     usage: Usage | None = None
     status: RunStatus | None = None
     output: str | None = None
     blocked_by: str | None = None
     reason: str | None = None
+    step_usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,8 @@ class Storage(LogStore, WorkflowStore, WebhookStore, Protocol):
         MUST refuse an entry whose (run_id, step_id, attempt, kind) exists: EntryAlreadyRecordedError. MUST refuse a run that has ended:
         RunConflictError. MUST raise RunNotFoundError for an unknown run. Nothing of a refused append is kept.
         MUST refuse a change that ends the run unless the last entry is run_finished: InvalidRequestError. The last entry's record
-        holds the change, so that the projection can be verified against the chain.
+        holds the change, so that the projection can be verified against the chain. MUST refuse ``step_usage`` with a single entry:
+        InvalidRequestError.
         """
         ...
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-ROLES = ("viewer", "operator", "approver", "admin")
+ROLES = ("viewer", "operator", "approver", "admin", "emergency")
 VIEWER = frozenset(ROLES)
 OPERATOR = frozenset({"operator", "admin"})
 APPROVER = frozenset({"approver", "admin"})
 ADMIN = frozenset({"admin"})
+# Who may decide, if only by breaking the glass: what each may is decided with the decision.
+DECIDER = frozenset({"approver", "admin", "emergency"})
 
 PUBLIC_METHODS = (
     "/meshflow.v1.SystemService/",
     "/meshflow.v1.RestService/GetOpenApi",
+    "/meshflow.v1.RestService/GetNodeKeys",
     "/grpc.health.",
     "/grpc.reflection.",
 )
@@ -44,8 +47,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "/meshflow.v1.RestService/EraseRunJson": ADMIN,
     "/meshflow.v1.ApprovalService/ListApprovals": VIEWER,
     "/meshflow.v1.ApprovalService/GetApproval": VIEWER,
-    "/meshflow.v1.ApprovalService/DecideApproval": APPROVER,
-    "/meshflow.v1.RestService/DecideApprovalJson": APPROVER,
+    "/meshflow.v1.ApprovalService/DecideApproval": DECIDER,
+    "/meshflow.v1.RestService/DecideApprovalJson": DECIDER,
     "/meshflow.v1.WorkflowService/PutWorkflow": OPERATOR,
     "/meshflow.v1.WorkflowService/GetWorkflow": VIEWER,
     "/meshflow.v1.WorkflowService/ListWorkflows": VIEWER,
@@ -66,7 +69,7 @@ ALLOWED: dict[str, frozenset[str]] = {
 
 
 def is_public(method: str) -> bool:
-    """Whether an RPC is answered without a credential: probes, reflection and the OpenAPI document."""
+    """Whether an RPC is answered without a credential: probes, reflection, the OpenAPI document and a node's public keys."""
     return method.startswith(PUBLIC_METHODS)
 
 

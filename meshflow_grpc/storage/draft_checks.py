@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import EntryDraft
     from meshflow_grpc.ports.storage import RunChange
 
+_WITH_A_STEP = 2
+
 
 def check_drafts(drafts: Sequence[EntryDraft], run_id: str, tenant_id: str) -> None:
     """Raises InvalidRequestError unless drafts are of the run, RunNotFoundError unless they are of its tenant."""
@@ -26,7 +28,12 @@ def check_drafts(drafts: Sequence[EntryDraft], run_id: str, tenant_id: str) -> N
 
 
 def check_end(drafts: Sequence[EntryDraft], change: RunChange) -> None:
-    """Raises InvalidRequestError for a change that ends a run without a run_finished entry."""
+    """Raises InvalidRequestError for a change that ends a run without a run_finished entry, or that has no entry to stand in."""
+    if change.step_usage is not None and len(drafts) < _WITH_A_STEP:
+        problem = FieldViolation(
+            "change.step_usage", "stands in the entry of a step, before the last one; there is none"
+        )
+        raise InvalidRequestError.of(problem)
     if change.status is not None and change.status.ended and drafts[-1].kind is not EntryKind.RUN_FINISHED:
         raise InvalidRequestError.of(
             FieldViolation("change.status", f"a run that is {change.status.value} must end with a run_finished entry")

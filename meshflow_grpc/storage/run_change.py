@@ -30,11 +30,20 @@ def answer_again(earlier: EarlierRequest, fingerprint: str) -> CreatedRun:
     return CreatedRun(run, None, created=False)
 
 
+def change_at(index: int, last: int, change: RunChange | None) -> RunChange | None:
+    """Returns what the record of one of an append's entries says of the run's row."""
+    if change is None or index == last:
+        return change
+    return RunChange(change.step_usage) if index == 0 and change.step_usage is not None else None
+
+
 def advanced(head: Head, sequence: int, hash_: str, change: RunChange | None) -> Head:
     """Returns a head moved by entries and what they change."""
     if change is None:
         return Head(head.tenant_id, sequence, hash_, head.status, head.usage, head.key, head.sealed, head.immutable)
     usage = head.usage if change.usage is None else head.usage + change.usage
+    if change.step_usage is not None:
+        usage += change.step_usage
     if max(usage.input_tokens, usage.output_tokens, usage.cost_nano_usd, usage.carbon_ug, usage.steps) > MAX_INTEGER:
         raise NotCanonicalError.at("usage", "a total is greater than 2^53 - 1")
     status = change.status or head.status

@@ -39,7 +39,7 @@ from meshflow_grpc.storage.batch import (
 )
 from meshflow_grpc.storage.draft_checks import check_drafts, check_end
 from meshflow_grpc.storage.rows import run_row
-from meshflow_grpc.storage.run_change import advanced, answer_again
+from meshflow_grpc.storage.run_change import advanced, answer_again, change_at
 from meshflow_grpc.storage.run_change import record_change as told_change
 from meshflow_grpc.storage.run_change import update as row_update
 from meshflow_grpc.storage.sealing import Sealer, damaged
@@ -193,14 +193,14 @@ class Sequencer:
         if change is not None:
             check_end(drafts, change)
         salts: dict[str, str] = {}
-        record_change: dict[str, Any] | None = None
         entries: list[LedgerEntry] = []
         sequence, hash_, last = head.sequence, head.hash, len(drafts) - 1
         for index, draft in enumerate(drafts):
             sequence += 1
-            if index == last and change is not None:
+            told, record_change = change_at(index, last, change), None
+            if told is not None:
                 committer = Committer(head.tenant_id, run_id, sequence, self._next_salt)
-                record_change, salts = told_change(change, committer)
+                record_change, salts = told_change(told, committer)
             place = Place(self.last_seq + index + 1, sequence, hash_)
             entry = link(draft, place, self._next_salt, record_change)
             hash_ = entry.hash

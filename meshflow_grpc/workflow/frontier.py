@@ -30,6 +30,7 @@ __all__ = [
     "Progress",
     "Transition",
     "complete",
+    "ending",
     "fail",
     "finished",
     "loop_counts",
@@ -61,9 +62,26 @@ def finished(progress: Progress) -> bool:
 
 def results(progress: Progress) -> tuple[NodeRun, ...]:
     """Returns the completed runs that make up the output: they took an edge to END or nothing live follows them."""
+    return _runs(progress, progress.final)
+
+
+def ending(progress: Progress, run: NodeRun) -> tuple[NodeRun, ...] | None:
+    """Returns what ``results`` will be when this run completes, if nothing else is under way and nothing can follow; else None."""
     graph = progress.graph
-    final = sorted(progress.final, key=lambda node: graph.rank[node])
-    return tuple(NodeRun(graph.node_ids[node], progress.iterations[node]) for node in final)
+    if run not in progress.outstanding or len(progress.outstanding) > 1 or progress.obsolete:
+        return None
+    node = graph.index_of[run.node_id]
+    edges = (graph.edges[position] for position in graph.outgoing[node])
+    if graph.loops_from[node] or any(edge.conditional or edge.target >= 0 for edge in edges):
+        return None
+    return _runs(progress, {*progress.final, node})
+
+
+def _runs(progress: Progress, nodes: Iterable[int]) -> tuple[NodeRun, ...]:
+    graph = progress.graph
+    return tuple(
+        NodeRun(graph.node_ids[node], progress.iterations[node]) for node in sorted(nodes, key=graph.rank.__getitem__)
+    )
 
 
 def loop_counts(progress: Progress) -> Mapping[tuple[str, str], int]:

@@ -12,7 +12,9 @@ EXEMPT = {
     "RestService": "the JSON face of other RPCs; each of its RPCs runs the command of its typed twin",
 }
 TWINS = {"WatchRunEvents": "WatchRun", "WatchMeshEvents": "WatchMesh"}
-ABOUT_REST = {"GetOpenApi"}  # describes the JSON face; gRPC clients have the protos
+# They have no typed twin: one describes the JSON face, and gRPC clients have the protos; the other is for libraries of JSON Web
+# Tokens, which fetch keys over HTTP, and nodes read the registry.
+ABOUT_REST = {"GetOpenApi", "GetNodeKeys"}
 
 
 def snake(name: str) -> str:

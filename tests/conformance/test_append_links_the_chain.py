@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -99,6 +101,33 @@ async def test_a_run_ends_with_run_finished(storage: Storage) -> None:
     await create(storage, "run_1")
     with pytest.raises(InvalidRequestError, match="run_finished"):
         await storage.append("run_1", (step("run_1", 1),), RunChange(status=RunStatus.FAILED))
+    assert (await storage.get_run(TENANT, "run_1")).status is RunStatus.RUNNING
+
+
+async def test_a_last_step_ends_its_run_as_two_appends_would(storage: Storage) -> None:
+    """A change's step_usage stands in the first entry's record, all else in the last one's."""
+    for run_id in ("run_1", "run_2"):
+        await create(storage, run_id)
+    change = replace(ENDED, step_usage=STEP_USAGE)
+    together = await storage.append("run_1", (step("run_1", 1), finished("run_1")), change)
+    apart = [
+        *await storage.append("run_2", (step("run_2", 1),), RunChange(usage=STEP_USAGE)),
+        *await storage.append("run_2", (finished("run_2"),), ENDED),
+    ]
+    told = [[json.loads(entry.record).get("change") for entry in entries] for entries in (together, apart)]
+    assert [[sorted(change) for change in run] for run in told] == [[["usage"], ["output", "reason", "status"]]] * 2
+    assert told[0][0] == told[1][0]
+    one, two = [await storage.get_run(TENANT, run_id) for run_id in ("run_1", "run_2")]
+    assert (one.usage, one.status, one.output, one.entries) == (two.usage, two.status, two.output, two.entries)
+    assert one.usage == STEP_USAGE
+    assert await verified(storage, "run_1")
+
+
+async def test_a_steps_usage_needs_a_step(storage: Storage) -> None:
+    """MUST refuse step_usage with a single entry: InvalidRequestError."""
+    await create(storage, "run_1")
+    with pytest.raises(InvalidRequestError, match="step_usage"):
+        await storage.append("run_1", (finished("run_1"),), replace(ENDED, step_usage=STEP_USAGE))
     assert (await storage.get_run(TENANT, "run_1")).status is RunStatus.RUNNING
 
 

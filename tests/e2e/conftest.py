@@ -74,7 +74,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
 
     def start(directory: Path | None = None, *options: str, **environment: str) -> MeshflowServer:
         directory = directory or tmp_path_factory.mktemp("server")
-        server = _start(directory, options, environment)
+        server = started_server(directory, options, environment)
         started.append(server)
         return server
 
@@ -83,11 +83,14 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
         server.stop()
 
 
-def _start(directory: Path, options: tuple[str, ...], environment: dict[str, str]) -> MeshflowServer:
+def started_server(
+    directory: Path, options: tuple[str, ...], environment: dict[str, str], within: tuple[str, ...] = ()
+) -> MeshflowServer:
+    """A server once it serves; ``within`` is the command that it is started by, if any. Whoever starts it stops it."""
     ledger = directory / "ledger.db"
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MESHFLOW_", "ANTHROPIC_"))}
     process = subprocess.Popen(
-        [sys.executable, "-m", "meshflow_grpc", "serve", "--host", "127.0.0.1", "--port", "0", *options],
+        [*within, sys.executable, "-m", "meshflow_grpc", "serve", "--host", "127.0.0.1", "--port", "0", *options],
         env={
             **kept,
             "MESHFLOW_MOCK": "1",

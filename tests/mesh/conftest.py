@@ -166,6 +166,14 @@ class Node:
         assert answer.status_code == 200, found
         return found
 
+    def approved(self, run: dict[str, Any]) -> dict[str, Any]:
+        """A run that waits for a human, who says yes, once it has ended or waits again."""
+        approval = run["pending_approval"]["approval_id"]
+        answer = self.server.post(f"/v1/approvals/{approval}:decide", {"decision": "approve", "comment": "found out"})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = self.server.get(f"/v1/runs/{run['run_id']}:wait").json()
+        return found
+
     def verify(self) -> None:
         """The whole ledger verifies, offline."""
         command = [sys.executable, "-m", "meshflow_grpc", "ledger", "verify", "--db", str(self.server.ledger)]

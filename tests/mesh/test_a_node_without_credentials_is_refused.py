@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import jwt
 import pytest
 
 from meshflow_grpc.mesh.channel_files import ChannelFiles
@@ -83,3 +85,7 @@ def test_a_node_is_let_in_by_its_key_and_by_nothing_else(start_server: StartServ
     ]
     own = server.get("/v1/mesh/nodes/marco.ai").json()
     assert '"kty":"OKP"' in str(own), own
+    published = server.get("/.well-known/jwks.json")
+    assert published.headers["content-type"] == "application/json"
+    (kid,) = [each.key_id for each in jwt.PyJWKSet.from_json(published.text).keys]
+    assert kid == json.loads(own["nodes"][0]["public_key"])["kid"]

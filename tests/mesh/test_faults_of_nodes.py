@@ -145,6 +145,20 @@ def test_a_partitioned_node_is_replaced(mesh: Mesh) -> None:
     mesh.settle()
 
 
+def test_an_effect_behind_a_partition_is_decided_by_a_human(mesh: Mesh) -> None:
+    """Silence in the middle of an irreversible step: it is in doubt, nobody else does it, and approved it turns out to be done."""
+    with under_way(mesh, "slow-cut", "handoff-pay") as running:
+        mesh.build.wire.partition()
+        run = running.result()
+
+    assert run["status"] == "paused", run
+    assert "IN_DOUBT" in str(entries(mesh, run))
+    until(lambda: mesh.effects("slow-cut") == ["begun build.ai", "done build.ai"])
+    mesh.settle()
+    assert mesh.cortex.approved(run)["status"] == "completed"
+    assert mesh.effects("slow-cut") == ["begun build.ai", "done build.ai"]
+
+
 def test_a_slow_node_is_waited_for(mesh: Mesh) -> None:
     """Slowness is no failure: one execution, where it was begun, and it shows in the metrics."""
     mesh.build.wire.slow(0.15)

@@ -110,3 +110,25 @@ async def test_the_client_library_lists_shows_and_decides(service: Service) -> N
         assert (await client.wait_run(run.run_id)).status == "completed"
         (decided,) = (await client.list_approvals(run_id=run.run_id)).approvals
     assert decided.status == "approved"
+
+
+async def test_break_glass_is_refused_without_the_role_on_every_face(service: Service) -> None:
+    """The anonymous caller of a trial has no emergency role; a review needs an emergency first."""
+    approval_id = (await paused(service)).pending_approval.approval_id
+    wanted = DecideApprovalRequest(approval_id=approval_id, decision="approve", comment="now", break_glass=True)
+    refused = await failing(service.approvals.DecideApproval(wanted))
+    body = ApprovalBody(approval_id=approval_id)
+    body.body.update({"decision": "approve", "comment": "now", "breakGlass": True})
+    rest = await failing(service.rest.DecideApprovalJson(body))
+    wrong = ApprovalBody(approval_id=approval_id)
+    wrong.body.update({"decision": "approve", "break_glass": "yes"})
+    mistyped = await failing(service.rest.DecideApprovalJson(wrong))
+    early = await failing(
+        service.approvals.DecideApproval(
+            DecideApprovalRequest(approval_id=approval_id, decision="confirm", comment="fine")
+        )
+    )
+
+    assert (refused.reason, rest.reason) == ("PERMISSION_DENIED", "PERMISSION_DENIED")
+    assert mistyped.fields == ["break_glass"]
+    assert early.reason == "RUN_CONFLICT"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -20,6 +20,8 @@ from meshflow_grpc.mesh.channel_files import ChannelFiles
 from meshflow_grpc.mesh.known_nodes import KnownNodes
 from meshflow_grpc.mesh.node_credentials import SignedCalls
 from meshflow_grpc.mesh.node_key import NodeKey
+from meshflow_grpc.mesh.peer_client import GrpcPeerClient
+from meshflow_grpc.ports.mesh import PeerUnreachableError
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, new_api_key, parse_api_keys
 from meshflow_grpc.rpc.authenticators.node_token import NodesAndUsers, NodeTokenAuthenticator
 from meshflow_grpc.rpc.authorization import ALLOWED, OPERATOR, VIEWER, is_public
@@ -166,11 +168,25 @@ async def test_channels_to_peers_with_tls_are_encrypted_both_ways(secure: Secure
         (ChannelFiles(secure.own.certificate), grpc.StatusCode.UNAVAILABLE),
         (ChannelFiles(None, secure.caller.certificate, secure.caller.key), grpc.StatusCode.UNAVAILABLE),
     ):
-        credentials = SignedCalls("build.ai", KEY, files).channel_credentials(peer)
+        credentials = SignedCalls("build.ai", KEY, files).channel_credentials(peer, secure.address)
         assert credentials is not None
         async with aio.secure_channel(secure.address, credentials) as channel:
             assert await _ask(channel) is code
-    assert SignedCalls("build.ai", KEY, both).channel_credentials(MARCO) is None
+    assert SignedCalls("build.ai", KEY, both).channel_credentials(MARCO, secure.address) is None
+
+
+async def test_nothing_is_sent_in_the_clear_beyond_this_machine() -> None:
+    """A peer that is registered without TLS elsewhere is not reached, unless that is allowed; one on this machine is."""
+    away = replace(MARCO, endpoints=("marco.internal:8765", "10.0.0.7:8765"), tls=False)
+    client = GrpcPeerClient(SignedCalls("build.ai", KEY, ChannelFiles()))
+    with pytest.raises(PeerUnreachableError, match=r"10\.0\.0\.7:8765 is served without TLS") as refused:
+        await client.evidence(away, "acme", "run_1")
+    assert not refused.value.sent
+    await client.close()
+    allowed = SignedCalls("build.ai", KEY, ChannelFiles(), allow_plaintext=True)
+    assert allowed.channel_credentials(away, away.endpoints[0]) is None
+    for endpoint in ("127.0.0.1:1", "localhost:1", "[::1]:1"):
+        assert SignedCalls("build.ai", KEY, ChannelFiles()).channel_credentials(away, endpoint) is None
 
 
 async def _ask(channel: aio.Channel) -> grpc.StatusCode:

@@ -157,7 +157,7 @@ class NoFiles:
         """Nothing."""
         return ()
 
-    def channel_credentials(self, node: MeshNode) -> object | None:
+    def channel_credentials(self, node: MeshNode, endpoint: str) -> object | None:
         """Cannot be read."""
         raise FileNotFoundError("no certificate")
 

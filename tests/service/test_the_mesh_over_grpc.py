@@ -291,6 +291,7 @@ async def test_a_server_that_is_no_node_says_so() -> None:
             alone.mesh.ListNodes(mesh.ListNodesRequest()),
             alone.mesh.ResolveNode(mesh.ResolveNodeRequest(slug="a")),
             alone.mesh.WatchMesh(mesh.WatchMeshRequest()).read(),
+            alone.rest.GetNodeKeys(rest_service_pb2.GetNodeKeysRequest()),
         )
         for call in calls:
             refused = await failing(call)

@@ -287,13 +287,12 @@ def test_origins_without_envoy_are_refused(monkeypatch: pytest.MonkeyPatch) -> N
     assert "MESHFLOW_USE_ENVOY is 0" in problems_of()["MESHFLOW_ALLOWED_ORIGINS"]
 
 
-@pytest.mark.parametrize(("host", "warned"), [("0.0.0.0", True), ("127.0.0.1", False)])
-def test_a_node_that_peers_reach_without_tls_is_warned_of(
-    monkeypatch: pytest.MonkeyPatch, host: str, warned: bool
-) -> None:
-    """Tokens of peers would cross the network in the clear."""
+def test_a_node_that_peers_reach_without_tls_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tokens of peers would cross the network in the clear; where that is allowed, it is warned of."""
     monkeypatch.setenv("MESHFLOW_MOCK", "1")
     monkeypatch.setenv("MESHFLOW_MESH_SLUG", "build.ai")
     monkeypatch.setenv("MESHFLOW_MESH_ENDPOINT", "build.internal:8765")
-
-    assert any("build.ai" in text and "without TLS" in text for text in Settings.load(host=host).warnings()) is warned
+    assert Settings.load(host="127.0.0.1").warnings() == ()
+    assert "in the clear" in problems_of(host="0.0.0.0")["MESHFLOW_TLS_CERT_FILE"]
+    monkeypatch.setenv("MESHFLOW_MESH_ALLOW_PLAINTEXT", "1")
+    assert any("build.ai" in text and "without TLS" in text for text in Settings.load(host="0.0.0.0").warnings())

@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from meshflow_grpc.commands.cancel_run import MAX_REASON_CHARS
-from meshflow_grpc.commands.decide_approval import MAX_COMMENT_CHARS
+from meshflow_grpc.commands.decide_approval import DECISIONS, MAX_COMMENT_CHARS
 from meshflow_grpc.commands.erase_run import MAX_BASIS_CHARS, EraseMode
 from meshflow_grpc.commands.export_run import CONTENT_TYPES
 from meshflow_grpc.commands.list_runs import MAX_PAGE_SIZE
 from meshflow_grpc.commands.register_node import MAX_TTL_S
 from meshflow_grpc.commands.wait_run import MAX_TIMEOUT_S
-from meshflow_grpc.domain.approval import Decision
 from meshflow_grpc.domain.mesh import MAX_CONCERNS, MAX_ENDPOINTS, MAX_PRIORITY
 from meshflow_grpc.domain.policy import (
     COMPLIANCE_PROFILES,
@@ -121,7 +120,7 @@ CONSTRAINTS: Mapping[str, dict[str, Any]] = {
     "ForkRunRequest.before_sequence": _SEQUENCE,
     "ForkRunRequest.request_id": {"maxLength": MAX_ID_CHARS},
     "EraseRunRequest.mode": {"enum": [mode.value for mode in EraseMode]},
-    "DecideApprovalRequest.decision": {"enum": [decision.value for decision in Decision]},
+    "DecideApprovalRequest.decision": {"enum": [decision.value for decision in DECISIONS]},
     "DecideApprovalRequest.comment": {"maxLength": MAX_COMMENT_CHARS},
     "ApproveWorkflowRequest.comment": {"maxLength": MAX_COMMENT_CHARS},
     "ApproveWorkflowRequest.expected_digest": _DIGEST,

@@ -195,8 +195,8 @@ export class MeshflowClient {
   /** Decides; resolves when the decision is durable. The same decision again changes nothing. */
   decideApproval(
     approvalId: string,
-    decision: "approve" | "reject",
-    details: Pick<MessageInitShape<typeof DecideApprovalRequestSchema>, "comment" | "expectedActionDigest"> = {},
+    decision: "approve" | "reject" | "confirm" | "dispute",
+    details: Pick<MessageInitShape<typeof DecideApprovalRequestSchema>, "comment" | "expectedActionDigest" | "breakGlass"> = {},
     limits: Limits = {},
   ): Promise<Approval> {
     const request = { approvalId, decision, ...details };

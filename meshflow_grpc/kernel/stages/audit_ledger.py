@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
-from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
+from meshflow_grpc.governance.budget import minus
 from meshflow_grpc.kernel.call_record import call_facts, input_payload
 from meshflow_grpc.kernel.decision import Verdict
 from meshflow_grpc.ports.storage import RunChange
@@ -48,7 +49,10 @@ class StepEnd:
 
 
 class AuditLedger:
-    """Appends the step's entry and adds its usage to the run, in one transaction. Fail closed: no entry, no output."""
+    """Appends the step's entry and adds its usage to the run, in one transaction. Fail closed: no entry, no output.
+
+    The entry of a run's last step comes with the one that ends the run.
+    """
 
     name: ClassVar[str] = "audit_ledger"
 
@@ -71,8 +75,21 @@ class AuditLedger:
             input=input_payload(end.state),
             output=_output(end),
         )
-        (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(usage=end.usage))
+        closing = step.closing if end.verdict is Verdict.COMMITTED else None
+        last = closing.change(end.state.output or "", _spent(end)) if closing is not None else None
+        if closing is None or last is None:
+            (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(usage=end.usage))
+            return entry
+        drafts, change = (draft, last[0]), replace(last[1], step_usage=end.usage)
+        entry, end_of_run = await self._ports.recorder.append(run.run_id, drafts, change)
+        closing.recorded(end_of_run)
         return entry
+
+
+def _spent(end: StepEnd) -> Usage:
+    """What the run will have used once the step is settled."""
+    prepaid = end.state.execution.prepaid if end.state.execution is not None else ZERO_USAGE
+    return end.state.step.run.budget.spent + minus(end.usage, prepaid)
 
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode

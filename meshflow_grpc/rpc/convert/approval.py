@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc._gen.meshflow.v1 import approval_service_pb2
-from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
-from meshflow_grpc.governance.policy_fields import kind_of
-from meshflow_grpc.rpc.convert.run_request import unknown_key
-from meshflow_grpc.rpc.convert.struct import struct_to_dict
+from meshflow_grpc.commands.decide_approval import DECISIONS
+from meshflow_grpc.rpc.convert.json_request import typed_fields
 from meshflow_grpc.rpc.convert.timestamp import timestamp
 
 if TYPE_CHECKING:
@@ -16,8 +14,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.approval import Approval, ApprovalPage
 
-_FIELDS = ("decision", "comment", "expected_action_digest")
-_CAMEL = {"expectedActionDigest": "expected_action_digest"}
+_FIELDS = {"decision": str, "comment": str, "expected_action_digest": str, "break_glass": bool}
 
 
 def approval_to_proto(approval: Approval) -> approval_service_pb2.Approval:
@@ -38,6 +35,8 @@ def approval_to_proto(approval: Approval) -> approval_service_pb2.Approval:
         create_time=timestamp(approval.create_time),
         expire_time=timestamp(approval.expire_time),
         decide_time=None if approval.decide_time is None else timestamp(approval.decide_time),
+        break_glass=approval.break_glass,
+        review_run_id=approval.review_run_id,
     )
 
 
@@ -48,18 +47,6 @@ def page_to_proto(page: ApprovalPage) -> approval_service_pb2.ListApprovalsRespo
     )
 
 
-def decision_from_json(body: Struct) -> dict[str, str]:
-    """``decision``, and where given ``comment`` and ``expected_action_digest``; raises InvalidRequestError naming every problem."""
-    given = {_CAMEL.get(key, key): value for key, value in struct_to_dict(body).items()}
-    fields = {key: value for key, value in given.items() if value is not None or key not in _FIELDS}
-    problems = [FieldViolation(key, unknown_key(key, _FIELDS)) for key in fields if key not in _FIELDS]
-    problems += [
-        FieldViolation(key, f"expected a string, got {kind_of(fields[key])}")
-        for key in _FIELDS
-        if key in fields and not isinstance(fields[key], str)
-    ]
-    if "decision" not in fields:
-        problems.append(FieldViolation("decision", "is required: approve or reject"))
-    if problems:
-        raise InvalidRequestError.of(*problems)
-    return {key: str(value) for key, value in fields.items()}
+def decision_from_json(body: Struct) -> dict[str, Any]:
+    """``decision``, and where given the other fields of a decision; raises InvalidRequestError naming every problem."""
+    return typed_fields(body, _FIELDS, {"decision": f"one of {', '.join(DECISIONS)}"})

@@ -72,8 +72,8 @@ def erasure_from_json(body: Struct) -> dict[str, Any]:
     return {"basis": ""} | typed_fields(body, _ERASE_FIELDS)
 
 
-def typed_fields(body: Struct, known: Mapping[str, type]) -> dict[str, Any]:
-    """A body of optional fields of known types; raises InvalidRequestError naming every problem."""
+def typed_fields(body: Struct, known: Mapping[str, type], required: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """A body of fields of known types; raises InvalidRequestError naming every problem. ``required`` says what each such field is."""
     given = _snake(struct_to_dict(body), tuple(known))
     fields = {name: value for name, value in given.items() if value is not None or name not in known}
     problems = [FieldViolation(key, unknown_key(key, tuple(known))) for key in fields if key not in known]
@@ -82,6 +82,8 @@ def typed_fields(body: Struct, known: Mapping[str, type]) -> dict[str, Any]:
         for name, value in fields.items()
         if name in known and type(value) is not known[name] and not (known[name] is float and type(value) is int)
     ]
+    missing = (name for name in required or () if name not in fields)
+    problems += [FieldViolation(name, f"is required: {(required or {})[name]}") for name in missing]
     if problems:
         raise InvalidRequestError.of(*problems)
     return fields

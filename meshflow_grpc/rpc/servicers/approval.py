@@ -46,5 +46,6 @@ class ApprovalServicer(approval_service_pb2_grpc.ApprovalServiceServicer):
             expected_action_digest=request.expected_action_digest
             if request.HasField("expected_action_digest")
             else None,
+            break_glass=request.break_glass,
         )
         return approval_to_proto(approval)

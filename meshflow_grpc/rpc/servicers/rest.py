@@ -114,13 +114,8 @@ class RestServicer(RestMeshServicer):
         self, request: rest_service_pb2.ApprovalBody, context: Any
     ) -> approval_service_pb2.Approval:
         """See rest_service.proto."""
-        fields = decision_from_json(request.body)
         approval = await self._commands.decide_approval.execute(
-            current_principal(),
-            request.approval_id,
-            decision=fields["decision"],
-            comment=fields.get("comment", ""),
-            expected_action_digest=fields.get("expected_action_digest"),
+            current_principal(), request.approval_id, **decision_from_json(request.body)
         )
         return approval_to_proto(approval)
 

@@ -41,6 +41,11 @@ class RestMeshServicer(rest_service_pb2_grpc.RestServiceServicer):
         node = await self._commands.mesh.heartbeat.execute(current_principal(), request.node_id)
         return mesh_service_pb2.HeartbeatResponse(ttl_s=node.ttl_s)
 
+    async def GetNodeKeys(self, request: rest_service_pb2.GetNodeKeysRequest, context: Any) -> HttpBody:  # noqa: N802
+        """See rest_service.proto."""
+        keys = await self._commands.mesh.get_node_keys.execute()
+        return HttpBody(content_type="application/json", data=keys.encode())
+
     async def WatchMeshEvents(  # noqa: N802 - RPC name
         self, request: mesh_service_pb2.WatchMeshRequest, context: Any
     ) -> AsyncGenerator[HttpBody, None]:

@@ -124,3 +124,20 @@ def test_a_replay_of_the_same_outcomes_gives_the_same_run(workflow: Workflow, se
         again.complete(node_id)
     assert again.transitions == player.transitions
     assert frontier.finished(again.progress)
+
+
+@given(st.one_of(dags(), loop_graphs()), st.integers(0, 2**32))
+@_SETTINGS
+def test_an_ending_that_is_foretold_comes(workflow: Workflow, seed: int) -> None:
+    """Where ``ending`` names results, the run ends with that completion and has them; else something goes on, or edges decide."""
+    player = _shuffled(workflow, seed)
+    while not frontier.finished(player.progress):
+        activation = player.pick(frontier.ready(player.progress))
+        foretold = frontier.ending(player.progress, activation.run)
+        leads_on = any(edge.source == activation.node_id for edge in workflow.edges)
+        player.complete(activation.node_id)
+        if foretold is not None:
+            assert frontier.finished(player.progress)
+            assert frontier.results(player.progress) == foretold
+        else:
+            assert leads_on or player.progress.obsolete or not frontier.finished(player.progress)

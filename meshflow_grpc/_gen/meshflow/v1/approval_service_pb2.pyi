@@ -109,14 +109,19 @@ class DecideApprovalRequest(_message.Message):
     DECISION_FIELD_NUMBER: _builtins.int
     COMMENT_FIELD_NUMBER: _builtins.int
     EXPECTED_ACTION_DIGEST_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_FIELD_NUMBER: _builtins.int
     approval_id: _builtins.str
     """The approval."""
     decision: _builtins.str
-    """approve or reject."""
+    """approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person."""
     comment: _builtins.str
     """Why, kept in the ledger: at most 4000 characters."""
     expected_action_digest: _builtins.str
     """Refuses the decision unless the action has this digest: what was reviewed is what is approved."""
+    break_glass: _builtins.bool
+    """Approves in an emergency although the policy's approvers, the separation of duties or one's roles forbid it. Needs the role emergency, a
+    fresh sign-in and a comment, and is to be reviewed by a second person.
+    """
     def __init__(
         self,
         *,
@@ -124,10 +129,11 @@ class DecideApprovalRequest(_message.Message):
         decision: _builtins.str = ...,
         comment: _builtins.str = ...,
         expected_action_digest: _builtins.str | None = ...,
+        break_glass: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_action_digest", b"_expected_action_digest", "expected_action_digest", b"expected_action_digest"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_action_digest", b"_expected_action_digest", "approval_id", b"approval_id", "comment", b"comment", "decision", b"decision", "expected_action_digest", b"expected_action_digest"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_action_digest", b"_expected_action_digest", "approval_id", b"approval_id", "break_glass", b"break_glass", "comment", b"comment", "decision", b"decision", "expected_action_digest", b"expected_action_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_action_digest: _TypeAlias = _typing.Literal["expected_action_digest"]  # noqa: Y015
     _WhichOneofArgType__expected_action_digest: _TypeAlias = _typing.Literal["_expected_action_digest", b"_expected_action_digest"]  # noqa: Y015
@@ -156,6 +162,8 @@ class Approval(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     DECIDE_TIME_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_FIELD_NUMBER: _builtins.int
+    REVIEW_RUN_ID_FIELD_NUMBER: _builtins.int
     approval_id: _builtins.str
     """Identifier of the approval."""
     run_id: _builtins.str
@@ -180,6 +188,10 @@ class Approval(_message.Message):
     """Principal that decided; "meshflow" when nobody did in time."""
     comment: _builtins.str
     """Comment of the decision."""
+    break_glass: _builtins.bool
+    """Whether it was approved in an emergency."""
+    review_run_id: _builtins.str
+    """The run that records a second person's review of the emergency; absent until then, and in lists."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When the step began to wait."""
@@ -210,21 +222,27 @@ class Approval(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         decide_time: _timestamp_pb2.Timestamp | None = ...,
+        break_glass: _builtins.bool = ...,
+        review_run_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_input", b"_input", "_reviewer", b"_reviewer", "comment", b"comment", "create_time", b"create_time", "decide_time", b"decide_time", "expire_time", b"expire_time", "input", b"input", "reviewer", b"reviewer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_input", b"_input", "_review_run_id", b"_review_run_id", "_reviewer", b"_reviewer", "comment", b"comment", "create_time", b"create_time", "decide_time", b"decide_time", "expire_time", b"expire_time", "input", b"input", "review_run_id", b"review_run_id", "reviewer", b"reviewer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_input", b"_input", "_reviewer", b"_reviewer", "action_digest", b"action_digest", "approval_id", b"approval_id", "comment", b"comment", "create_time", b"create_time", "decide_time", b"decide_time", "expire_time", b"expire_time", "input", b"input", "node_id", b"node_id", "reason", b"reason", "requester", b"requester", "reviewer", b"reviewer", "risk", b"risk", "run_id", b"run_id", "status", b"status", "step_id", b"step_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_comment", b"_comment", "_input", b"_input", "_review_run_id", b"_review_run_id", "_reviewer", b"_reviewer", "action_digest", b"action_digest", "approval_id", b"approval_id", "break_glass", b"break_glass", "comment", b"comment", "create_time", b"create_time", "decide_time", b"decide_time", "expire_time", b"expire_time", "input", b"input", "node_id", b"node_id", "reason", b"reason", "requester", b"requester", "review_run_id", b"review_run_id", "reviewer", b"reviewer", "risk", b"risk", "run_id", b"run_id", "status", b"status", "step_id", b"step_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__comment: _TypeAlias = _typing.Literal["comment"]  # noqa: Y015
     _WhichOneofArgType__comment: _TypeAlias = _typing.Literal["_comment", b"_comment"]  # noqa: Y015
     _WhichOneofReturnType__input: _TypeAlias = _typing.Literal["input"]  # noqa: Y015
     _WhichOneofArgType__input: _TypeAlias = _typing.Literal["_input", b"_input"]  # noqa: Y015
+    _WhichOneofReturnType__review_run_id: _TypeAlias = _typing.Literal["review_run_id"]  # noqa: Y015
+    _WhichOneofArgType__review_run_id: _TypeAlias = _typing.Literal["_review_run_id", b"_review_run_id"]  # noqa: Y015
     _WhichOneofReturnType__reviewer: _TypeAlias = _typing.Literal["reviewer"]  # noqa: Y015
     _WhichOneofArgType__reviewer: _TypeAlias = _typing.Literal["_reviewer", b"_reviewer"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__comment) -> _WhichOneofReturnType__comment | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__input) -> _WhichOneofReturnType__input | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__review_run_id) -> _WhichOneofReturnType__review_run_id | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reviewer) -> _WhichOneofReturnType__reviewer | None: ...
 

@@ -71,7 +71,8 @@ class ApprovalServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DecideApproval(self, request, context):
-        """Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide.
+        """Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+        emergency. REST: POST /v1/approvals/{approval_id}:decide.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -21,7 +21,9 @@ class ApprovalServiceStub:
     GetApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.GetApprovalRequest, _approval_service_pb2.Approval]
     """Returns an approval as it stands, with what the step would be given."""
     DecideApproval: _aio.UnaryUnaryMultiCallable[_approval_service_pb2.DecideApprovalRequest, _approval_service_pb2.Approval]
-    """Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide."""
+    """Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+    emergency. REST: POST /v1/approvals/{approval_id}:decide.
+    """
 
 class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
     """Human gates: steps that wait for a decision, and the decisions."""
@@ -48,6 +50,8 @@ class ApprovalServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _approval_service_pb2.DecideApprovalRequest,
         context: _aio.ServicerContext[_approval_service_pb2.DecideApprovalRequest, _abc.Awaitable[_approval_service_pb2.Approval]],
     ) -> _abc.Awaitable[_approval_service_pb2.Approval]:
-        """Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide."""
+        """Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+        emergency. REST: POST /v1/approvals/{approval_id}:decide.
+        """
 
 def add_ApprovalServiceServicer_to_server(servicer: ApprovalServiceServicer, server: _aio.Server) -> None: ...

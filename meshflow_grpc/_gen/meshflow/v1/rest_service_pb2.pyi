@@ -35,6 +35,23 @@ class GetOpenApiRequest(_message.Message):
 Global___GetOpenApiRequest: _TypeAlias = GetOpenApiRequest  # noqa: Y015
 
 @_typing.final
+class GetNodeKeysRequest(_message.Message):
+    """Asks for the public keys of this node."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNodeKeysRequest: _TypeAlias = GetNodeKeysRequest  # noqa: Y015
+
+@_typing.final
 class RunBody(_message.Message):
     """A JSON body about one run."""
 

@@ -126,6 +126,11 @@ class RestServiceStub:
                 request_serializer=meshflow_dot_v1_dot_rest__service__pb2.GetOpenApiRequest.SerializeToString,
                 response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
+        self.GetNodeKeys = channel.unary_unary(
+                '/meshflow.v1.RestService/GetNodeKeys',
+                request_serializer=meshflow_dot_v1_dot_rest__service__pb2.GetNodeKeysRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+                _registered_method=True)
 
 
 class RestServiceServicer:
@@ -245,6 +250,13 @@ class RestServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetNodeKeys(self, request, context):
+        """Returns the keys with which this node signs its calls, as a JSON Web Key Set (RFC 7517). It needs no credential.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RestServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -326,6 +338,11 @@ def add_RestServiceServicer_to_server(servicer, server):
             'GetOpenApi': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOpenApi,
                     request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.GetOpenApiRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
+            ),
+            'GetNodeKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNodeKeys,
+                    request_deserializer=meshflow_dot_v1_dot_rest__service__pb2.GetNodeKeysRequest.FromString,
                     response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
     }
@@ -762,6 +779,33 @@ class RestService:
             target,
             '/meshflow.v1.RestService/GetOpenApi',
             meshflow_dot_v1_dot_rest__service__pb2.GetOpenApiRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNodeKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/meshflow.v1.RestService/GetNodeKeys',
+            meshflow_dot_v1_dot_rest__service__pb2.GetNodeKeysRequest.SerializeToString,
             google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,

@@ -60,6 +60,8 @@ class RestServiceStub:
     """SSE twin of MeshService.WatchMesh: `id:` is the number, comments are heartbeats, a Last-Event-ID header resumes."""
     GetOpenApi: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.GetOpenApiRequest, _httpbody_pb2.HttpBody]
     """Returns the OpenAPI 3.1 document of the REST face. It needs no credential."""
+    GetNodeKeys: _aio.UnaryUnaryMultiCallable[_rest_service_pb2.GetNodeKeysRequest, _httpbody_pb2.HttpBody]
+    """Returns the keys with which this node signs its calls, as a JSON Web Key Set (RFC 7517). It needs no credential."""
 
 class RestServiceServicer(metaclass=_abc_1.ABCMeta):
     """The JSON face: twins of the RPCs that take a body, for Envoy alone; gRPC clients use the typed services.
@@ -193,5 +195,13 @@ class RestServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_rest_service_pb2.GetOpenApiRequest, _abc.Awaitable[_httpbody_pb2.HttpBody]],
     ) -> _abc.Awaitable[_httpbody_pb2.HttpBody]:
         """Returns the OpenAPI 3.1 document of the REST face. It needs no credential."""
+
+    @_abc_1.abstractmethod
+    def GetNodeKeys(
+        self,
+        request: _rest_service_pb2.GetNodeKeysRequest,
+        context: _aio.ServicerContext[_rest_service_pb2.GetNodeKeysRequest, _abc.Awaitable[_httpbody_pb2.HttpBody]],
+    ) -> _abc.Awaitable[_httpbody_pb2.HttpBody]:
+        """Returns the keys with which this node signs its calls, as a JSON Web Key Set (RFC 7517). It needs no credential."""
 
 def add_RestServiceServicer_to_server(servicer: RestServiceServicer, server: _aio.Server) -> None: ...

@@ -193,14 +193,17 @@ type DecideApprovalRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The approval.
 	ApprovalId string `protobuf:"bytes,1,opt,name=approval_id,json=approvalId,proto3" json:"approval_id,omitempty"`
-	// approve or reject.
+	// approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
 	Decision string `protobuf:"bytes,2,opt,name=decision,proto3" json:"decision,omitempty"`
 	// Why, kept in the ledger: at most 4000 characters.
 	Comment string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
 	// Refuses the decision unless the action has this digest: what was reviewed is what is approved.
 	ExpectedActionDigest *string `protobuf:"bytes,4,opt,name=expected_action_digest,json=expectedActionDigest,proto3,oneof" json:"expected_action_digest,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Approves in an emergency although the policy's approvers, the separation of duties or one's roles forbid it. Needs the role emergency, a
+	// fresh sign-in and a comment, and is to be reviewed by a second person.
+	BreakGlass    bool `protobuf:"varint,5,opt,name=break_glass,json=breakGlass,proto3" json:"break_glass,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DecideApprovalRequest) Reset() {
@@ -261,6 +264,13 @@ func (x *DecideApprovalRequest) GetExpectedActionDigest() string {
 	return ""
 }
 
+func (x *DecideApprovalRequest) GetBreakGlass() bool {
+	if x != nil {
+		return x.BreakGlass
+	}
+	return false
+}
+
 // A step that waits, or waited, for a human.
 type Approval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -293,7 +303,11 @@ type Approval struct {
 	// When the approval expires.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// When it was decided.
-	DecideTime    *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
+	DecideTime *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
+	// Whether it was approved in an emergency.
+	BreakGlass bool `protobuf:"varint,16,opt,name=break_glass,json=breakGlass,proto3" json:"break_glass,omitempty"`
+	// The run that records a second person's review of the emergency; absent until then, and in lists.
+	ReviewRunId   *string `protobuf:"bytes,17,opt,name=review_run_id,json=reviewRunId,proto3,oneof" json:"review_run_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -433,6 +447,20 @@ func (x *Approval) GetDecideTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Approval) GetBreakGlass() bool {
+	if x != nil {
+		return x.BreakGlass
+	}
+	return false
+}
+
+func (x *Approval) GetReviewRunId() string {
+	if x != nil && x.ReviewRunId != nil {
+		return *x.ReviewRunId
+	}
+	return ""
+}
+
 var File_meshflow_v1_approval_service_proto protoreflect.FileDescriptor
 
 const file_meshflow_v1_approval_service_proto_rawDesc = "" +
@@ -448,14 +476,16 @@ const file_meshflow_v1_approval_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"5\n" +
 	"\x12GetApprovalRequest\x12\x1f\n" +
 	"\vapproval_id\x18\x01 \x01(\tR\n" +
-	"approvalId\"\xc4\x01\n" +
+	"approvalId\"\xe5\x01\n" +
 	"\x15DecideApprovalRequest\x12\x1f\n" +
 	"\vapproval_id\x18\x01 \x01(\tR\n" +
 	"approvalId\x12\x1a\n" +
 	"\bdecision\x18\x02 \x01(\tR\bdecision\x12\x18\n" +
 	"\acomment\x18\x03 \x01(\tR\acomment\x129\n" +
-	"\x16expected_action_digest\x18\x04 \x01(\tH\x00R\x14expectedActionDigest\x88\x01\x01B\x19\n" +
-	"\x17_expected_action_digest\"\xb0\x04\n" +
+	"\x16expected_action_digest\x18\x04 \x01(\tH\x00R\x14expectedActionDigest\x88\x01\x01\x12\x1f\n" +
+	"\vbreak_glass\x18\x05 \x01(\bR\n" +
+	"breakGlassB\x19\n" +
+	"\x17_expected_action_digest\"\x8c\x05\n" +
 	"\bApproval\x12\x1f\n" +
 	"\vapproval_id\x18\x01 \x01(\tR\n" +
 	"approvalId\x12\x15\n" +
@@ -476,11 +506,15 @@ const file_meshflow_v1_approval_service_proto_rawDesc = "" +
 	"\vexpire_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12;\n" +
 	"\vdecide_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"decideTimeB\b\n" +
+	"decideTime\x12\x1f\n" +
+	"\vbreak_glass\x18\x10 \x01(\bR\n" +
+	"breakGlass\x12'\n" +
+	"\rreview_run_id\x18\x11 \x01(\tH\x03R\vreviewRunId\x88\x01\x01B\b\n" +
 	"\x06_inputB\v\n" +
 	"\t_reviewerB\n" +
 	"\n" +
-	"\b_comment2\xc4\x02\n" +
+	"\b_commentB\x10\n" +
+	"\x0e_review_run_id2\xc4\x02\n" +
 	"\x0fApprovalService\x12p\n" +
 	"\rListApprovals\x12!.meshflow.v1.ListApprovalsRequest\x1a\".meshflow.v1.ListApprovalsResponse\"\x18\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/approvals\x90\x02\x01\x12m\n" +
 	"\vGetApproval\x12\x1f.meshflow.v1.GetApprovalRequest\x1a\x15.meshflow.v1.Approval\"&\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/approvals/{approval_id}\x90\x02\x01\x12P\n" +

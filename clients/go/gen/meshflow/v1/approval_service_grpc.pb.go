@@ -34,7 +34,8 @@ type ApprovalServiceClient interface {
 	ListApprovals(ctx context.Context, in *ListApprovalsRequest, opts ...grpc.CallOption) (*ListApprovalsResponse, error)
 	// Returns an approval as it stands, with what the step would be given.
 	GetApproval(ctx context.Context, in *GetApprovalRequest, opts ...grpc.CallOption) (*Approval, error)
-	// Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide.
+	// Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+	// emergency. REST: POST /v1/approvals/{approval_id}:decide.
 	DecideApproval(ctx context.Context, in *DecideApprovalRequest, opts ...grpc.CallOption) (*Approval, error)
 }
 
@@ -86,7 +87,8 @@ type ApprovalServiceServer interface {
 	ListApprovals(context.Context, *ListApprovalsRequest) (*ListApprovalsResponse, error)
 	// Returns an approval as it stands, with what the step would be given.
 	GetApproval(context.Context, *GetApprovalRequest) (*Approval, error)
-	// Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide.
+	// Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+	// emergency. REST: POST /v1/approvals/{approval_id}:decide.
 	DecideApproval(context.Context, *DecideApprovalRequest) (*Approval, error)
 	mustEmbedUnimplementedApprovalServiceServer()
 }

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file meshflow/v1/approval_service.proto.
  */
 export const file_meshflow_v1_approval_service: GenFile = /*@__PURE__*/
-  fileDesc("CiJtZXNoZmxvdy92MS9hcHByb3ZhbF9zZXJ2aWNlLnByb3RvEgttZXNoZmxvdy52MSJNChRMaXN0QXBwcm92YWxzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZydW5faWQYAyABKAkiWgoVTGlzdEFwcHJvdmFsc1Jlc3BvbnNlEigKCWFwcHJvdmFscxgBIAMoCzIVLm1lc2hmbG93LnYxLkFwcHJvdmFsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIpChJHZXRBcHByb3ZhbFJlcXVlc3QSEwoLYXBwcm92YWxfaWQYASABKAkijwEKFURlY2lkZUFwcHJvdmFsUmVxdWVzdBITCgthcHByb3ZhbF9pZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRIPCgdjb21tZW50GAMgASgJEiMKFmV4cGVjdGVkX2FjdGlvbl9kaWdlc3QYBCABKAlIAIgBAUIZChdfZXhwZWN0ZWRfYWN0aW9uX2RpZ2VzdCKgAwoIQXBwcm92YWwSEwoLYXBwcm92YWxfaWQYASABKAkSDgoGcnVuX2lkGAIgASgJEg8KB25vZGVfaWQYAyABKAkSDwoHc3RlcF9pZBgEIAEoCRIOCgZzdGF0dXMYBSABKAkSDgoGcmVhc29uGAYgASgJEgwKBHJpc2sYByABKAkSFQoNYWN0aW9uX2RpZ2VzdBgIIAEoCRISCgVpbnB1dBgJIAEoCUgAiAEBEhEKCXJlcXVlc3RlchgKIAEoCRIVCghyZXZpZXdlchgLIAEoCUgBiAEBEhQKB2NvbW1lbnQYDCABKAlIAogBARIvCgtjcmVhdGVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlY2lkZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIICgZfaW5wdXRCCwoJX3Jldmlld2VyQgoKCF9jb21tZW50MsQCCg9BcHByb3ZhbFNlcnZpY2UScAoNTGlzdEFwcHJvdmFscxIhLm1lc2hmbG93LnYxLkxpc3RBcHByb3ZhbHNSZXF1ZXN0GiIubWVzaGZsb3cudjEuTGlzdEFwcHJvdmFsc1Jlc3BvbnNlIhiQAgGC0+STAg8SDS92MS9hcHByb3ZhbHMSbQoLR2V0QXBwcm92YWwSHy5tZXNoZmxvdy52MS5HZXRBcHByb3ZhbFJlcXVlc3QaFS5tZXNoZmxvdy52MS5BcHByb3ZhbCImkAIBgtPkkwIdEhsvdjEvYXBwcm92YWxzL3thcHByb3ZhbF9pZH0SUAoORGVjaWRlQXBwcm92YWwSIi5tZXNoZmxvdy52MS5EZWNpZGVBcHByb3ZhbFJlcXVlc3QaFS5tZXNoZmxvdy52MS5BcHByb3ZhbCIDkAICYgZwcm90bzM", [file_google_api_annotations, file_google_protobuf_timestamp]);
+  fileDesc("CiJtZXNoZmxvdy92MS9hcHByb3ZhbF9zZXJ2aWNlLnByb3RvEgttZXNoZmxvdy52MSJNChRMaXN0QXBwcm92YWxzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRIOCgZydW5faWQYAyABKAkiWgoVTGlzdEFwcHJvdmFsc1Jlc3BvbnNlEigKCWFwcHJvdmFscxgBIAMoCzIVLm1lc2hmbG93LnYxLkFwcHJvdmFsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIpChJHZXRBcHByb3ZhbFJlcXVlc3QSEwoLYXBwcm92YWxfaWQYASABKAkipAEKFURlY2lkZUFwcHJvdmFsUmVxdWVzdBITCgthcHByb3ZhbF9pZBgBIAEoCRIQCghkZWNpc2lvbhgCIAEoCRIPCgdjb21tZW50GAMgASgJEiMKFmV4cGVjdGVkX2FjdGlvbl9kaWdlc3QYBCABKAlIAIgBARITCgticmVha19nbGFzcxgFIAEoCEIZChdfZXhwZWN0ZWRfYWN0aW9uX2RpZ2VzdCLjAwoIQXBwcm92YWwSEwoLYXBwcm92YWxfaWQYASABKAkSDgoGcnVuX2lkGAIgASgJEg8KB25vZGVfaWQYAyABKAkSDwoHc3RlcF9pZBgEIAEoCRIOCgZzdGF0dXMYBSABKAkSDgoGcmVhc29uGAYgASgJEgwKBHJpc2sYByABKAkSFQoNYWN0aW9uX2RpZ2VzdBgIIAEoCRISCgVpbnB1dBgJIAEoCUgAiAEBEhEKCXJlcXVlc3RlchgKIAEoCRIVCghyZXZpZXdlchgLIAEoCUgBiAEBEhQKB2NvbW1lbnQYDCABKAlIAogBARIvCgtjcmVhdGVfdGltZRgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYDiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC2RlY2lkZV90aW1lGA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgticmVha19nbGFzcxgQIAEoCBIaCg1yZXZpZXdfcnVuX2lkGBEgASgJSAOIAQFCCAoGX2lucHV0QgsKCV9yZXZpZXdlckIKCghfY29tbWVudEIQCg5fcmV2aWV3X3J1bl9pZDLEAgoPQXBwcm92YWxTZXJ2aWNlEnAKDUxpc3RBcHByb3ZhbHMSIS5tZXNoZmxvdy52MS5MaXN0QXBwcm92YWxzUmVxdWVzdBoiLm1lc2hmbG93LnYxLkxpc3RBcHByb3ZhbHNSZXNwb25zZSIYkAIBgtPkkwIPEg0vdjEvYXBwcm92YWxzEm0KC0dldEFwcHJvdmFsEh8ubWVzaGZsb3cudjEuR2V0QXBwcm92YWxSZXF1ZXN0GhUubWVzaGZsb3cudjEuQXBwcm92YWwiJpACAYLT5JMCHRIbL3YxL2FwcHJvdmFscy97YXBwcm92YWxfaWR9ElAKDkRlY2lkZUFwcHJvdmFsEiIubWVzaGZsb3cudjEuRGVjaWRlQXBwcm92YWxSZXF1ZXN0GhUubWVzaGZsb3cudjEuQXBwcm92YWwiA5ACAmIGcHJvdG8z", [file_google_api_annotations, file_google_protobuf_timestamp]);
 
 /**
  * Selects approvals.
@@ -113,7 +113,7 @@ export type DecideApprovalRequest = Message<"meshflow.v1.DecideApprovalRequest">
   approvalId: string;
 
   /**
-   * approve or reject.
+   * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
    *
    * @generated from field: string decision = 2;
    */
@@ -132,6 +132,14 @@ export type DecideApprovalRequest = Message<"meshflow.v1.DecideApprovalRequest">
    * @generated from field: optional string expected_action_digest = 4;
    */
   expectedActionDigest?: string | undefined;
+
+  /**
+   * Approves in an emergency although the policy's approvers, the separation of duties or one's roles forbid it. Needs the role emergency, a
+   * fresh sign-in and a comment, and is to be reviewed by a second person.
+   *
+   * @generated from field: bool break_glass = 5;
+   */
+  breakGlass: boolean;
 };
 
 /**
@@ -251,6 +259,20 @@ export type Approval = Message<"meshflow.v1.Approval"> & {
    * @generated from field: google.protobuf.Timestamp decide_time = 15;
    */
   decideTime?: Timestamp | undefined;
+
+  /**
+   * Whether it was approved in an emergency.
+   *
+   * @generated from field: bool break_glass = 16;
+   */
+  breakGlass: boolean;
+
+  /**
+   * The run that records a second person's review of the emergency; absent until then, and in lists.
+   *
+   * @generated from field: optional string review_run_id = 17;
+   */
+  reviewRunId?: string | undefined;
 };
 
 /**
@@ -287,7 +309,8 @@ export const ApprovalService: GenService<{
     output: typeof ApprovalSchema;
   },
   /**
-   * Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide.
+   * Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+   * emergency. REST: POST /v1/approvals/{approval_id}:decide.
    *
    * @generated from rpc meshflow.v1.ApprovalService.DecideApproval
    */

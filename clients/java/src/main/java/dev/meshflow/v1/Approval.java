@@ -44,6 +44,7 @@ private static final long serialVersionUID = 0L;
     requester_ = "";
     reviewer_ = "";
     comment_ = "";
+    reviewRunId_ = "";
   }
 
   public static final com.google.protobuf.Descriptors.Descriptor
@@ -779,6 +780,80 @@ private static final long serialVersionUID = 0L;
     return decideTime_ == null ? com.google.protobuf.Timestamp.getDefaultInstance() : decideTime_;
   }
 
+  public static final int BREAK_GLASS_FIELD_NUMBER = 16;
+  private boolean breakGlass_ = false;
+  /**
+   * <pre>
+   * Whether it was approved in an emergency.
+   * </pre>
+   *
+   * <code>bool break_glass = 16;</code>
+   * @return The breakGlass.
+   */
+  @java.lang.Override
+  public boolean getBreakGlass() {
+    return breakGlass_;
+  }
+
+  public static final int REVIEW_RUN_ID_FIELD_NUMBER = 17;
+  @SuppressWarnings("serial")
+  private volatile java.lang.Object reviewRunId_ = "";
+  /**
+   * <pre>
+   * The run that records a second person's review of the emergency; absent until then, and in lists.
+   * </pre>
+   *
+   * <code>optional string review_run_id = 17;</code>
+   * @return Whether the reviewRunId field is set.
+   */
+  @java.lang.Override
+  public boolean hasReviewRunId() {
+    return ((bitField0_ & 0x00000040) != 0);
+  }
+  /**
+   * <pre>
+   * The run that records a second person's review of the emergency; absent until then, and in lists.
+   * </pre>
+   *
+   * <code>optional string review_run_id = 17;</code>
+   * @return The reviewRunId.
+   */
+  @java.lang.Override
+  public java.lang.String getReviewRunId() {
+    java.lang.Object ref = reviewRunId_;
+    if (ref instanceof java.lang.String) {
+      return (java.lang.String) ref;
+    } else {
+      com.google.protobuf.ByteString bs = 
+          (com.google.protobuf.ByteString) ref;
+      java.lang.String s = bs.toStringUtf8();
+      reviewRunId_ = s;
+      return s;
+    }
+  }
+  /**
+   * <pre>
+   * The run that records a second person's review of the emergency; absent until then, and in lists.
+   * </pre>
+   *
+   * <code>optional string review_run_id = 17;</code>
+   * @return The bytes for reviewRunId.
+   */
+  @java.lang.Override
+  public com.google.protobuf.ByteString
+      getReviewRunIdBytes() {
+    java.lang.Object ref = reviewRunId_;
+    if (ref instanceof java.lang.String) {
+      com.google.protobuf.ByteString b = 
+          com.google.protobuf.ByteString.copyFromUtf8(
+              (java.lang.String) ref);
+      reviewRunId_ = b;
+      return b;
+    } else {
+      return (com.google.protobuf.ByteString) ref;
+    }
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -838,6 +913,12 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000020) != 0)) {
       output.writeMessage(15, getDecideTime());
     }
+    if (breakGlass_ != false) {
+      output.writeBool(16, breakGlass_);
+    }
+    if (((bitField0_ & 0x00000040) != 0)) {
+      com.google.protobuf.GeneratedMessage.writeString(output, 17, reviewRunId_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -889,6 +970,13 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000020) != 0)) {
       size += com.google.protobuf.CodedOutputStream
         .computeMessageSize(15, getDecideTime());
+    }
+    if (breakGlass_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(16, breakGlass_);
+    }
+    if (((bitField0_ & 0x00000040) != 0)) {
+      size += com.google.protobuf.GeneratedMessage.computeStringSize(17, reviewRunId_);
     }
     return size;
   }
@@ -962,6 +1050,13 @@ private static final long serialVersionUID = 0L;
       if (!getDecideTime()
           .equals(other.getDecideTime())) return false;
     }
+    if (getBreakGlass()
+        != other.getBreakGlass()) return false;
+    if (hasReviewRunId() != other.hasReviewRunId()) return false;
+    if (hasReviewRunId()) {
+      if (!getReviewRunId()
+          .equals(other.getReviewRunId())) return false;
+    }
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -1014,6 +1109,13 @@ private static final long serialVersionUID = 0L;
     if (hasDecideTime()) {
       hash = (37 * hash) + DECIDE_TIME_FIELD_NUMBER;
       hash = (53 * hash) + getDecideTime().hashCode();
+    }
+    hash = (37 * hash) + BREAK_GLASS_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getBreakGlass());
+    if (hasReviewRunId()) {
+      hash = (37 * hash) + REVIEW_RUN_ID_FIELD_NUMBER;
+      hash = (53 * hash) + getReviewRunId().hashCode();
     }
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
@@ -1185,6 +1287,8 @@ private static final long serialVersionUID = 0L;
         decideTimeBuilder_.dispose();
         decideTimeBuilder_ = null;
       }
+      breakGlass_ = false;
+      reviewRunId_ = "";
       return this;
     }
 
@@ -1276,6 +1380,13 @@ private static final long serialVersionUID = 0L;
             : decideTimeBuilder_.build();
         to_bitField0_ |= 0x00000020;
       }
+      if (((from_bitField0_ & 0x00008000) != 0)) {
+        result.breakGlass_ = breakGlass_;
+      }
+      if (((from_bitField0_ & 0x00010000) != 0)) {
+        result.reviewRunId_ = reviewRunId_;
+        to_bitField0_ |= 0x00000040;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -1359,6 +1470,14 @@ private static final long serialVersionUID = 0L;
       }
       if (other.hasDecideTime()) {
         mergeDecideTime(other.getDecideTime());
+      }
+      if (other.getBreakGlass() != false) {
+        setBreakGlass(other.getBreakGlass());
+      }
+      if (other.hasReviewRunId()) {
+        reviewRunId_ = other.reviewRunId_;
+        bitField0_ |= 0x00010000;
+        onChanged();
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -1465,6 +1584,16 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00004000;
               break;
             } // case 122
+            case 128: {
+              breakGlass_ = input.readBool();
+              bitField0_ |= 0x00008000;
+              break;
+            } // case 128
+            case 138: {
+              reviewRunId_ = input.readStringRequireUtf8();
+              bitField0_ |= 0x00010000;
+              break;
+            } // case 138
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -3082,6 +3211,153 @@ private static final long serialVersionUID = 0L;
         decideTime_ = null;
       }
       return decideTimeBuilder_;
+    }
+
+    private boolean breakGlass_ ;
+    /**
+     * <pre>
+     * Whether it was approved in an emergency.
+     * </pre>
+     *
+     * <code>bool break_glass = 16;</code>
+     * @return The breakGlass.
+     */
+    @java.lang.Override
+    public boolean getBreakGlass() {
+      return breakGlass_;
+    }
+    /**
+     * <pre>
+     * Whether it was approved in an emergency.
+     * </pre>
+     *
+     * <code>bool break_glass = 16;</code>
+     * @param value The breakGlass to set.
+     * @return This builder for chaining.
+     */
+    public Builder setBreakGlass(boolean value) {
+
+      breakGlass_ = value;
+      bitField0_ |= 0x00008000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Whether it was approved in an emergency.
+     * </pre>
+     *
+     * <code>bool break_glass = 16;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearBreakGlass() {
+      bitField0_ = (bitField0_ & ~0x00008000);
+      breakGlass_ = false;
+      onChanged();
+      return this;
+    }
+
+    private java.lang.Object reviewRunId_ = "";
+    /**
+     * <pre>
+     * The run that records a second person's review of the emergency; absent until then, and in lists.
+     * </pre>
+     *
+     * <code>optional string review_run_id = 17;</code>
+     * @return Whether the reviewRunId field is set.
+     */
+    public boolean hasReviewRunId() {
+      return ((bitField0_ & 0x00010000) != 0);
+    }
+    /**
+     * <pre>
+     * The run that records a second person's review of the emergency; absent until then, and in lists.
+     * </pre>
+     *
+     * <code>optional string review_run_id = 17;</code>
+     * @return The reviewRunId.
+     */
+    public java.lang.String getReviewRunId() {
+      java.lang.Object ref = reviewRunId_;
+      if (!(ref instanceof java.lang.String)) {
+        com.google.protobuf.ByteString bs =
+            (com.google.protobuf.ByteString) ref;
+        java.lang.String s = bs.toStringUtf8();
+        reviewRunId_ = s;
+        return s;
+      } else {
+        return (java.lang.String) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The run that records a second person's review of the emergency; absent until then, and in lists.
+     * </pre>
+     *
+     * <code>optional string review_run_id = 17;</code>
+     * @return The bytes for reviewRunId.
+     */
+    public com.google.protobuf.ByteString
+        getReviewRunIdBytes() {
+      java.lang.Object ref = reviewRunId_;
+      if (ref instanceof String) {
+        com.google.protobuf.ByteString b = 
+            com.google.protobuf.ByteString.copyFromUtf8(
+                (java.lang.String) ref);
+        reviewRunId_ = b;
+        return b;
+      } else {
+        return (com.google.protobuf.ByteString) ref;
+      }
+    }
+    /**
+     * <pre>
+     * The run that records a second person's review of the emergency; absent until then, and in lists.
+     * </pre>
+     *
+     * <code>optional string review_run_id = 17;</code>
+     * @param value The reviewRunId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setReviewRunId(
+        java.lang.String value) {
+      java.util.Objects.requireNonNull(value);
+      reviewRunId_ = value;
+      bitField0_ |= 0x00010000;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The run that records a second person's review of the emergency; absent until then, and in lists.
+     * </pre>
+     *
+     * <code>optional string review_run_id = 17;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearReviewRunId() {
+      reviewRunId_ = getDefaultInstance().getReviewRunId();
+      bitField0_ = (bitField0_ & ~0x00010000);
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * The run that records a second person's review of the emergency; absent until then, and in lists.
+     * </pre>
+     *
+     * <code>optional string review_run_id = 17;</code>
+     * @param value The bytes for reviewRunId to set.
+     * @return This builder for chaining.
+     */
+    public Builder setReviewRunIdBytes(
+        com.google.protobuf.ByteString value) {
+      java.util.Objects.requireNonNull(value);
+      checkByteStringIsUtf8(value);
+      reviewRunId_ = value;
+      bitField0_ |= 0x00010000;
+      onChanged();
+      return this;
     }
 
     // @@protoc_insertion_point(builder_scope:meshflow.v1.Approval)

@@ -357,4 +357,43 @@ public interface ApprovalOrBuilder extends
    * <code>.google.protobuf.Timestamp decide_time = 15;</code>
    */
   com.google.protobuf.TimestampOrBuilder getDecideTimeOrBuilder();
+
+  /**
+   * <pre>
+   * Whether it was approved in an emergency.
+   * </pre>
+   *
+   * <code>bool break_glass = 16;</code>
+   * @return The breakGlass.
+   */
+  boolean getBreakGlass();
+
+  /**
+   * <pre>
+   * The run that records a second person's review of the emergency; absent until then, and in lists.
+   * </pre>
+   *
+   * <code>optional string review_run_id = 17;</code>
+   * @return Whether the reviewRunId field is set.
+   */
+  boolean hasReviewRunId();
+  /**
+   * <pre>
+   * The run that records a second person's review of the emergency; absent until then, and in lists.
+   * </pre>
+   *
+   * <code>optional string review_run_id = 17;</code>
+   * @return The reviewRunId.
+   */
+  java.lang.String getReviewRunId();
+  /**
+   * <pre>
+   * The run that records a second person's review of the emergency; absent until then, and in lists.
+   * </pre>
+   *
+   * <code>optional string review_run_id = 17;</code>
+   * @return The bytes for reviewRunId.
+   */
+  com.google.protobuf.ByteString
+      getReviewRunIdBytes();
 }

@@ -199,7 +199,8 @@ public final class ApprovalServiceGrpc {
 
     /**
      * <pre>
-     * Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide.
+     * Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+     * emergency. REST: POST /v1/approvals/{approval_id}:decide.
      * </pre>
      */
     default void decideApproval(dev.meshflow.v1.DecideApprovalRequest request,
@@ -265,7 +266,8 @@ public final class ApprovalServiceGrpc {
 
     /**
      * <pre>
-     * Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide.
+     * Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+     * emergency. REST: POST /v1/approvals/{approval_id}:decide.
      * </pre>
      */
     public void decideApproval(dev.meshflow.v1.DecideApprovalRequest request,
@@ -316,7 +318,8 @@ public final class ApprovalServiceGrpc {
 
     /**
      * <pre>
-     * Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide.
+     * Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+     * emergency. REST: POST /v1/approvals/{approval_id}:decide.
      * </pre>
      */
     public dev.meshflow.v1.Approval decideApproval(dev.meshflow.v1.DecideApprovalRequest request) throws io.grpc.StatusException {
@@ -366,7 +369,8 @@ public final class ApprovalServiceGrpc {
 
     /**
      * <pre>
-     * Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide.
+     * Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+     * emergency. REST: POST /v1/approvals/{approval_id}:decide.
      * </pre>
      */
     public dev.meshflow.v1.Approval decideApproval(dev.meshflow.v1.DecideApprovalRequest request) {
@@ -418,7 +422,8 @@ public final class ApprovalServiceGrpc {
 
     /**
      * <pre>
-     * Decides, once; returns when the decision is durable. The same decision again changes nothing. REST: POST /v1/approvals/{approval_id}:decide.
+     * Decides, once; returns when the decision is durable. The same decision again changes nothing. Also reviews, once, what was approved in an
+     * emergency. REST: POST /v1/approvals/{approval_id}:decide.
      * </pre>
      */
     public com.google.common.util.concurrent.ListenableFuture<dev.meshflow.v1.Approval> decideApproval(

@@ -68,30 +68,32 @@ public final class ApprovalServiceOuterClass extends com.google.protobuf.Generat
       "pprovalsResponse\022(\n\tapprovals\030\001 \003(\0132\025.me" +
       "shflow.v1.Approval\022\027\n\017next_page_token\030\002 " +
       "\001(\t\")\n\022GetApprovalRequest\022\023\n\013approval_id" +
-      "\030\001 \001(\t\"\217\001\n\025DecideApprovalRequest\022\023\n\013appr" +
+      "\030\001 \001(\t\"\244\001\n\025DecideApprovalRequest\022\023\n\013appr" +
       "oval_id\030\001 \001(\t\022\020\n\010decision\030\002 \001(\t\022\017\n\007comme" +
       "nt\030\003 \001(\t\022#\n\026expected_action_digest\030\004 \001(\t" +
-      "H\000\210\001\001B\031\n\027_expected_action_digest\"\240\003\n\010App" +
-      "roval\022\023\n\013approval_id\030\001 \001(\t\022\016\n\006run_id\030\002 \001" +
-      "(\t\022\017\n\007node_id\030\003 \001(\t\022\017\n\007step_id\030\004 \001(\t\022\016\n\006" +
-      "status\030\005 \001(\t\022\016\n\006reason\030\006 \001(\t\022\014\n\004risk\030\007 \001" +
-      "(\t\022\025\n\raction_digest\030\010 \001(\t\022\022\n\005input\030\t \001(\t" +
-      "H\000\210\001\001\022\021\n\trequester\030\n \001(\t\022\025\n\010reviewer\030\013 \001" +
-      "(\tH\001\210\001\001\022\024\n\007comment\030\014 \001(\tH\002\210\001\001\022/\n\013create_" +
-      "time\030\r \001(\0132\032.google.protobuf.Timestamp\022/" +
-      "\n\013expire_time\030\016 \001(\0132\032.google.protobuf.Ti" +
-      "mestamp\022/\n\013decide_time\030\017 \001(\0132\032.google.pr" +
-      "otobuf.TimestampB\010\n\006_inputB\013\n\t_reviewerB" +
-      "\n\n\010_comment2\304\002\n\017ApprovalService\022p\n\rListA" +
-      "pprovals\022!.meshflow.v1.ListApprovalsRequ" +
-      "est\032\".meshflow.v1.ListApprovalsResponse\"" +
-      "\030\220\002\001\202\323\344\223\002\017\022\r/v1/approvals\022m\n\013GetApproval" +
-      "\022\037.meshflow.v1.GetApprovalRequest\032\025.mesh" +
-      "flow.v1.Approval\"&\220\002\001\202\323\344\223\002\035\022\033/v1/approva" +
-      "ls/{approval_id}\022P\n\016DecideApproval\022\".mes" +
-      "hflow.v1.DecideApprovalRequest\032\025.meshflo" +
-      "w.v1.Approval\"\003\220\002\002B\023\n\017dev.meshflow.v1P\001b" +
-      "\006proto3"
+      "H\000\210\001\001\022\023\n\013break_glass\030\005 \001(\010B\031\n\027_expected_" +
+      "action_digest\"\343\003\n\010Approval\022\023\n\013approval_i" +
+      "d\030\001 \001(\t\022\016\n\006run_id\030\002 \001(\t\022\017\n\007node_id\030\003 \001(\t" +
+      "\022\017\n\007step_id\030\004 \001(\t\022\016\n\006status\030\005 \001(\t\022\016\n\006rea" +
+      "son\030\006 \001(\t\022\014\n\004risk\030\007 \001(\t\022\025\n\raction_digest" +
+      "\030\010 \001(\t\022\022\n\005input\030\t \001(\tH\000\210\001\001\022\021\n\trequester\030" +
+      "\n \001(\t\022\025\n\010reviewer\030\013 \001(\tH\001\210\001\001\022\024\n\007comment\030" +
+      "\014 \001(\tH\002\210\001\001\022/\n\013create_time\030\r \001(\0132\032.google" +
+      ".protobuf.Timestamp\022/\n\013expire_time\030\016 \001(\013" +
+      "2\032.google.protobuf.Timestamp\022/\n\013decide_t" +
+      "ime\030\017 \001(\0132\032.google.protobuf.Timestamp\022\023\n" +
+      "\013break_glass\030\020 \001(\010\022\032\n\rreview_run_id\030\021 \001(" +
+      "\tH\003\210\001\001B\010\n\006_inputB\013\n\t_reviewerB\n\n\010_commen" +
+      "tB\020\n\016_review_run_id2\304\002\n\017ApprovalService\022" +
+      "p\n\rListApprovals\022!.meshflow.v1.ListAppro" +
+      "valsRequest\032\".meshflow.v1.ListApprovalsR" +
+      "esponse\"\030\220\002\001\202\323\344\223\002\017\022\r/v1/approvals\022m\n\013Get" +
+      "Approval\022\037.meshflow.v1.GetApprovalReques" +
+      "t\032\025.meshflow.v1.Approval\"&\220\002\001\202\323\344\223\002\035\022\033/v1" +
+      "/approvals/{approval_id}\022P\n\016DecideApprov" +
+      "al\022\".meshflow.v1.DecideApprovalRequest\032\025" +
+      ".meshflow.v1.Approval\"\003\220\002\002B\023\n\017dev.meshfl" +
+      "ow.v1P\001b\006proto3"
     };
     descriptor = com.google.protobuf.Descriptors.FileDescriptor
       .internalBuildGeneratedFileFrom(descriptorData,
@@ -122,13 +124,13 @@ public final class ApprovalServiceOuterClass extends com.google.protobuf.Generat
     internal_static_meshflow_v1_DecideApprovalRequest_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_DecideApprovalRequest_descriptor,
-        new java.lang.String[] { "ApprovalId", "Decision", "Comment", "ExpectedActionDigest", });
+        new java.lang.String[] { "ApprovalId", "Decision", "Comment", "ExpectedActionDigest", "BreakGlass", });
     internal_static_meshflow_v1_Approval_descriptor =
       getDescriptor().getMessageType(4);
     internal_static_meshflow_v1_Approval_fieldAccessorTable = new
       com.google.protobuf.GeneratedMessage.FieldAccessorTable(
         internal_static_meshflow_v1_Approval_descriptor,
-        new java.lang.String[] { "ApprovalId", "RunId", "NodeId", "StepId", "Status", "Reason", "Risk", "ActionDigest", "Input", "Requester", "Reviewer", "Comment", "CreateTime", "ExpireTime", "DecideTime", });
+        new java.lang.String[] { "ApprovalId", "RunId", "NodeId", "StepId", "Status", "Reason", "Risk", "ActionDigest", "Input", "Requester", "Reviewer", "Comment", "CreateTime", "ExpireTime", "DecideTime", "BreakGlass", "ReviewRunId", });
     descriptor.resolveAllFeaturesImmutable();
     com.google.api.AnnotationsProto.getDescriptor();
     com.google.protobuf.TimestampProto.getDescriptor();

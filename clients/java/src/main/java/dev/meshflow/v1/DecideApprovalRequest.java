@@ -109,7 +109,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object decision_ = "";
   /**
    * <pre>
-   * approve or reject.
+   * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
    * </pre>
    *
    * <code>string decision = 2;</code>
@@ -130,7 +130,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * approve or reject.
+   * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
    * </pre>
    *
    * <code>string decision = 2;</code>
@@ -257,6 +257,22 @@ private static final long serialVersionUID = 0L;
     }
   }
 
+  public static final int BREAK_GLASS_FIELD_NUMBER = 5;
+  private boolean breakGlass_ = false;
+  /**
+   * <pre>
+   * Approves in an emergency although the policy's approvers, the separation of duties or one's roles forbid it. Needs the role emergency, a
+   * fresh sign-in and a comment, and is to be reviewed by a second person.
+   * </pre>
+   *
+   * <code>bool break_glass = 5;</code>
+   * @return The breakGlass.
+   */
+  @java.lang.Override
+  public boolean getBreakGlass() {
+    return breakGlass_;
+  }
+
   private byte memoizedIsInitialized = -1;
   @java.lang.Override
   public final boolean isInitialized() {
@@ -283,6 +299,9 @@ private static final long serialVersionUID = 0L;
     if (((bitField0_ & 0x00000001) != 0)) {
       com.google.protobuf.GeneratedMessage.writeString(output, 4, expectedActionDigest_);
     }
+    if (breakGlass_ != false) {
+      output.writeBool(5, breakGlass_);
+    }
     getUnknownFields().writeTo(output);
   }
   private int computeSerializedSize_0() {
@@ -298,6 +317,10 @@ private static final long serialVersionUID = 0L;
     }
     if (((bitField0_ & 0x00000001) != 0)) {
       size += com.google.protobuf.GeneratedMessage.computeStringSize(4, expectedActionDigest_);
+    }
+    if (breakGlass_ != false) {
+      size += com.google.protobuf.CodedOutputStream
+        .computeBoolSize(5, breakGlass_);
     }
     return size;
   }
@@ -334,6 +357,8 @@ private static final long serialVersionUID = 0L;
       if (!getExpectedActionDigest()
           .equals(other.getExpectedActionDigest())) return false;
     }
+    if (getBreakGlass()
+        != other.getBreakGlass()) return false;
     if (!getUnknownFields().equals(other.getUnknownFields())) return false;
     return true;
   }
@@ -355,6 +380,9 @@ private static final long serialVersionUID = 0L;
       hash = (37 * hash) + EXPECTED_ACTION_DIGEST_FIELD_NUMBER;
       hash = (53 * hash) + getExpectedActionDigest().hashCode();
     }
+    hash = (37 * hash) + BREAK_GLASS_FIELD_NUMBER;
+    hash = (53 * hash) + com.google.protobuf.Internal.hashBoolean(
+        getBreakGlass());
     hash = (29 * hash) + getUnknownFields().hashCode();
     memoizedHashCode = hash;
     return hash;
@@ -494,6 +522,7 @@ private static final long serialVersionUID = 0L;
       decision_ = "";
       comment_ = "";
       expectedActionDigest_ = "";
+      breakGlass_ = false;
       return this;
     }
 
@@ -541,6 +570,9 @@ private static final long serialVersionUID = 0L;
         result.expectedActionDigest_ = expectedActionDigest_;
         to_bitField0_ |= 0x00000001;
       }
+      if (((from_bitField0_ & 0x00000010) != 0)) {
+        result.breakGlass_ = breakGlass_;
+      }
       result.bitField0_ |= to_bitField0_;
     }
 
@@ -575,6 +607,9 @@ private static final long serialVersionUID = 0L;
         expectedActionDigest_ = other.expectedActionDigest_;
         bitField0_ |= 0x00000008;
         onChanged();
+      }
+      if (other.getBreakGlass() != false) {
+        setBreakGlass(other.getBreakGlass());
       }
       this.mergeUnknownFields(other.getUnknownFields());
       onChanged();
@@ -620,6 +655,11 @@ private static final long serialVersionUID = 0L;
               bitField0_ |= 0x00000008;
               break;
             } // case 34
+            case 40: {
+              breakGlass_ = input.readBool();
+              bitField0_ |= 0x00000010;
+              break;
+            } // case 40
             default: {
               if (!super.parseUnknownField(input, extensionRegistry, tag)) {
                 done = true; // was an endgroup tag
@@ -732,7 +772,7 @@ private static final long serialVersionUID = 0L;
     private java.lang.Object decision_ = "";
     /**
      * <pre>
-     * approve or reject.
+     * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
      * </pre>
      *
      * <code>string decision = 2;</code>
@@ -752,7 +792,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * approve or reject.
+     * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
      * </pre>
      *
      * <code>string decision = 2;</code>
@@ -773,7 +813,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * approve or reject.
+     * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
      * </pre>
      *
      * <code>string decision = 2;</code>
@@ -790,7 +830,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * approve or reject.
+     * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
      * </pre>
      *
      * <code>string decision = 2;</code>
@@ -804,7 +844,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * approve or reject.
+     * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
      * </pre>
      *
      * <code>string decision = 2;</code>
@@ -1012,6 +1052,53 @@ private static final long serialVersionUID = 0L;
       checkByteStringIsUtf8(value);
       expectedActionDigest_ = value;
       bitField0_ |= 0x00000008;
+      onChanged();
+      return this;
+    }
+
+    private boolean breakGlass_ ;
+    /**
+     * <pre>
+     * Approves in an emergency although the policy's approvers, the separation of duties or one's roles forbid it. Needs the role emergency, a
+     * fresh sign-in and a comment, and is to be reviewed by a second person.
+     * </pre>
+     *
+     * <code>bool break_glass = 5;</code>
+     * @return The breakGlass.
+     */
+    @java.lang.Override
+    public boolean getBreakGlass() {
+      return breakGlass_;
+    }
+    /**
+     * <pre>
+     * Approves in an emergency although the policy's approvers, the separation of duties or one's roles forbid it. Needs the role emergency, a
+     * fresh sign-in and a comment, and is to be reviewed by a second person.
+     * </pre>
+     *
+     * <code>bool break_glass = 5;</code>
+     * @param value The breakGlass to set.
+     * @return This builder for chaining.
+     */
+    public Builder setBreakGlass(boolean value) {
+
+      breakGlass_ = value;
+      bitField0_ |= 0x00000010;
+      onChanged();
+      return this;
+    }
+    /**
+     * <pre>
+     * Approves in an emergency although the policy's approvers, the separation of duties or one's roles forbid it. Needs the role emergency, a
+     * fresh sign-in and a comment, and is to be reviewed by a second person.
+     * </pre>
+     *
+     * <code>bool break_glass = 5;</code>
+     * @return This builder for chaining.
+     */
+    public Builder clearBreakGlass() {
+      bitField0_ = (bitField0_ & ~0x00000010);
+      breakGlass_ = false;
       onChanged();
       return this;
     }

@@ -32,7 +32,7 @@ public interface DecideApprovalRequestOrBuilder extends
 
   /**
    * <pre>
-   * approve or reject.
+   * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
    * </pre>
    *
    * <code>string decision = 2;</code>
@@ -41,7 +41,7 @@ public interface DecideApprovalRequestOrBuilder extends
   java.lang.String getDecision();
   /**
    * <pre>
-   * approve or reject.
+   * approve or reject; of an approval that was given in an emergency confirm or dispute, by a second person.
    * </pre>
    *
    * <code>string decision = 2;</code>
@@ -98,4 +98,15 @@ public interface DecideApprovalRequestOrBuilder extends
    */
   com.google.protobuf.ByteString
       getExpectedActionDigestBytes();
+
+  /**
+   * <pre>
+   * Approves in an emergency although the policy's approvers, the separation of duties or one's roles forbid it. Needs the role emergency, a
+   * fresh sign-in and a comment, and is to be reviewed by a second person.
+   * </pre>
+   *
+   * <code>bool break_glass = 5;</code>
+   * @return The breakGlass.
+   */
+  boolean getBreakGlass();
 }
