@@ -62,7 +62,8 @@ async def _with_payloads(storage: Storage, verdict: RetentionVerdict, now: str) 
     except PayloadKeyUnavailableError:
         return verdict
     days = start.facts.get(PAYLOAD_DAYS)
-    if start.input is None or not isinstance(days, int) or not overdue(run.update_time, days, now):
+    gone = start.input is None and start.output is None
+    if gone or not isinstance(days, int) or not overdue(run.update_time, days, now):
         return verdict
     if hold := hold_of(run.labels):
         return RetentionVerdict(run, delete=False, due=True, why=f"it is under a legal hold ({hold})")

@@ -21,6 +21,7 @@ from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft
 from meshflow_grpc.governance.emergency import REVIEWS, may_only_break_glass, review_of, review_run_id
+from meshflow_grpc.governance.storage_limit import PAYLOAD_DAYS
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
 
@@ -78,7 +79,8 @@ class EmergencyReviews:
         _check(approval, reviewer, comment)
         recorded = await self._recorded(approval)
         if recorded is None:
-            facts = self._facts(run, await self._decided(approval), finding, reviewer)
+            entries = await run_entries(self._storage, tenant_id, run.run_id)
+            facts = self._facts(run, entries, approval_id, finding, reviewer)
             await self._record(run, approval, facts, comment, reviewer)
             recorded = await self._recorded(approval)
         said = {} if recorded is None else review_of(recorded.facts)
@@ -93,17 +95,15 @@ class EmergencyReviews:
         except RunNotFoundError:
             return None
 
-    async def _decided(self, approval: Approval) -> LedgerEntry:
-        entries = await run_entries(self._storage, approval.tenant_id, approval.run_id)
-        decided = (entry for entry in entries if entry.kind is EntryKind.GATE_DECIDED)
-        return next(entry for entry in decided if entry.facts["approval_id"] == approval.approval_id)
-
     def _facts(
-        self, run: Run, decided: LedgerEntry, finding: ReviewFinding, reviewer: Principal
+        self, run: Run, entries: Sequence[LedgerEntry], approval_id: str, finding: ReviewFinding, reviewer: Principal
     ) -> Mapping[str, JsonValue]:
+        found = (e for e in entries if e.kind is EntryKind.GATE_DECIDED and e.facts["approval_id"] == approval_id)
+        decided = next(found)
+        kept = {name: entries[0].facts[name] for name in (PAYLOAD_DAYS,) if name in entries[0].facts}
         profiles = cast("Sequence[str]", run.policy.get("compliance", ()))
         about: dict[str, JsonValue] = {
-            "approval_id": decided.facts["approval_id"],
+            "approval_id": approval_id,
             "finding": finding.value,
             "hash": decided.hash,
             "reviewer": reviewer.id,
@@ -115,6 +115,7 @@ class EmergencyReviews:
             "policy_digest": run.policy_digest,
             REVIEWS: about,
             "workflow": RECORDED_WORKFLOW,
+            **kept,
         }
 
     async def _record(

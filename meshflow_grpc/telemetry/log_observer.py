@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import structlog
@@ -34,7 +35,12 @@ class LogObserver:
 
     def step_recorded(self, step: StepRecord) -> None:
         """See StepObserver; steps are logged at debug level, missed SLAs and refusals at info."""
-        log = _log.info if step.sla_met is False or step.verdict != "committed" else _log.debug
+        if step.sla_met is not False and step.verdict == "committed":
+            if not _log.is_enabled_for(logging.DEBUG):
+                return
+            log = _log.debug
+        else:
+            log = _log.info
         log(
             "step_recorded",
             node_id=step.node_id,

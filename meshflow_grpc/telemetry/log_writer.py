@@ -14,7 +14,7 @@ GATHER_S: Final = 0.01
 
 
 class LogWriter:
-    """A file-like object for structlog. Beyond 10,000 waiting lines the newest are dropped, and the loss is told."""
+    """What structlog gives lines to. Beyond 10,000 waiting lines the newest are dropped, and the loss is told."""
 
     def __init__(self) -> None:
         self._lines: deque[str] = deque()
@@ -25,18 +25,17 @@ class LogWriter:
         self._thread.start()
         atexit.register(self.close)
 
-    def write(self, text: str) -> int:
-        """Takes text; never blocks."""
+    def line(self, text: str) -> None:
+        """Takes a line without its end; never blocks."""
         if len(self._lines) < MAX_WAITING_LINES:
-            self._lines.append(text)
+            self._lines.append(text + "\n")
         else:
             self._dropped += 1
         if not self._some.is_set():
             self._some.set()
-        return len(text)
 
-    def flush(self) -> None:
-        """The thread flushes; nothing to do here."""
+    # The names by which structlog calls a logger.
+    debug = info = warning = error = critical = line
 
     def close(self) -> None:
         """Writes what is waiting, for at most two seconds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -20,6 +21,11 @@ def _encoded(line: dict[str, object], **_: object) -> str:
     return _ENCODER.encode(line)
 
 
+def _stamped(_logger: object, _method: str, line: structlog.types.EventDict) -> structlog.types.EventDict:
+    line["timestamp"] = datetime.now(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    return line
+
+
 def configure_logging(level: str, log_format: str, *enrich: structlog.types.Processor) -> None:
     """Sets up structlog once per process; ``level`` is a standard name, ``log_format`` is json or console."""
     renderer: structlog.types.Processor = (
@@ -27,16 +33,17 @@ def configure_logging(level: str, log_format: str, *enrich: structlog.types.Proc
         if log_format == "json"
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+    writer = LogWriter()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             *enrich,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _stamped,
             structlog.processors.format_exc_info,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.WriteLoggerFactory(LogWriter()),  # type: ignore[arg-type]  # it writes and flushes
+        logger_factory=lambda *_: writer,
         cache_logger_on_first_use=True,
     )

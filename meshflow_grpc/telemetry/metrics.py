@@ -13,6 +13,7 @@ from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 from meshflow_grpc.telemetry.bounded_names import BoundedNames
 from meshflow_grpc.telemetry.labelled import Labelled
 from meshflow_grpc.telemetry.mesh_metrics import MeshMetrics
+from meshflow_grpc.telemetry.used import Used
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.ports.observer import StepRecord
 
-_INPUT, _OUTPUT = ("input",), ("output",)
 _STEP_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _RUN_BUCKETS = (0.01, 0.05, 0.25, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600)
 _WRITE_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10)
@@ -64,9 +64,7 @@ class Metrics(MeshMetrics):
             "meshflow_step_refusals", "Steps that a stage refused.", ["stage", "reason"], registry=registry
         )
         self._sla_missed = Counter("meshflow_step_sla_missed", "Steps slower than their SLA.", registry=registry)
-        self._tokens = Labelled(Counter("meshflow_tokens", "Tokens used.", ["direction"], registry=registry))
-        self._cost = Counter("meshflow_cost_usd", "Money spent, in US dollars.", registry=registry)
-        self._carbon = Counter("meshflow_carbon_grams", "Carbon dioxide emitted, in grams.", registry=registry)
+        self._used = Used(registry)
         self._entries = Labelled(Counter("meshflow_ledger_entries", "Entries appended.", ["kind"], registry=registry))
         self._append_seconds = Histogram(
             "meshflow_ledger_append_seconds", "Until an append is durable.", buckets=_WRITE_BUCKETS, registry=registry
@@ -126,10 +124,7 @@ class Metrics(MeshMetrics):
         self._step_seconds.observe(step.latency_ms / 1000)
         usage = step.usage
         if usage.tokens:
-            self._tokens[_INPUT].inc(usage.input_tokens)
-            self._tokens[_OUTPUT].inc(usage.output_tokens)
-            self._cost.inc(usage.cost_nano_usd / 1e9)
-            self._carbon.inc(usage.carbon_ug / 1e6)
+            self._used.add(usage)
         if step.blocked_by is not None:
             self._refusals.labels(step.blocked_by, self._reason(step.reason or "")).inc()
         if step.sla_met is False:

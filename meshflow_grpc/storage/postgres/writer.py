@@ -1,6 +1,6 @@
 """The one writer: a task that owns the writing connection and commits whole batches.
 
-A batch is everything that arrived while the last commit was under way; there is no timer.
+A batch is everything that arrived while the last commit was under way, and in a few turns of the loop after it; there is no timer.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS
+from meshflow_grpc.storage.gathering import turns_after
 from meshflow_grpc.storage.postgres.errors import RETRY_AFTER_S
 from meshflow_grpc.storage.postgres.transaction import BatchWriter
 
@@ -102,7 +103,8 @@ class Writer:
                 else:
                     future.set_result(outcome)
             # The callers run first, so that what they append next shares the next commit.
-            await asyncio.sleep(0)
+            for _ in range(1 + turns_after(len(batch))):
+                await asyncio.sleep(0)
 
     async def _outcomes(self, commands: list[Command]) -> list[Outcome]:
         try:

@@ -1,7 +1,7 @@
 """The one writer: a thread that owns the only writing connection and commits whole batches.
 
-A batch is everything that arrived while the last commit was under way; there is no timer. One hop to the thread and one back
-serve the whole batch.
+A batch is everything that arrived while the last commit was under way, and in a few turns of the loop after it; there is no timer. One
+hop to the thread and one back serve the whole batch.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS
 from meshflow_grpc.storage.batch import Append
+from meshflow_grpc.storage.gathering import turns_after
 from meshflow_grpc.storage.sqlite.errors import RETRY_AFTER_S
 from meshflow_grpc.storage.sqlite.transaction import BatchWriter
 
@@ -63,6 +64,7 @@ class Writer:
         self._waiting_commands = 0
         self._waiting_chars = 0
         self._busy = False
+        self._turns = 0
         self._closing = False
         self._at_work = threading.Lock()
         self._yielding: asyncio.Handle = self._loop.call_soon(lambda: None)
@@ -95,7 +97,7 @@ class Writer:
         if not self._busy:
             self._busy = True
             self._idle.clear()
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._gather, self._turns)
         return await future
 
     async def call(self, work: Callable[[BatchWriter], T]) -> T:
@@ -135,6 +137,12 @@ class Writer:
                 retry_after_s=RETRY_AFTER_S,
             )
 
+    def _gather(self, turns: int) -> None:
+        if turns and not self._closing:
+            self._loop.call_soon(self._gather, turns - 1)
+        else:
+            self._flush()
+
     def _flush(self) -> None:
         if self._waiting:
             self._at_work.acquire()
@@ -166,7 +174,8 @@ class Writer:
             else:
                 future.set_result(outcome)
         # After the callers ran, so that what they append next shares the next commit.
-        self._loop.call_soon(self._flush)
+        self._turns = turns_after(len(batch.commands))
+        self._loop.call_soon(self._gather, self._turns)
 
     def _work(self) -> None:
         while (item := self._batches.get()) is not None:

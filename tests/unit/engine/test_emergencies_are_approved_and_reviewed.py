@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meshflow_grpc.app import RuntimeOptions
+from meshflow_grpc.commands.expire_runs import expire_run, judged_runs
 from meshflow_grpc.domain.errors import (
     ApprovalAlreadyDecidedError,
     ApprovalDigestMismatchError,
@@ -24,6 +25,7 @@ from meshflow_grpc.governance.compliance_evidence import evaluate
 from meshflow_grpc.governance.emergency import EmergencyAccess, review_run_id
 from meshflow_grpc.governance.run_evidence import Finding, RunEvidence
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
+from meshflow_grpc.system import SystemClock
 from tests.unit.engine.conftest import ALICE, World, make_world
 from tests.unit.engine.gated import BOB, PUBLISH, asked, calls, decide, ended, paused, verified
 from tests.unit.engine.test_controls_are_judged_by_the_ledger import findings, judged
@@ -216,3 +218,17 @@ async def test_a_requester_may_break_the_glass_and_the_separation_fails(world: W
     await decide(world, asked(run), "approve", alice, comment=WHY, break_glass=True)
 
     assert "sox.separation_of_duties" in findings(await judged(world, await ended(world, run.run_id)), Finding.FAIL)
+
+
+async def test_what_a_review_says_goes_when_the_runs_payloads_go() -> None:
+    """Its start has the run's days, and what collects them finds it."""
+    world = make_world(options=replace(OPTIONS, payload_days=30))
+    _, approval = await broken(world)
+    await decide(world, approval.approval_id, "confirm", BOB, comment="seen")
+    record = review_run_id(approval.approval_id)
+    due = {v.run.run_id: v async for v in judged_runs(world.storage, "acme", None, "2199-01-01T00:00:00.000Z")}
+    await expire_run(world.storage, SystemClock(), due[record], "cron")
+    (start, _, erasure) = await world.entries(record)
+
+    assert (due[record].erase, due[approval.run_id].erase) == (True, True)
+    assert (start.facts["payload_days"], start.output, erasure.kind) == (30, None, EntryKind.ERASURE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -67,7 +68,7 @@ def test_every_line_is_there_in_order_when_it_is_closed(monkeypatch: pytest.Monk
     stream = in_place_of_stderr(monkeypatch)
     writer = LogWriter()
     for number in range(2500):
-        writer.write(f"{number}\n")
+        writer.line(f"{number}")
     writer.close()
     assert stream.lines == [str(number) for number in range(2500)]
     assert len(stream.writes) < 250
@@ -77,7 +78,7 @@ def test_a_line_is_written_without_another_one(monkeypatch: pytest.MonkeyPatch) 
     """A single line does not wait for company or for the end."""
     stream = in_place_of_stderr(monkeypatch)
     writer = LogWriter()
-    writer.write("alone\n")
+    writer.line("alone")
     assert stream.written.wait(5)
     writer.close()
     assert stream.lines == ["alone"]
@@ -88,10 +89,10 @@ def test_a_stuck_stderr_costs_the_newest_lines_and_says_so(monkeypatch: pytest.M
     stream = in_place_of_stderr(monkeypatch)
     stream.go_on.clear()
     writer = LogWriter()
-    writer.write("first\n")
+    writer.line("first")
     assert stream.reached.wait(5)
     for number in range(MAX_WAITING_LINES + 3):
-        writer.write(f"{number}\n")
+        writer.line(f"{number}")
     stream.go_on.set()
     writer.close()
     told = [json.loads(line) for line in stream.lines if "dropped" in line]
@@ -112,3 +113,4 @@ def test_a_line_is_one_json_object_in_ascii_whatever_it_is_told(monkeypatch: pyt
     found = json.loads(line)
     assert (found["name"], found["thing"], found["level"]) == ("ü\n\x9b31m", "ValueError('no')", "warning")
     assert '"event": "said"' in line
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found["timestamp"])
