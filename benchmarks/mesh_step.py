@@ -1,22 +1,25 @@
 """A step at a healthy peer on loopback beside the same step here: what the way there costs. One session, runs one after another.
 
-    python -m benchmarks.mesh_step [--runs N] [--rounds N]
+    python -m benchmarks.mesh_step [--runs N] [--rounds N] [--quantile Q]
 
 The peer is a server process of its own without Envoy, both ledgers are SQLite on disk. A run has one step: an agent that answers
 at once, here, or in a run at the peer. ``rpc`` is that very run at the peer, asked for by a plain client: what no mesh can save.
+``rested`` is the run here after a pause as long as a peer takes: a processor that did something else for so long is slower at first.
+On a busy machine ``--quantile 0.1`` says more than the median does.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +40,7 @@ from meshflow_grpc.telemetry.log_observer import LogObserver
 from meshflow_grpc.telemetry.logging import configure_logging
 
 START_S = 60.0
+PAUSE_S = 0.004
 CALLER = Principal("bench", "default", method="bench")
 STEP = "name: %s\nentry: step\nnodes:\n  step: %s\n"
 AGENT = "{kind: agent, max_output_tokens: 16, mock: {output: ok}}"
@@ -76,16 +80,25 @@ async def _run(runtime: Runtime, text: str) -> None:
     assert run.status is RunStatus.COMPLETED, run.reason
 
 
-async def _median_ms(way: Callable[[], Awaitable[None]], runs: int) -> float:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    name: str
+    run: Callable[[], Awaitable[None]]
+    pause_s: float = 0.0
+
+
+async def _took_ms(way: _Way, runs: int, quantile: float) -> float:
     times = []
     for _ in range(runs):
+        if way.pause_s:
+            await asyncio.sleep(way.pause_s)
         began = time.perf_counter()
-        await way()
+        await way.run()
         times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
+    return sorted(times)[int(quantile * (runs - 1))]
 
 
-async def _measure(place: Path, port: int, runs: int, rounds: int) -> None:
+async def _measure(place: Path, port: int, options: argparse.Namespace) -> None:
     directory = Directory(DirectoryRules(), SystemClock(), lambda _: None, LogObserver())
     directory.refresh((_node(port),), 0.0)
     client = GrpcPeerClient(NoCredentials())
@@ -98,13 +111,21 @@ async def _measure(place: Path, port: int, runs: int, rounds: int) -> None:
         async def rpc() -> None:
             await plain.run("t", workflow="noop")
 
-        ways = (partial(_run, runtime, HERE), rpc, partial(_run, runtime, THERE))
+        here = partial(_run, runtime, HERE)
+        ways = (
+            _Way("here", here),
+            _Way("rested", here, PAUSE_S),
+            _Way("rpc", rpc),
+            _Way("there", partial(_run, runtime, THERE)),
+        )
         for way in ways:
-            await _median_ms(way, 20)
-        sys.stdout.write(f"{'round':>6}{'here':>8}{'rpc':>8}{'there':>8}{'more':>8}   ms, medians of {runs} runs\n")
-        for number in range(rounds):
-            here, direct, there = [await _median_ms(way, runs) for way in ways]
-            sys.stdout.write(f"{number + 1:>6}{here:>8.2f}{direct:>8.2f}{there:>8.2f}{there - here:>8.2f}\n")
+            await _took_ms(way, 20, 0.5)
+        names = "".join(f"{way.name:>8}" for way in ways)
+        sys.stdout.write(f"{'round':>6}{names}{'more':>8}   ms, quantile {options.quantile:g} of {options.runs} runs\n")
+        for number in range(options.rounds):
+            took = [await _took_ms(way, options.runs, options.quantile) for way in ways]
+            row = "".join(f"{each:>8.2f}" for each in (*took, took[-1] - took[0]))
+            sys.stdout.write(f"{number + 1:>6}{row}\n")
     await client.close()
     await storage.close()
 
@@ -114,6 +135,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quantile", type=float, default=0.5)
     options = parser.parse_args()
     configure_logging("error", "json")
     sys.setswitchinterval(0.0005)
@@ -121,7 +143,7 @@ def main() -> None:
         place = Path(name)
         peer, port = _serve(place)
         try:
-            uvloop.run(_measure(place, port, options.runs, options.rounds))
+            uvloop.run(_measure(place, port, options))
         finally:
             peer.terminate()
             peer.wait(timeout=30)

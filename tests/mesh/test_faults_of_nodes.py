@@ -155,6 +155,7 @@ def test_an_effect_behind_a_partition_is_decided_by_a_human(mesh: Mesh) -> None:
     assert "IN_DOUBT" in str(entries(mesh, run))
     until(lambda: mesh.effects("slow-cut") == ["begun build.ai", "done build.ai"])
     mesh.settle()
+    until(lambda: mesh.cortex.run("trial", "handoff-build.ai")["status"] == "completed")
     assert mesh.cortex.approved(run)["status"] == "completed"
     assert mesh.effects("slow-cut") == ["begun build.ai", "done build.ai"]
 

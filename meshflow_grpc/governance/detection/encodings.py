@@ -142,9 +142,6 @@ def _trick(
 
 
 ASCII_ENCODINGS = (
-    _encoding("base64", r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}", _base64, r"[A-Za-z0-9+/_-]{16}"),
-    _encoding("base32", r"\b[A-Z2-7]{24,}={0,6}", _base32, r"\b[A-Z2-7]{24}"),
-    _encoding("hex", r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,-]{0,2}){10,}", _hex, r"[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}\\x|0x[0-9A-Fa-f]{2}[ ,]"),
     _encoding("url", r"[^\s<>\"']*%[0-9A-Fa-f]{2}[^\s<>\"']*", _percent, r"%[0-9A-Fa-f]{2}"),
     _encoding("html_entity", r"(?:[^\n<>&]{0,60}&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z]{2,10});)+[^\n<>&]{0,60}", html.unescape, r"&#[xX]?[0-9A-Fa-f]{2}"),
     _encoding("unicode_escape", r"(?:[^\n\\]{0,60}\\(?:u[0-9A-Fa-f]{4}|u\{[0-9A-Fa-f]{1,6}\}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2}))+[^\n\\]{0,60}", _escapes, r"\\(?:u[0-9A-Fa-f]{4}|u\{|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{2})"),
@@ -156,6 +153,10 @@ ASCII_ENCODINGS = (
     _trick("rot13", lambda blob: codecs.decode(blob, "rot13"), r"(?i:vtaber|vafgehpgvba|cerivbhf|cebzcg|flfgrz|qvfertneq|erirny|cnffjbeq|sbetrg|bireevqr|perqragvny|frperg)"),
     _trick("reversed", lambda blob: blob[::-1], r"(?i:snoitcurtsni|suoiverp|erongi|tpmorp|dragersid|laever|drowssap|edirrevo)", "mirrored"),
     _trick("leet", unleet, r"(?i:\b[1!|]gn[o0]r|[a-z][013457@$][a-z])"),
+    # Runs, whose triggers count: together, and apart from the others (see rule_set).
+    _encoding("base64", r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}", _base64, r"[A-Za-z0-9+/_-]{16}"),
+    _encoding("base32", r"\b[A-Z2-7]{24,}={0,6}", _base32, r"\b[A-Z2-7]{24}"),
+    _encoding("hex", r"(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :,-]{0,2}){10,}", _hex, r"[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}[ :,-]?[0-9A-Fa-f]{2}|\\x[0-9A-Fa-f]{2}\\x|0x[0-9A-Fa-f]{2}[ ,]"),
 )  # fmt: skip
 VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{4,}")
 

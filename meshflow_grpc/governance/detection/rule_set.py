@@ -11,7 +11,7 @@ from meshflow_grpc.governance.detection.finding import Finding
 from meshflow_grpc.governance.detection.matcher import TriggerSet, compile_pattern
 from meshflow_grpc.governance.detection.rule import Rule
 
-_EXTRA_TOGETHER = 8
+_EXTRA_TOGETHER = 12
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ _NAMED = (
     Rule("secret", "password", rf"(?i:\b(?:[a-z0-9_]{{0,24}}[_-])?(?:password|passwd|passphrase|pwd|passcode|kennwort|passwort|contrase\xc3\xb1a|mot de passe|senha)){_ASSIGNED}[\"'`]?([^\s\"'`<>\[,;]{{4,128}})", group=1, check=whole(password),
          trigger=r"(?i:password|passwd|passphrase|pwd|passcode|kennwort|passwort|contrase\xc3\xb1a|mot de passe|senha)['\"]?\s{0,3}(?:[=:]|\s(?:is|was)\s)"),
     Rule("secret", "aws_secret_key", r"(?i:aws|secret)[A-Za-z0-9_ .-]{0,30}['\"]?\s{0,3}(?:=>|:=|[=:]|\s(?:is|was)\s|\s)\s{0,3}[\"'`]?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)", group=1, check=whole(secret_value), trigger=r"(?i:aws|secret)"),
-    Rule("secret", "generic_secret", rf"(?i:(?:\b|_){_NAME}){_ASSIGNED}[\"'`]?([A-Za-z0-9_+/=.~!@#$%^&*-]{{12,256}})", group=1, check=whole(secret_value), trigger=r"(?i:key(?:[_. -]?id)?|secret|token|credentials?)['\"]?\s{0,3}(?:=>|:=|[=:]|\s(?:is|was)\s)"),
+    Rule("secret", "generic_secret", rf"(?i:(?:\b|_){_NAME}){_ASSIGNED}[\"'`]?([A-Za-z0-9_+/=.~!@#$%^&*-]{{12,256}})", group=1, check=whole(secret_value), trigger=rf"(?i:key(?:[_. -]?id)?|secret|token|credentials?){_ASSIGNED}[\"'`]?[A-Za-z0-9_+/=.~!@#$%^&*-]{{12}}"),
 )  # fmt: skip
 
 SECRET_RULES = _FORMATS + _NAMED

@@ -18,7 +18,11 @@ from meshflow_grpc.governance.detection.syntax import parse
 from tests.fakes.backtracking import written_out
 
 RULES = ATTACK_RULES + DATA_RULES
-SHORTENED = [rule for rule in RULES if rule.trigger and (rule in ATTACK_RULES or rule.kind == "street_address")]
+SHORTENED = [
+    rule
+    for rule in RULES
+    if rule.trigger and (rule in ATTACK_RULES or rule.kind in ("street_address", "generic_secret"))
+]
 PROSE = "The committee met on Tuesday to weigh the two drafts; revenue grew, and nobody could say why the third region lagged. "
 seeds = st.lists(st.integers(0, 1000), min_size=40, max_size=60)
 texts = st.builds(
@@ -50,7 +54,7 @@ def test_a_trigger_hits_whatever_it_shares_its_automaton_with(scanner: TextScann
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=seeds, rule=st.sampled_from(SHORTENED))
 def test_a_trigger_occurs_wherever_its_rule_matches(seed: list[int], rule: Rule) -> None:
-    """No attack and no street is passed over for a trigger that is narrower than the rule is."""
+    """No attack, street or secret is passed over for a trigger that is narrower than the rule is."""
     data = b"_" * (seed[0] % 2) + written_out(parse(rule.pattern), itertools.cycle(seed)).encode("latin-1", "replace")
     if compile_pattern(rule.pattern).search(data) is not None:
         assert alone(rule.trigger).search(data) is not None
