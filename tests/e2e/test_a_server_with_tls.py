@@ -214,7 +214,8 @@ def test_a_renewed_certificate_is_used_and_no_connection_is_lost(mutual: SecureS
         while shown_serial(mutual) == before:
             assert time.monotonic() < deadline, mutual.process.log[-5:]
         assert [event.event_type for event in events][-1] == "run_completed"
-    assert mutual.logged("reloaded")
+    while not mutual.logged("reloaded"):
+        assert time.monotonic() < deadline, mutual.process.log[-5:]
 
 
 def test_a_renewal_that_cannot_be_used_changes_nothing(mutual: SecureServer) -> None:

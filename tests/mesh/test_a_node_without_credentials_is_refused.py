@@ -15,6 +15,7 @@ from meshflow_grpc.mesh.node_credentials import SignedCalls
 from meshflow_grpc.mesh.node_key import NodeKey
 from meshflow_grpc.storage.mesh_registry.factory import open_registry
 from tests.fakes.mesh_registry import node
+from tests.mesh.conftest import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +76,11 @@ def test_a_node_is_let_in_by_its_key_and_by_nothing_else(start_server: StartServ
     found = metrics(server)
     for name in ("replayed", "no_credential", "wrong_audience", "unknown_node"):
         assert f'meshflow_mesh_refusals_total{{cause="{name}"}} 1.0' in found
-    told = [line for line in server.log if line["event"] == "mesh_node_refused"]
+
+    def lines() -> list[dict[str, Any]]:
+        return [line for line in server.log if line["event"] == "mesh_node_refused"]
+
+    told = until(lambda: len(lines()) >= 4 and lines())
     assert {line["slug"] for line in told} == {"build.ai"}
     assert [line["detail"].split(":")[0] for line in told] == [
         "replayed",

@@ -79,8 +79,8 @@ def test_a_killed_node_is_replaced_noticed_and_taken_back(mesh: Mesh) -> None:
     assert mesh.cortex.run("without", "handoff-note")["status"] == "completed"
     assert mesh.effects("without") == ["begun marco.ai", "done marco.ai"]
     mesh.settle()
+    until(lambda: mesh.cortex.changes("build.ai").count("node_recovered") == 1)
     assert mesh.cortex.changes("build.ai").count("node_unhealthy") == 1
-    assert mesh.cortex.changes("build.ai").count("node_recovered") == 1
     assert mesh.cortex.run("again", "handoff-note")["status"] == "completed"
     assert mesh.effects("again") == ["begun build.ai", "done build.ai"]
 
@@ -196,7 +196,7 @@ def test_a_node_that_answers_errors_is_left_alone_and_tried_again(mesh: Mesh) ->
     assert mesh.cortex.run("back", "handoff-note")["status"] == "completed"
     assert mesh.effects("back") == ["begun build.ai", "done build.ai"]
     opened, half_open, closed = "breaker_opened", "breaker_half_open", "breaker_closed"
-    assert since() == [opened, half_open, opened, half_open, closed]
+    until(lambda: since() == [opened, half_open, opened, half_open, closed])
     assert mesh.cortex.metric("meshflow_mesh_breaker_state", peer="build.ai") == 0
 
 
