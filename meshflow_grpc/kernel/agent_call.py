@@ -12,7 +12,7 @@ from meshflow_grpc.kernel.decision import Deny, Fail, Interrupted
 from meshflow_grpc.kernel.durable_reservation import DurableReservations
 from meshflow_grpc.kernel.model_attempts import ModelAttempts, Spending
 from meshflow_grpc.kernel.model_call import call_usage, worst_case
-from meshflow_grpc.kernel.state import Execution, changed
+from meshflow_grpc.kernel.state import Execution
 from meshflow_grpc.kernel.token_deltas import TokenDeltas
 from meshflow_grpc.ports.provider import ToolResult, Turn
 
@@ -68,7 +68,7 @@ class AgentCall:
             reply.stop_reason,
             reply.confidence,
         )
-        return changed(self._state, execution=execution, labels=self._labels)
+        return self._state._replace(execution=execution, labels=self._labels)
 
     async def _rounds(self) -> ModelReply | Deny | Fail:
         state, spending = self._state, self._spending

@@ -9,7 +9,7 @@ from meshflow_grpc.domain.peer_step import PeerRecord
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.tool import FOREIGN
 from meshflow_grpc.kernel.decision import Deny, Fail, Pause
-from meshflow_grpc.kernel.state import Execution, changed
+from meshflow_grpc.kernel.state import Execution
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.mesh import MeshNode
@@ -50,7 +50,7 @@ def step_outcome(state: StepState, node: MeshNode, answer: PeerAnswer, spent: Sp
     usage = spent.charged + dataclasses.replace(answer.usage, steps=1)
     if answer.status is RunStatus.COMPLETED:
         execution = Execution(answer.output, "", usage, spent.prepaid, spent.attempts, spent.latency_ms, peer=record)
-        return changed(state, execution=execution, labels=state.labels | FOREIGN)
+        return state._replace(execution=execution, labels=state.labels | FOREIGN)
     text = f"run {answer.run_id} at {node.slug} "
     why = f": {answer.reason}" if answer.reason else ""
     if answer.status is RunStatus.BLOCKED:

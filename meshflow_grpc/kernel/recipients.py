@@ -8,7 +8,6 @@ from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.governance.recipients import HELD, destinations
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.peer_request import target_of
-from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.policy import Policy
@@ -36,7 +35,7 @@ def with_recipients(ports: KernelPorts, state: StepState) -> StepState | Deny:
         refused = names
     objection = next(filter(None, map(known.objection, refused)), None)
     if objection is None:
-        return changed(state, recipients=known.found(names))
+        return state._replace(recipients=known.found(names))
     if not known.declared and not ports.safeguards.production:
         return state
     return Deny(*objection)

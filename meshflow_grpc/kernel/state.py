@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from operator import attrgetter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 
@@ -139,9 +138,8 @@ class Execution:
     peer: PeerRecord | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StepState:
-    """A step on its way through the stages. Frozen: each stage returns the next state.
+class StepState(NamedTuple):
+    """A step on its way through the stages: each stage returns the next state.
 
     ``recipients`` are those it may hand data to under profile gdpr; None where nothing says so.
     """
@@ -158,19 +156,6 @@ class StepState:
     execution: Execution | None = None
     output: str | None = None
     recipients: tuple[Recipient, ...] | None = None
-
-
-_FIELDS = tuple(StepState.__dataclass_fields__)
-_VALUES = attrgetter(*_FIELDS)
-_PLACES = {name: place for place, name in enumerate(_FIELDS)}
-
-
-def changed(state: StepState, **fields: object) -> StepState:
-    """The state with some fields changed: dataclasses.replace in half the time, for what every step does."""
-    values = list(_VALUES(state))
-    for name, value in fields.items():
-        values[_PLACES[name]] = value
-    return StepState(*values)
 
 
 @dataclass(frozen=True, slots=True)

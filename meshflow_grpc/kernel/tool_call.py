@@ -12,7 +12,7 @@ from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 from meshflow_grpc.kernel.call_record import idempotency_key
 from meshflow_grpc.kernel.decision import Deny, Fail
 from meshflow_grpc.kernel.retry import attempt_timeout_s, pause_s, retries_of
-from meshflow_grpc.kernel.state import Execution, changed
+from meshflow_grpc.kernel.state import Execution
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -82,7 +82,7 @@ class _ToolAttempts:
                 latency = round((self._ports.clock.monotonic() - started) * 1000)
                 execution = Execution(output, "", _ONE_STEP, ZERO_USAGE, attempt, latency)
                 labels = self._state.labels | self._tool.labels
-                return changed(self._state, execution=execution, labels=labels)
+                return self._state._replace(execution=execution, labels=labels)
             if failure is not None:
                 return failure
             attempt += 1

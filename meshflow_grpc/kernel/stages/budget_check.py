@@ -10,7 +10,6 @@ from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.model_call import worst_case
 from meshflow_grpc.kernel.peer_request import peer_share
 from meshflow_grpc.kernel.stage import Check
-from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
@@ -42,5 +41,5 @@ class BudgetCheck(Check):
             need = peer_share(node, run.budget) if asked is None else asked.share
         short = run.budget.reserve(need)
         if short is None:
-            return changed(state, reserved=need)
+            return state._replace(reserved=need)
         return Deny("BUDGET_EXHAUSTED", f"step {state.step.step_id!r} {short}", short.remedy)

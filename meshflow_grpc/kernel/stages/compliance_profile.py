@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.governance.compliance import StepFacts, held, objections
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
-from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
@@ -32,4 +31,4 @@ class ComplianceProfile(Check):
         if found:
             message = "; ".join(f"{each.control}: {each.message}" for each in found)
             return Deny(found[0].reason, message, "; ".join(dict.fromkeys(each.remedy for each in found)))
-        return Noted(changed(state, controls=held(facts)), "allow", f"profiles {', '.join(profiles)}")
+        return Noted(state._replace(controls=held(facts)), "allow", f"profiles {', '.join(profiles)}")

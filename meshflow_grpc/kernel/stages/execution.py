@@ -12,7 +12,7 @@ from meshflow_grpc.kernel.agent_call import AgentCall
 from meshflow_grpc.kernel.call_record import intent_draft, may_repeat
 from meshflow_grpc.kernel.decision import Fail
 from meshflow_grpc.kernel.peer_call import call_peer
-from meshflow_grpc.kernel.state import Execution, changed
+from meshflow_grpc.kernel.state import Execution
 from meshflow_grpc.kernel.tool_call import call_tool
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
 
@@ -34,7 +34,7 @@ class ExecutionStage:
         """Returns the state with its execution, or why there is none; cancellation and LedgerUnavailableError pass through."""
         step = state.step
         if step.node.kind is NodeKind.HUMAN:
-            return changed(state, execution=_human_answer(state))
+            return state._replace(execution=_human_answer(state))
         if step.node.kind is NodeKind.GRPC and step.action is not None:
             return await call_peer(self._ports, state, step.action)
         if step.in_doubt and not may_repeat(state):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check
-from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
@@ -31,4 +30,4 @@ class InputGuardrails(Check):
                     f"the guardian found {kinds} in the step's input",
                     "remove the instruction from the input",
                 )
-        return changed(state, scan=scan)
+        return state._replace(scan=scan)

@@ -11,7 +11,6 @@ from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
 from meshflow_grpc.kernel.stages.sensitive_data_scan import SENSITIVE, denied_data
-from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.policy import Policy
@@ -53,7 +52,7 @@ class OutputGuardrails(Check):
             return refusal
         scan = self._ports.scanner.scan_output(text)
         if not scan.findings:
-            return changed(state, output=text)
+            return state._replace(output=text)
         leaks = scan.of(*OUTPUT_LEAKS) if policy.enable_guardian else ()
         if leaks:
             kinds = ", ".join(sorted({f"{f.category}/{f.kind}" for f in leaks}))
@@ -96,7 +95,7 @@ def _without_sensitive_data(state: StepState, text: str, scan: ScanResult) -> St
     policy = state.step.run.policy
     found = scan.of(*SENSITIVE)
     if not found:
-        return changed(state, output=text)
+        return state._replace(output=text)
     classes = {f.category for f in found}
     if refusal := denied_data(classes, policy, "output"):
         return refusal
@@ -104,5 +103,5 @@ def _without_sensitive_data(state: StepState, text: str, scan: ScanResult) -> St
     counts = dict(sorted(Counter(f.kind for f in found).items()))
     listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
     if not policy.scrub_pii:
-        return Noted(changed(state, output=text, labels=labels), "label", listed)
-    return Noted(changed(state, output=redact(text, found), labels=labels), "redact", listed)
+        return Noted(state._replace(output=text, labels=labels), "label", listed)
+    return Noted(state._replace(output=redact(text, found), labels=labels), "redact", listed)

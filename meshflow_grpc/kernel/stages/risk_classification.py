@@ -9,7 +9,6 @@ from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.kernel.approval import approved_or
 from meshflow_grpc.kernel.decision import Deny, Pause
 from meshflow_grpc.kernel.stage import Check
-from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from meshflow_grpc.kernel.stage import Noted
@@ -26,7 +25,7 @@ class RiskClassification(Check):
         node, action = state.step.node, state.step.action
         tier = risk_of(node, action)
         if tier is not state.risk:
-            state = changed(state, risk=tier)
+            state = state._replace(risk=tier)
         human = state.step.run.policy.human_in_loop
         if node.kind is NodeKind.HUMAN:
             question = node.config.get("prompt")

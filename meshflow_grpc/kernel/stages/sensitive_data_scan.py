@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from meshflow_grpc.governance.detection.redaction import redact
 from meshflow_grpc.kernel.decision import Deny
 from meshflow_grpc.kernel.stage import Check, Noted
-from meshflow_grpc.kernel.state import changed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,8 +40,8 @@ class SensitiveDataScan(Check):
         labels = state.labels | {f.category for f in found}
         listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
         if not policy.scrub_pii:
-            return Noted(changed(state, labels=labels), "label", listed)
-        clean = changed(state, prompt=redact(state.prompt, found), labels=labels, masked=counts)
+            return Noted(state._replace(labels=labels), "label", listed)
+        clean = state._replace(prompt=redact(state.prompt, found), labels=labels, masked=counts)
         return Noted(clean, "redact", listed)
 
 

@@ -54,10 +54,10 @@ def ignoring(stage: type, path: str) -> Mutant:
                 default = dataclasses.replace(getattr(run.policy, outer), **{inner: getattr(default, inner)})
             blind = dataclasses.replace(run, policy=dataclasses.replace(run.policy, **{outer: default}))
             step = state.step
-            result = original(self, dataclasses.replace(state, step=dataclasses.replace(step, run=blind)))
+            result = original(self, state._replace(step=dataclasses.replace(step, run=blind)))
             if isinstance(result, Noted):
-                return dataclasses.replace(result, state=dataclasses.replace(result.state, step=step))
-            return dataclasses.replace(result, step=step) if isinstance(result, StepState) else result
+                return dataclasses.replace(result, state=result.state._replace(step=step))
+            return result._replace(step=step) if isinstance(result, StepState) else result
 
         patch.setattr(stage, "apply", apply)
 
