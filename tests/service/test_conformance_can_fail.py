@@ -49,7 +49,7 @@ def allow(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def passes(self: object, state: Any) -> Any:
         result = real(self, state) if name == "output_guardrails" else state
         if name == "output_guardrails" and not hasattr(result, "step"):
-            return dataclasses.replace(state, output=state.execution.output)
+            return state._replace(output=state.execution.output)
         return result
 
     monkeypatch.setattr(stage, "apply", passes)

@@ -61,7 +61,7 @@ def _patient(step: object, now: str) -> object:
 
 
 def _unguarded(_: object, state: object) -> object:
-    return dataclasses.replace(state, scan=ScanResult())  # type: ignore[type-var]
+    return state._replace(scan=ScanResult())
 
 
 CASES = (
