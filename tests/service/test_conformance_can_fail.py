@@ -106,7 +106,7 @@ async def test_a_step_without_its_actor_is_found(monkeypatch: pytest.MonkeyPatch
     async def forgetful(self: AuditLedger, end: Any) -> Any:
         run = dataclasses.replace(end.state.step.run, agents={})
         step = dataclasses.replace(end.state.step, run=run)
-        return await real(self, dataclasses.replace(end, state=dataclasses.replace(end.state, step=step)))
+        return await real(self, dataclasses.replace(end, state=end.state._replace(step=step)))
 
     monkeypatch.setattr(AuditLedger, "record", forgetful)
     assert await failing(1) == {"steps_name_who_acted"}
