@@ -19,6 +19,7 @@ from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
 from typing import Any
 
+import jsonschema  # noqa: F401 - with the first schema; here before the forks, which would each load it
 import structlog
 
 from meshflow_grpc import Registry, ToolContext, tool
