@@ -121,7 +121,9 @@ def test_nothing_but_probes_and_the_document_goes_without_a_credential(served: S
     for method, binding in ROUTES:
         answer = served.send(method, binding, BAD[which])
         if is_public(method.grpc_path):
-            assert answer.status_code == 200, binding
+            # This server is no node of a mesh, which would show its keys.
+            keyless = method.name == "GetNodeKeys" and reason(answer) == "MESH_NOT_CONFIGURED"
+            assert keyless or answer.status_code == 200, binding
             continue
         assert answer.status_code == 401, (binding, answer.text)
         assert reason(answer) == "UNAUTHENTICATED"
