@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import grpc
@@ -24,7 +24,7 @@ def wire() -> Iterator[TcpProxy]:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
 
         def echo(connection: socket.socket) -> None:
-            with connection:
+            with connection, suppress(ConnectionError):  # who asked may be gone
                 while data := connection.recv(100):
                     connection.sendall(data)
 
