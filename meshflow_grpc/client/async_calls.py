@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import grpc
@@ -19,6 +20,14 @@ class CallOptions(TypedDict):
 
     timeout: float
     metadata: tuple[tuple[str, str], ...]
+
+
+class CallsOfOneClient(ABC):
+    """What each part of the asynchronous client makes its calls with."""
+
+    @abstractmethod
+    def _call(self, extra_s: float = 0.0) -> CallOptions:
+        """Metadata and timeout of one call, which may take ``extra_s`` seconds longer than usual."""
 
 
 async def result(call: Awaitable[T]) -> T:

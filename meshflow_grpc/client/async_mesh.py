@@ -6,17 +6,16 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from meshflow_grpc._gen.meshflow.v1 import mesh_pb2, mesh_service_pb2, mesh_service_pb2_grpc
-from meshflow_grpc.client.async_calls import messages, result
+from meshflow_grpc.client.async_calls import CallsOfOneClient, messages, result
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
 
-    from meshflow_grpc.client.async_calls import CallOptions
     from meshflow_grpc.client.connection import Connection
     from meshflow_grpc.client.messages import ListNodesResponse, MeshChange, MeshNode, ResolveNodeResponse
 
 
-class AsyncMeshCalls:
+class AsyncMeshCalls(CallsOfOneClient):
     """Nodes that hand work to each other."""
 
     connection: Connection
@@ -67,6 +66,3 @@ class AsyncMeshCalls:
         async with aclosing(messages(self._mesh.WatchMesh(request, metadata=self.connection.metadata))) as changes:
             async for change in changes:
                 yield change
-
-    def _call(self, extra_s: float = 0.0) -> CallOptions:
-        raise NotImplementedError

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshflow_grpc._gen.meshflow.v1 import workflow_service_pb2, workflow_service_pb2_grpc
-from meshflow_grpc.client.async_calls import result
+from meshflow_grpc.client.async_calls import CallsOfOneClient, result
 
 if TYPE_CHECKING:
-    from meshflow_grpc.client.async_calls import CallOptions
     from meshflow_grpc.client.messages import ListWorkflowsResponse, Workflow, WorkflowApproval, WorkflowValidation
 
 
-class AsyncWorkflowCalls:
+class AsyncWorkflowCalls(CallsOfOneClient):
     """Definitions that runs name."""
 
     _workflows: workflow_service_pb2_grpc.WorkflowServiceStub
@@ -47,6 +46,3 @@ class AsyncWorkflowCalls:
         """Returns what is wrong with a definition, if anything."""
         request = workflow_service_pb2.ValidateWorkflowRequest(yaml=yaml)
         return await result(self._workflows.ValidateWorkflow(request, **self._call()))
-
-    def _call(self, extra_s: float = 0.0) -> CallOptions:
-        raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class MeshCalls:
+class MeshCalls(ABC):
     """Nodes that hand work to each other."""
 
     _client: AsyncMeshCalls
@@ -52,8 +53,10 @@ class MeshCalls:
         """Yields what happened in the mesh and then what happens, without end; a broken connection ends it with an error."""
         return self._iterate(self._client.watch_mesh(after_sequence=after_sequence))
 
+    @abstractmethod
     def _wait(self, work: Coroutine[Any, Any, T]) -> T:
-        raise NotImplementedError
+        """Blocks until the work on the client's loop is done."""
 
+    @abstractmethod
     def _iterate(self, events: AsyncGenerator[T, None]) -> Iterator[T]:
-        raise NotImplementedError
+        """Yields what comes, blocking in between."""
