@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 import pytest
@@ -26,7 +26,7 @@ RECORDS = "SELECT e.record FROM ledger_entries e JOIN runs r USING (run_id) WHER
 def test_two_servers_never_spend_more_together(
     postgres: PostgresCluster, start_server: StartServer, tmp_path: Path
 ) -> None:
-    """Forty runs at once through both, with a budget for a few: some complete, the others are blocked, nothing is overspent."""
+    """One run at each server, then forty at once, with a budget for a few: not all can complete, and nothing is overspent."""
     url = postgres.new_database()
     servers = [
         start_server(tmp_path, MESHFLOW_DATA_DIR=str(tmp_path), MESHFLOW_LEDGER_DB=url, MESHFLOW_MOCK_LATENCY_MS="100")
@@ -35,10 +35,18 @@ def test_two_servers_never_spend_more_together(
     cost = servers[0].post("/run", {"task": "probe"}).json()["total_cost_usd"]
     budget = 12 * cost
     body = {"session_id": "s", "policy": {"session_budget_usd": budget, "budget_usd": budget}}
+
+    def run_at(n: int) -> dict[str, Any]:
+        return cast("dict[str, Any]", servers[n % 2].post("/run", {"task": "probe", **body}).json())
+
+    runs = [run_at(0), run_at(1)]
+    assert [run["status"] for run in runs] == ["completed", "completed"], runs
     with ThreadPoolExecutor(RUNS) as pool:
-        runs = list(pool.map(lambda n: servers[n % 2].post("/run", {"task": "probe", **body}).json(), range(RUNS)))
+        runs += pool.map(run_at, range(RUNS))
     statuses = [run["status"] for run in runs]
-    assert set(statuses) == {"completed", "blocked"}, runs
+    # Of runs that begin together all may be blocked: each can have spent on its first step what another's last would need.
+    assert set(statuses) <= {"completed", "blocked"}, runs
+    assert "blocked" in statuses, runs
     assert all("session_budget_usd" in run["block_reason"] for run in runs if run["status"] == "blocked"), runs
     records = granted(asyncio.run(_records(url)))
     assert 0 < peak_nano_usd(records) <= round(budget * 1e9)
