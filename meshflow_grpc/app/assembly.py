@@ -71,7 +71,7 @@ from meshflow_grpc.governance.emergency import EmergencyAccess
 from meshflow_grpc.governance.floors import ServerFloors
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.governance.reauthentication import Reauthentication
-from meshflow_grpc.governance.recipients import NO_RECIPIENTS, Recipients
+from meshflow_grpc.governance.recipients import DeclaredRecipients
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.output_windows import Windows
 from meshflow_grpc.kernel.ports import KernelPorts
@@ -119,7 +119,7 @@ class RuntimeOptions:
     transport_encrypted: bool = False
     conversation: ConversationBounds = field(default_factory=ConversationBounds)
     reauthentication: Reauthentication = field(default_factory=Reauthentication)
-    recipients: Recipients = NO_RECIPIENTS
+    recipients: DeclaredRecipients = field(default_factory=DeclaredRecipients)
     payload_days: int | None = None
     emergency: EmergencyAccess = field(default_factory=EmergencyAccess)
 
