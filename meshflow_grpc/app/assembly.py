@@ -194,7 +194,9 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
     engine = Engine(parts, ActiveRuns(limits, state, outside.clock))
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
-    gates = Gates(storage, recorder, engine, outside.clock, state, options.reauthentication, options.emergency)
+    gates = Gates(
+        storage, recorder, engine, outside.clock, state, options.reauthentication, options.emergency, observer
+    )
     reviews = EmergencyReviews(storage, recorder, engine, gates, outside.clock, options.reauthentication)
     expiry = GateExpiry(storage, gates, engine, outside.clock, times)
     commands = Commands(
