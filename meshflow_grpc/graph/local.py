@@ -37,7 +37,6 @@ async def local_runtime(registry: Registry | None, ledger: str | None) -> AsyncI
     Raises ConfigurationError, and LedgerUnavailableError when a server has the ledger's file open.
     """
     settings = Settings.load()
-    _quiet_unless_asked(settings)
     async with (
         _shared_ledger(ledger or settings.ledger_db, settings) as storage,
         runtime_on(storage, registry, settings) as runtime,
@@ -81,6 +80,7 @@ async def _shared_ledger(url: str, settings: Settings) -> AsyncIterator[Storage]
 @asynccontextmanager
 async def runtime_on(storage: Storage, registry: Registry | None, settings: Settings) -> AsyncIterator[Runtime]:
     """The runtime on an open ledger, under the floors of the environment; whoever opened the ledger closes it."""
+    _quiet_unless_asked(settings)
     provider = await asyncio.to_thread(open_provider, settings)
     try:
         tools = (registry or Registry()).with_tools(*BUILT_IN)

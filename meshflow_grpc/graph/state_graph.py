@@ -12,6 +12,7 @@ from meshflow_grpc.graph.back_edges import back_edges
 from meshflow_grpc.graph.compiled_graph import CompiledStateGraph
 from meshflow_grpc.graph.graph_run import GraphPlan
 from meshflow_grpc.graph.state import StateType
+from meshflow_grpc.tools.registry import tier_of
 from meshflow_grpc.workflow.schema import MAX_LOOP_ITERATIONS
 from meshflow_grpc.workflow.yaml_codec import dump_workflow, load_workflow
 
@@ -31,10 +32,7 @@ def node(function: F) -> F: ...
 def node(*, risk: RiskTier | str = RiskTier.INTERNAL) -> Callable[[F], F]: ...
 def node(function: F | None = None, *, risk: RiskTier | str = RiskTier.INTERNAL) -> F | Callable[[F], F]:
     """Marks a function as a node of a graph; ``risk`` is what it can do to the world. Raises ValueError for no tier of risk."""
-    names = {tier.label: tier for tier in RiskTier}
-    if not isinstance(risk, RiskTier) and risk not in names:
-        raise ValueError(f"risk must be one of {', '.join(names)}, not {risk!r}")
-    tier = risk if isinstance(risk, RiskTier) else names[risk]
+    tier = tier_of(risk, "node" if function is None else function.__name__)
 
     def mark(target: F) -> F:
         setattr(target, _RISK, tier)

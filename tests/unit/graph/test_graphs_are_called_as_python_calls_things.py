@@ -12,7 +12,20 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 import pytest
 
-from meshflow_grpc import END, START, GraphRunError, StateGraph, WorkflowDefinition, add, node
+from meshflow_grpc import (
+    END,
+    START,
+    Agent,
+    GraphRunError,
+    Mesh,
+    MeshEvent,
+    NodeInput,
+    StateGraph,
+    StepRuntime,
+    WorkflowDefinition,
+    add,
+    node,
+)
 from meshflow_grpc.domain.errors import InvalidRequestError, InvalidWorkflowError
 from meshflow_grpc.domain.policy import RiskTier
 
@@ -119,10 +132,12 @@ def test_risk_is_given_by_name_as_for_tools() -> None:
 
     made = StateGraph(State).add_node("pay", pay).set_entry_point("pay").compile()
     assert made.workflow.nodes[0].risk is RiskTier.IRREVERSIBLE
-    with pytest.raises(
-        ValueError, match="risk must be one of read_only, internal, external_io, irreversible, not 'high'"
-    ):
+    assert Agent("clerk", risk="external_io").node().risk is RiskTier.EXTERNAL_IO
+    known = "must be one of read_only, internal, external_io, irreversible, not 'high'"
+    with pytest.raises(ValueError, match=f"risk of 'node' {known}"):
         node(risk="high")
+    with pytest.raises(ValueError, match=f"risk of 'clerk' {known}"):
+        Agent("clerk", risk="high").node()
 
 
 def test_what_cannot_be_called_is_refused_where_it_is_added() -> None:
@@ -138,6 +153,21 @@ def test_what_cannot_be_called_is_refused_where_it_is_added() -> None:
 
     with pytest.raises(TypeError, match="the reducer of 'x' must take two values"):
         StateGraph(Wrong)
+
+
+async def test_a_mesh_and_a_runtime_say_what_they_take() -> None:
+    """Agents, definitions and functions; a policy by its fields too."""
+    wrong: Any = "writer"
+    with pytest.raises(TypeError, match=r"register\(\) takes an Agent, not str"):
+        Mesh().register(wrong)
+    with pytest.raises(TypeError, match="the handler must be a function of the event, not str"):
+        Mesh().on(MeshEvent.STEP_COMPLETE, wrong)
+    with pytest.raises(TypeError, match=r"must be a WorkflowDefinition, as from_yaml\(\) gives, not str"):
+        await Mesh().run_workflow(wrong, input="x")
+    with pytest.raises(InvalidRequestError, match=r"budgt_usd: is not a known field; did you mean 'budget_usd'\?"):
+        StepRuntime(policy={"budgt_usd": 1})
+    refused = await StepRuntime(policy={"budget_usd": 0}).run(NodeInput(Agent("clerk"), "x"))
+    assert (refused.verdict, refused.blocked_by) == ("denied", "budget_check")
 
 
 def test_a_file_that_is_no_text_is_no_workflow(tmp_path: Path) -> None:
