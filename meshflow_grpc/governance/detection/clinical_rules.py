@@ -92,7 +92,7 @@ NAMES = (
     _named("pii", ("name", "employee", "customer", "client", "applicant", "tenant", "spouse", "wife", "husband", "daughter", "son", "mother", "father", "sister", "brother", "guardian", "caregiver", "attorney", "contact", "emergency contact", "next of kin", "sincerely", "best regards", "kind regards", "regards", "yours truly", "cheers", "this is", "i am", "i'm", "signed", "attending", "provider", "referred by", "seen by"), _TWO_NAMES, context="personal"),
     _named("phi", ("patients?(?: name)?", "pt", "mother of", "father of", "resident", "subject name"), _TWO_NAMES, gap=r"(?:[\s:,\-]|\bname\b|\bis\b|\bwas\b|\bnamed\b){1,6}"),
     _named("phi", ("patient(?: name)?", "pt", "pat"), _FULL_NAME, gap=r"(?:\s?:\s?|\s+named\s+|\s+name:?\s+)"),
-    Rule("pii", "person_name", rf"\b({_GIVEN}(?:[ ][A-Z]\.)?[ ]{_TOKEN}(?:-{_TOKEN})?)", group=1, check=person_name, trigger=rf"\b{_GIVEN}[ ][A-Z]", context="personal"),
+    Rule("pii", "person_name", rf"\b({_GIVEN}(?:[ ][A-Z]\.)?[ ]{_TOKEN}(?:-{_TOKEN})?)", group=1, check=person_name, trigger=rf"\b{_GIVEN}[ ][A-Z\xc3-\xc5]", context="personal"),
     _named("pii", ("dear", "hi", "hello"), _FULL_NAME, gap=r"[ ]", context="personal"),
 )  # fmt: skip
 
@@ -120,7 +120,7 @@ TIMES = (
     Rule("phi", "date", rf"\b({DATE})", group=1, context="clinical"),
     Rule("phi", "date", r"\b((?:0?[1-9]|1[0-2])/(?:0?[1-9]|[12]\d|3[01]))(?:[^\d/]|$)", group=1, context="clinical"),
     Rule("phi", "restricted_zip_prefix", rf"{words('zip', 'zip ?code', 'zip prefix')}\b{LABEL_GAP}(036|059|063|102|203|556|692|790|821|823|830|831|878|879|884|890|893)\b", group=1, trigger=words("zip")),
-    Rule("phi", "url", r"\b(?i:https?://|www\.)[^\s<>\"'\x80-\xff]{3,500}[A-Za-z0-9/]", context="clinical", trigger=r"(?i:https?://|www\.)[a-zA-Z0-9]"),
+    Rule("phi", "url", r"\b(?i:https?://|www\.)[^\s<>\"'\x80-\xff]{3,500}[A-Za-z0-9/]", context="clinical", trigger=r"(?i:https?://|www\.)[^\s<>\"'\x80-\xff]"),
 )  # fmt: skip
 
 CLINICAL_RULES = NAMES + IDENTIFIERS + TIMES

@@ -33,7 +33,7 @@ _MBI_LETTER = "[AC-HJKMNP-RT-Y]"
 _ID = r"[A-Za-z0-9][A-Za-z0-9./-]{2,24}[A-Za-z0-9]"
 
 CONTACT = (
-    Rule("pii", "email_address", r"[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,254}\.[A-Za-z]{2,24}", trigger=r"[A-Za-z0-9_%+-]@[A-Za-z0-9]"),
+    Rule("pii", "email_address", r"[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,254}\.[A-Za-z]{2,24}", trigger=r"[A-Za-z0-9._%+'-]@[A-Za-z0-9]"),
     Rule(
         "pii", "phone_number",
         r"(?:\+?1[-. ]{0,2})?(?:\(\d{3}\)[-. ]{0,2}|\b[2-9]\d{2}[-. ])\d{3}[-. ]\d{4}\b(?:\s?(?i:x|ext\.?|extension)\s?\d{1,6}\b)?",
@@ -50,7 +50,7 @@ CONTACT = (
     Rule("pii", "ip_address", r"\b(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)\.){3}(?:25[0-5]|2[0-4]\d|1?\d?\d)\b", check=whole(checksums.ip_address), trigger=r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d"),
     Rule(
         "pii", "ip_address", r"(?:^|[^0-9A-Za-z:.])([0-9A-Fa-f]{0,4}(?::{1,2}[0-9A-Fa-f]{1,4}){2,7})\b",
-        group=1, check=whole(lambda s: checksums.ip_address(s) and len(s) > 6), trigger=r"[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]|[0-9A-Fa-f]::",
+        group=1, check=whole(lambda s: checksums.ip_address(s) and len(s) > 6), trigger=r":[0-9A-Fa-f]{1,4}::?[0-9A-Fa-f]",
     ),
     Rule("pii", "mac_address", r"\b(?:[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5})\b"),
 )  # fmt: skip
@@ -84,10 +84,10 @@ NATIONAL = (
 )  # fmt: skip
 
 FINANCE = (
-    Rule("pii", "credit_card", r"\b\d(?:[ -]?\d){13,18}\b", check=checksums.payment_card_length, trigger=r"\d[ -]?\d{3}[ -]?\d{3,4}[ -]?\d{2,4}[ -]?\d{2}"),
+    Rule("pii", "credit_card", r"\b\d(?:[ -]?\d){13,18}\b", check=checksums.payment_card_length, trigger=r"\d(?:[ -]?\d){13}"),
     labelled("pii", "credit_card", ("credit card", "debit card", "card number", "card no", "cc", "visa", "mastercard", "amex", "card"), r"\d(?:[ -]?\d){11,18}\b", whole(checksums.luhn)),
     labelled("pii", "card_security_code", ("cvv2?", "cvc2?", "security code"), r"\d{3,4}\b"),
-    Rule("pii", "iban", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,40}", check=checksums.iban_length, trigger=r"\b[A-Z]{2}\d{2}[ -]?[A-Za-z0-9]{3}"),
+    Rule("pii", "iban", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,40}", check=checksums.iban_length, trigger=r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){3}"),
     labelled(
         "pii", "account_number",
         ("account", "acct", "a/c", "bank account", "checking", "savings", "invoice account", "billing account", "konto(?:nummer)?", "cuenta", "compte"),

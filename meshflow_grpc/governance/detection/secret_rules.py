@@ -75,7 +75,7 @@ _FORMATS = (
     _token("xai_key", r"\bxai-[A-Za-z0-9]{60,100}\b", r"\bxai-"),
     _token("perplexity_key", r"\bpplx-[A-Za-z0-9]{40,64}\b", r"\bpplx-"),
     _token("replicate_token", r"\br8_[A-Za-z0-9]{37}\b", r"\br8_"),
-    _token("huggingface_token", r"\b(?:hf|api_org)_[A-Za-z0-9]{30,40}\b", r"\b(?:hf|api_org)_[A-Za-z]"),
+    _token("huggingface_token", r"\b(?:hf|api_org)_[A-Za-z0-9]{30,40}\b", r"\b(?:hf|api_org)_[A-Za-z0-9]"),
     _token("npm_token", r"\bnpm_[A-Za-z0-9]{36}\b", r"\bnpm_"),
     _token("pypi_token", r"\bpypi-AgE[A-Za-z0-9_-]{50,250}", r"\bpypi-AgE"),
     _token("rubygems_token", r"\brubygems_[a-f0-9]{48}\b", r"\brubygems_"),
