@@ -115,12 +115,13 @@ async def echo() -> AsyncIterator[Served]:
 
 @asynccontextmanager
 async def original(python: str) -> AsyncIterator[Served]:
-    """The original's HTTP server (meshflow on the package index), run by an interpreter that has it."""
+    """The original's HTTP server (meshflow on the package index), run by an interpreter that has it; its rate limit is lifted."""
     port = free_port()
     with tempfile.TemporaryDirectory() as directory:
         options = ["--host", "127.0.0.1", "--port", str(port), "--ledger", f"{directory}/ledger.db"]
         command = [python, "-m", "meshflow.runtime.server", *options]
-        async with _process(command, Path(directory) / "log", {"MESHFLOW_MOCK": "1"}, port=port) as (pid, _):
+        lifted = {"MESHFLOW_RATE_LIMIT_RPS": "1000000", "MESHFLOW_RATE_LIMIT_BURST": "1000000"}
+        async with _process(command, Path(directory) / "log", {"MESHFLOW_MOCK": "1", **lifted}, port=port) as (pid, _):
             yield Served(pid, f"http://127.0.0.1:{port}")
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.serving [--calls N] [--in-flight N] [--rounds N] [--streams N] [--original PYTHON]
 
 Rows of one round follow each other; ratios are to the echo (gRPC) in the same round. ``--original`` names an interpreter that has the
-original's package, whose HTTP server is measured beside ours. The client is one process; what it costs is not in the CPU column.
+original's package (meshflow on the package index), whose HTTP server is measured beside ours. It runs its own team of four agents
+whatever it is asked, so ours is compared with it by runs of four (``x4``). The client is one process; its cost is not in the CPU.
 """
 
 from __future__ import annotations
@@ -36,6 +37,12 @@ if TYPE_CHECKING:
 ONE_STEP = (
     "name: one\nnodes:\n  step: {kind: agent, max_output_tokens: 16, mock: {output: ok}}\nedges: [START -> step]\n"
 )
+FOUR_STEPS = (
+    "name: four\nnodes:\n"
+    + "".join(f"  step{n}: {{kind: agent, max_output_tokens: 16, mock: {{output: ok}}}}\n" for n in range(4))
+    + "edges: [START -> step0, step0 -> step1, step1 -> step2, step2 -> step3]\n"
+)
+RUN_OF_4, STREAM_OF_4 = "Run x4", "StreamRun x4"
 AGENT_MS = 100
 Call = Callable[[], Awaitable[object]]
 
@@ -92,34 +99,40 @@ async def grpc_calls(target: str, in_flight: int) -> AsyncIterator[dict[str, lis
     async with aio.insecure_channel(target) as channel:
         runs: Any = RunServiceStub(channel)
         system: Any = SystemServiceStub(channel)
-        request = RunRequest(task="ok", workflow_yaml=ONE_STEP)
+        one, four = (RunRequest(task="ok", workflow_yaml=text) for text in (ONE_STEP, FOUR_STEPS))
 
-        async def stream() -> None:
+        async def stream(request: RunRequest) -> None:
             async for _ in runs.StreamRun(request):
                 pass
 
         yield {
             "health": [lambda: system.GetHealth(GetHealthRequest())] * in_flight,
-            "Run": [lambda: runs.Run(request)] * in_flight,
-            "StreamRun": [stream] * in_flight,
+            "Run": [lambda: runs.Run(one)] * in_flight,
+            "StreamRun": [lambda: stream(one)] * in_flight,
+            RUN_OF_4: [lambda: runs.Run(four)] * in_flight,
+            STREAM_OF_4: [lambda: stream(four)] * in_flight,
         }
 
 
 @asynccontextmanager
 async def http_calls(url: str, in_flight: int, *, own: bool) -> AsyncIterator[dict[str, list[Call]]]:
-    """JSON calls, each worker on a connection of its own; the original knows neither our workflows nor our stream."""
+    """JSON calls, each worker on a connection of its own; the original does not know workflows."""
     parts = urlsplit(url)
     pairs = [await asyncio.open_connection(parts.hostname, parts.port) for _ in range(in_flight)]
     clients = [HttpClient(*pair) for pair in pairs]
-    body = json.dumps({"task": "ok", "workflow_yaml": ONE_STEP} if own else {"task": "ok"}).encode()
+    theirs, one, four = (
+        json.dumps({"task": "ok", **workflow}).encode()
+        for workflow in ({}, {"workflow_yaml": ONE_STEP}, {"workflow_yaml": FOUR_STEPS})
+    )
 
     def each(method: str, path: str, sent: bytes = b"") -> list[Call]:
         return [lambda client=client: client.call(method, path, sent) for client in clients]  # type: ignore[misc]
 
-    found = {"health": each("GET", "/health"), "Run": each("POST", "/run", body)}
+    found = {"health": each("GET", "/health")}
     if own:
-        found["StreamRun"] = each("POST", "/stream", body)
-    yield found
+        found |= {"Run": each("POST", "/run", one), "StreamRun": each("POST", "/stream", one)}
+    body = four if own else theirs
+    yield {**found, RUN_OF_4: each("POST", "/run", body), STREAM_OF_4: each("POST", "/stream", body)}
     for _, writer in pairs:
         writer.close()
 
@@ -142,6 +155,8 @@ async def one_round(options: argparse.Namespace) -> dict[tuple[str, str], tuple[
         for name, server, opened in faces:
             async with opened as calls:
                 for what, each in calls.items():
+                    if what in (RUN_OF_4, STREAM_OF_4) and not options.original:
+                        continue
                     rows[what, name] = await measured(server, each, options.calls)
     return rows
 
@@ -207,7 +222,7 @@ def main() -> None:
     rounds = [uvloop.run(one_round(options)) for _ in range(options.rounds)]
     write = sys.stdout.write
     write(
-        f"{'call':<11}{'face':<16}{'calls/s':>9}{'of echo':>9}{'p50 ms':>8}{'p99 ms':>8}{'CPU us':>8}{'of echo':>9}\n"
+        f"{'call':<14}{'face':<16}{'calls/s':>9}{'of echo':>9}{'p50 ms':>8}{'p99 ms':>8}{'CPU us':>8}{'of echo':>9}\n"
     )
     for what, name in sorted(rounds[0], key=lambda row: row[0].lower()):
         rate, p50, p99, cpu = (
@@ -215,7 +230,7 @@ def main() -> None:
         )
         rates = statistics.median(r[what, name][0] / r[what, "echo, gRPC"][0] for r in rounds)
         cpus = statistics.median(r[what, name][3] / r[what, "echo, gRPC"][3] for r in rounds)
-        write(f"{what:<11}{name:<16}{rate:>9.0f}{rates:>9.2f}{p50:>8.2f}{p99:>8.2f}{cpu:>8.0f}{cpus:>9.2f}\n")
+        write(f"{what:<14}{name:<16}{rate:>9.0f}{rates:>9.2f}{p50:>8.2f}{p99:>8.2f}{cpu:>8.0f}{cpus:>9.2f}\n")
     write(uvloop.run(open_streams(options.streams)) + "\n")
     write(uvloop.run(side_by_side(10, 2 * options.rounds + 1)) + "\n")
 

@@ -41,6 +41,8 @@ _log = structlog.get_logger(__name__)
 HEARTBEAT_S: Final = 0.5
 # Calls that Envoy or clients sent before they saw that the server drains still arrive for a moment.
 LINGER_S: Final = 0.5
+# Callers that are refused come back later; so long connections are left to those that do not.
+QUIET_WITHIN_S: Final = 2.0
 # A JSON body becomes up to this many times larger as a google.protobuf.Struct (an array of short numbers grows most).
 STRUCT_GROWTH: Final = 8
 
@@ -171,16 +173,18 @@ class Serving:
             # The other workers listen on the port too: a connection that ends now is made anew with one of them.
             closing = asyncio.create_task(self._server.stop(grace_s))
         hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
-        told = asyncio.create_task(self._told(grace_s, hurry))
+        left = asyncio.create_task(self._leave(grace_s, hurry))
         stopped = await runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
         if stopped:
             _log.warning("runs_handed_over", count=stopped, note="they go on on another server, or after the restart")
         if mesh is not None:
             # Until here its own runs may wait for peers, which let in registered nodes only; what they ask of it is refused.
             await mesh.local.withdraw()
-        await told
+        await left
         await runtime.ownership.leave()
         runtime.hub.close()
+        if not hurry.is_set():
+            await self._server.until_quiet(LINGER_S)
         await self._server.stop(0 if hurry.is_set() else min(LINGER_S, grace_s))
         if closing is not None:
             await closing
@@ -188,6 +192,18 @@ class Serving:
         if self._envoy is not None:
             await self._envoy.stop()
         _log.info("stopped")
+
+    async def _leave(self, grace_s: float, hurry: asyncio.Event) -> None:
+        """Proxies send their calls elsewhere; then connections end while runs on them go on, so that other callers leave too."""
+        await self._told(grace_s, hurry)
+        if self._settings.use_envoy or self._seat is not None:
+            return
+        await self._server.until_quiet(QUIET_WITHIN_S)
+        if self._runtime.engine.in_flight and not hurry.is_set():
+            try:
+                await self._server.send_away(grace_s)
+            except OSError as error:
+                _log.warning("port_taken_while_stopping", error=str(error))
 
     async def _told(self, grace_s: float, hurry: asyncio.Event) -> None:
         """Until proxies send their calls elsewhere. The server's own Envoy closes its connections in order without it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -37,12 +38,22 @@ def main() -> int:
 
 
 def event_loop() -> Callable[[Coroutine[Any, Any, int]], int]:
-    """Uvloop where it exists: 20 to 35 % less processor time per request."""
+    """What runs a process's server to its end: uvloop where it exists, with 20 to 35 % less processor time per request."""
     try:
         import uvloop
     except ImportError:
-        return asyncio.run
-    return uvloop.run
+        return lambda server: asyncio.run(_to_the_end(server))
+    return lambda server: uvloop.run(_to_the_end(server))
+
+
+async def _to_the_end(server: Coroutine[Any, Any, int]) -> int:
+    """One signal more while a server that has stopped in order leaves must not turn its exit code into the signal's."""
+    code = await server
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
+    return code
 
 
 if __name__ == "__main__":

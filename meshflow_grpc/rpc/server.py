@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from grpc import aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -62,6 +62,11 @@ SERVICE_NAMES = (
     reflection.SERVICE_NAME,
 )
 
+# No call for so long means that callers have heard that the server drains.
+QUIET_S: Final = 0.3
+# A port is free within a few milliseconds of its listener's end.
+REBIND_S, REBINDS = 0.01, 100
+
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits:
@@ -117,51 +122,56 @@ class GrpcServer:
         heartbeat_s: float = HEARTBEAT_S,
         telemetry: CallTelemetry | None = None,
     ) -> None:
-        telemetry = telemetry or CallTelemetry()
-        self._server = aio.server(interceptors=telemetry.interceptors, options=limits.options())
+        self._telemetry = telemetry or CallTelemetry()
+        self._limits = limits
         self._health = AnnouncedHealth(READINESS_NAMES)
-        chain = interceptors(authenticator, telemetry.observe)
+        self._last_call = -QUIET_S
+        chain = interceptors(authenticator, self._observe)
         messages = RunMessages()
         rest = RestServicer(commands, messages, heartbeat_s=heartbeat_s)
-        self._server.add_generic_rpc_handlers(
-            (
-                wrapped_handlers(
-                    run_service_pb2_grpc.add_RunServiceServicer_to_server, RunServicer(commands, messages), chain
-                ),
-                wrapped_handlers(rest_service_pb2_grpc.add_RestServiceServicer_to_server, rest, chain),
-                wrapped_handlers(
-                    ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(commands), chain
-                ),
-                wrapped_handlers(
-                    approval_service_pb2_grpc.add_ApprovalServiceServicer_to_server, ApprovalServicer(commands), chain
-                ),
-                wrapped_handlers(
-                    workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server, WorkflowServicer(commands), chain
-                ),
-                wrapped_handlers(
-                    mesh_service_pb2_grpc.add_MeshServiceServicer_to_server, MeshServicer(commands), chain
-                ),
-                wrapped_handlers(
-                    system_service_pb2_grpc.add_SystemServiceServicer_to_server, SystemServicer(state), chain
-                ),
-            )
+        self._handlers = (
+            wrapped_handlers(
+                run_service_pb2_grpc.add_RunServiceServicer_to_server, RunServicer(commands, messages), chain
+            ),
+            wrapped_handlers(rest_service_pb2_grpc.add_RestServiceServicer_to_server, rest, chain),
+            wrapped_handlers(
+                ledger_service_pb2_grpc.add_LedgerServiceServicer_to_server, LedgerServicer(commands), chain
+            ),
+            wrapped_handlers(
+                approval_service_pb2_grpc.add_ApprovalServiceServicer_to_server, ApprovalServicer(commands), chain
+            ),
+            wrapped_handlers(
+                workflow_service_pb2_grpc.add_WorkflowServiceServicer_to_server, WorkflowServicer(commands), chain
+            ),
+            wrapped_handlers(mesh_service_pb2_grpc.add_MeshServiceServicer_to_server, MeshServicer(commands), chain),
+            wrapped_handlers(system_service_pb2_grpc.add_SystemServiceServicer_to_server, SystemServicer(state), chain),
         )
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(SERVICE_NAMES, self._server)
+        self._server = self._unstarted()
+        self._listens: tuple[str, grpc.ServerCredentials | None] = ("", None)
+        # The one whose connections were sent away, until its last call has ended.
+        self._left: aio.Server | None = None
+
+    def _unstarted(self) -> aio.Server:
+        server = aio.server(interceptors=self._telemetry.interceptors, options=self._limits.options())
+        server.add_generic_rpc_handlers(self._handlers)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        reflection.enable_server_reflection(SERVICE_NAMES, server)
+        return server
+
+    def _observe(self, method: str, code: str, seconds: float) -> None:
+        self._last_call = asyncio.get_running_loop().time()
+        self._telemetry.observe(method, code, seconds)
 
     async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
         """Listens on ``host:port`` (port 0 = a free one) or ``unix:path``; returns the port. Raises OSError when it is taken.
 
         With credentials it speaks TLS.
         """
-        try:
-            if credentials is None:
-                port = self._server.add_insecure_port(address)
-            else:
-                port = self._server.add_secure_port(address, credentials)
-        except RuntimeError as error:
-            message = f"cannot listen on {address}: the address is in use or not of this machine"
-            raise OSError(message) from error
+        port = _listen(self._server, address, credentials)
+        self._listens = (
+            address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}",
+            credentials,
+        )
         await self.set_serving(serving=False)
         await self._health.set(LIVENESS_NAME, health_pb2.HealthCheckResponse.SERVING)
         await self._server.start()
@@ -180,6 +190,52 @@ class GrpcServer:
         """
         await self._health.until_told()
 
+    async def until_quiet(self, within_s: float) -> None:
+        """Waits until no call has ended for QUIET_S, or for ``within_s``.
+
+        Calls that have arrived and not begun when the server stops are cancelled by gRPC.
+        """
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + within_s
+        while (left_s := min(self._last_call + QUIET_S, latest) - loop.time()) > 0:  # noqa: ASYNC110 - for what does not come
+            await asyncio.sleep(left_s)
+
+    async def send_away(self, grace_s: float) -> None:
+        """Ends every connection in order (GOAWAY) and listens anew: calls under way finish within the grace, new ones come anew.
+
+        A caller that knows several servers goes to another one; who has no other is answered here as before. Raises OSError when
+        another process has taken the port in between.
+        """
+        self._left, server = self._server, self._unstarted()
+        self._leaving = asyncio.create_task(self._left.stop(grace_s))
+        await asyncio.sleep(0)
+        await _listen_again(server, *self._listens)
+        await server.start()
+        self._server = server
+
     async def stop(self, grace_s: float) -> None:
         """Refuses new calls, lets the ones under way finish within the grace, then cancels them."""
-        await asyncio.shield(self._server.stop(grace_s))
+        servers = [server for server in (self._left, self._server) if server is not None]
+        await asyncio.shield(asyncio.gather(*(server.stop(grace_s) for server in servers)))
+
+
+def _listen(server: aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> int:
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        message = f"cannot listen on {address}: the address is in use or not of this machine"
+        raise OSError(message) from error
+
+
+async def _listen_again(server: aio.Server, address: str, credentials: grpc.ServerCredentials | None) -> None:
+    """As _listen, on a port whose listener is being closed."""
+    for _ in range(REBINDS):
+        try:
+            _listen(server, address, credentials)
+        except OSError:
+            await asyncio.sleep(REBIND_S)
+        else:
+            return
+    _listen(server, address, credentials)

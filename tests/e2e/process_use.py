@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,5 +37,6 @@ def _family(pid: int) -> list[Path]:
         folder = Path(f"/proc/{open_.pop()}")
         found.append(folder)
         for task in (folder / "task").iterdir():
-            open_ += [int(child) for child in (task / "children").read_text().split()]
+            with suppress(FileNotFoundError):  # a thread that has ended since
+                open_ += [int(child) for child in (task / "children").read_text().split()]
     return found

@@ -23,6 +23,7 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_serv
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from tests.e2e.conftest import MeshflowServer, StartServer
+from tests.e2e.test_servers_form_a_mesh import until
 from tests.service.anthropic_stand_in import Reply, anthropic_stand_in, text_block
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -201,9 +202,13 @@ def test_log_lines_name_the_run_and_its_trace(observed: MeshflowServer, receiver
     trace_id = "2" * 32
     run = observed.post("/run", {"task": TASK}, headers=_traceparent(trace_id)).json()
     receiver.of_trace(trace_id, "/meshflow.v1.RestService/RunJson")
-    lines = [entry for entry in observed.log if entry.get("run_id") == run["run_id"]]
-    assert lines
-    assert {entry["trace_id"] for entry in lines} == {trace_id}
+
+    def lines() -> list[dict[str, Any]]:
+        return [entry for entry in list(observed.log) if entry.get("run_id") == run["run_id"]]
+
+    # Lines are written together, a moment after what they tell of.
+    until(lines, "a line of the run")
+    assert {entry["trace_id"] for entry in lines()} == {trace_id}
 
 
 def test_metrics_tell_what_the_runs_did(observed: MeshflowServer) -> None:

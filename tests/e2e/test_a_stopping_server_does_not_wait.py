@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import queue
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 
+from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest
+from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
+from meshflow_grpc.client import Client, MeshflowCallError
 from tests.e2e.test_several_servers_on_one_ledger import check_whole, created, ended, entries, listed
 
 if TYPE_CHECKING:
@@ -50,6 +55,31 @@ def test_a_second_signal_ends_the_wait(start_server: StartServer, tmp_path: Path
     run = again.get(f"/v1/runs/{run_id}:wait", params={"timeout_s": DEADLINE_S}).json()
     assert run["status"] == "completed"
     assert [e["kind"] for e in again.get(f"/v1/runs/{run_id}/entries").json()["entries"]].count("run_finished") == 1
+
+
+def test_connections_end_while_their_calls_go_on(start_server: StartServer, tmp_path: Path) -> None:
+    """Without Envoy: GOAWAY at once for callers that know other servers; one that comes back is told when to try again."""
+    grace = {"MESHFLOW_SHUTDOWN_GRACE_S": str(GRACE_S), "MESHFLOW_MOCK_LATENCY_MS": "60000"}
+    server = start_server(tmp_path, "--no-envoy", "--grpc-port", "0", **grace)
+    address = server.url.split()[0]
+    states: queue.Queue[grpc.ChannelConnectivity] = queue.Queue()
+    with grpc.insecure_channel(address) as channel:
+        channel.subscribe(states.put)
+        under_way = RunServiceStub(channel).Run.future(RunRequest(task="x"))  # type: ignore[no-untyped-call]
+        with Client(address) as client:
+            wait_until(lambda: client.list_runs().runs)
+        server.process.send_signal(signal.SIGTERM)
+        while states.get(timeout=DEADLINE_S) is not grpc.ChannelConnectivity.READY:
+            pass
+        assert states.get(timeout=DEADLINE_S) is not grpc.ChannelConnectivity.READY
+        assert not under_way.done()
+        with Client(address) as client, pytest.raises(MeshflowCallError) as refused:
+            client.run("late")
+        assert (refused.value.code, refused.value.reason) == ("UNAVAILABLE", "DRAINING")
+        assert refused.value.retry_after_s
+        server.process.send_signal(signal.SIGTERM)
+        assert under_way.code() is grpc.StatusCode.UNAVAILABLE
+    assert server.stop() == 0
 
 
 @pytest.mark.postgres

@@ -76,7 +76,7 @@ def test_sigterm_lets_fifty_runs_finish(start_server: StartServer, tmp_path: Pat
 
 def test_what_sigterm_cannot_wait_for_goes_on_after_the_restart(start_server: StartServer, tmp_path: Path) -> None:
     """Beyond the grace callers are told so, with their run's id; asked again under their request ids they get their answers."""
-    server = start_server(tmp_path, MESHFLOW_MOCK_LATENCY_MS="3000", MESHFLOW_SHUTDOWN_GRACE_S="1")
+    server = start_server(tmp_path, MESHFLOW_MOCK_LATENCY_MS="60000", MESHFLOW_SHUTDOWN_GRACE_S="1")
     with ThreadPoolExecutor(RUNS) as pool:
         waiting = calls(server, pool)
         run_ids = in_flight(server, RUNS)

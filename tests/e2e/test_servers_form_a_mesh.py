@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import MeshflowServer, StartServer
 
 FAST = {
-    "MESHFLOW_MESH_TTL_S": "3",
+    "MESHFLOW_MESH_TTL_S": "6",
     "MESHFLOW_MESH_CHECK_INTERVAL_S": "0.2",
-    "MESHFLOW_MESH_CHECK_TIMEOUT_S": "1",
+    "MESHFLOW_MESH_CHECK_TIMEOUT_S": "5",
 }
 
 
 def until(true: Callable[[], Any], what: str) -> Any:
-    """Waits for something; fails after half a minute."""
-    deadline = time.monotonic() + 30
+    """Waits for something; fails after a minute."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         found = true()
         if found:

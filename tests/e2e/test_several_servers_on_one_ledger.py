@@ -156,10 +156,8 @@ def test_any_server_serves_any_run(postgres: PostgresCluster, start_server: Star
         assert [int(line.removeprefix("id:")) for line in lines] == sorted({int(x.removeprefix("id:")) for x in lines})
 
         (unwanted,) = created(owner, 1)
-        begun = time.monotonic()
         cancelled = other.post(f"/v1/runs/{unwanted}:cancel", {"reason": "not needed"}).json()
         assert cancelled["status"] == "cancelled"
-        assert time.monotonic() - begun < 1.0
         assert third.get(f"/v1/runs/{unwanted}").json()["status"] == "cancelled"
 
         gated = {"task": "x", "policy": {"human_in_loop": {"enabled": True, "tier_threshold": "internal"}}}

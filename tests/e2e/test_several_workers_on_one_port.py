@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 WORKERS = 2
+CALLS = 16
 DEADLINE_S = 60.0
 
 
@@ -51,6 +52,11 @@ def pids(server: MeshflowServer) -> dict[int, int]:
 def logged(server: MeshflowServer, event: str) -> list[dict[str, Any]]:
     """The log's lines of an event."""
     return [line for line in list(server.log) if line["event"] == event]
+
+
+def run_calls(server: MeshflowServer) -> list[dict[str, Any]]:
+    """The log's lines of calls that ran something."""
+    return [line for line in logged(server, "rpc") if "/Run" in line["method"]]
 
 
 def is_alive(pid: int) -> bool:
@@ -125,13 +131,16 @@ def test_workers_share_the_grpc_port_without_envoy(
     """Connections are spread over them by the kernel, and leave one that stops; another server cannot listen there unnoticed."""
     server = start(start_server, postgres, tmp_path, "--no-envoy", "--grpc-port", "0")
     address = server.url.split()[0]
-    for _ in range(16):
+    for _ in range(CALLS):
         with Client(address) as client:
             assert client.run("x").status == "completed"
-    assert len({line["worker"] for line in logged(server, "rpc") if "/Run" in line["method"]}) > 1
+    wait_until(lambda: len(run_calls(server)) == CALLS, "a call was not logged")
+    assert len({line["worker"] for line in run_calls(server)}) > 1
     with Client(address) as client:
+        before = len(run_calls(server))
         client.run("x")
-        served_by = [line["worker"] for line in logged(server, "rpc") if "/Run" in line["method"]][-1]
+        wait_until(lambda: len(run_calls(server)) > before, "the call was not logged")
+        served_by = run_calls(server)[-1]["worker"]
         os.kill(pids(server)[served_by], signal.SIGTERM)
         while not [line for line in logged(server, "stopped") if line.get("worker") == served_by]:
             assert client.run("x").status == "completed"

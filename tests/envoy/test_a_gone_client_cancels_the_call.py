@@ -1,4 +1,4 @@
-"""Nobody pays for an answer that nobody reads: a disconnect cancels the handler within a second."""
+"""Nobody pays for an answer that nobody reads: a disconnect cancels the handler, which would never end."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ async def test_a_disconnect_cancels_the_handler(proxy: Proxy, path: str) -> None
     head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     _, writer = await asyncio.open_connection("127.0.0.1", proxy.envoy.port)
     writer.write(head.encode() + body)
-    await asyncio.wait_for(proxy.witness.started.wait(), 5)
+    await asyncio.wait_for(proxy.witness.started.wait(), 30)
 
     writer.close()
 
-    await asyncio.wait_for(proxy.witness.ended.wait(), 1)
+    await asyncio.wait_for(proxy.witness.ended.wait(), 30)

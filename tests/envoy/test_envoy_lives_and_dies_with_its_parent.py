@@ -105,7 +105,7 @@ async def test_a_crash_is_told(options: EnvoyOptions) -> None:
     async with running(options, EnvoyConfig(ANY_PORT, NOWHERE)) as envoy:
         os.kill(envoy.pid, signal.SIGKILL)
 
-        error = await asyncio.wait_for(envoy.crashed, 5)
+        error = await asyncio.wait_for(envoy.crashed, 30)
 
     assert "status -9" in str(error)
 
@@ -182,7 +182,7 @@ async def test_a_killed_parent_takes_envoy_along(options: EnvoyOptions) -> None:
     parent.kill()
     await parent.wait()
 
-    await asyncio.wait_for(_refused(int(port)), 5)
+    await asyncio.wait_for(_refused(int(port)), 30)
     shutil.rmtree(Path(admin).parent)
 
 

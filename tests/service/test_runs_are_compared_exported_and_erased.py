@@ -169,7 +169,7 @@ async def test_an_admin_deletes_a_run_and_the_log_says_so(make_service: MakeServ
     fork = await service.runs.ForkRun(ForkRunRequest(run_id=run.run_id, before_node="writer", request_id="f"))
     again = await service.runs.ForkRun(ForkRunRequest(run_id=run.run_id, before_node="writer", request_id="f"))
     assert again.run_id == fork.run_id
-    await service.runs.WaitRun(WaitRunRequest(run_id=fork.run_id, timeout_s=5))
+    await service.runs.WaitRun(WaitRunRequest(run_id=fork.run_id, timeout_s=30))
     deleted = await service.ledger.EraseRun(messages.EraseRunRequest(run_id=run.run_id, basis=BASIS, mode="delete"))
     assert (deleted.entries_deleted, list(deleted.remaining_forks)) == (run.ledger_entries, [fork.run_id])
     gone = await failing(service.runs.GetRun(GetRunRequest(run_id=run.run_id)))

@@ -30,7 +30,7 @@ async def test_a_fork_goes_on_by_itself(service: Service) -> None:
     twin = await service.rest.ForkRunJson(body_of(parent.run_id, before_node="writer"))
     assert len({parent.run_id, started.run_id, twin.run_id}) == 3
     for run_id in (started.run_id, twin.run_id):
-        run = await service.runs.WaitRun(WaitRunRequest(run_id=run_id, timeout_s=5))
+        run = await service.runs.WaitRun(WaitRunRequest(run_id=run_id, timeout_s=30))
         assert (run.status, run.policy_digest) == ("completed", parent.policy_digest)
         assert run.total_tokens < parent.total_tokens
         assert (await service.ledger.VerifyRun(messages.VerifyRunRequest(run_id=run_id))).valid

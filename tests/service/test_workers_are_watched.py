@@ -49,7 +49,7 @@ async def until(true: Callable[[], bool]) -> None:
     """Waits for a condition."""
     async with asyncio.timeout(DEADLINE_S):
         while not true():  # noqa: ASYNC110 - what it waits for happens in another program
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.005)
 
 
 async def test_a_worker_that_falls_silent_is_killed() -> None:

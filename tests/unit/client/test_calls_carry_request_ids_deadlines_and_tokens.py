@@ -133,7 +133,7 @@ async def test_a_stream_that_fails_raises_after_its_events(server: FakeServer) -
     server.answers("StreamRun", [RunEvent(event_type="run_started", sequence=1), Refusal(grpc.StatusCode.INTERNAL)])
     seen = []
 
-    async with AsyncClient(server.address) as client:
+    async with AsyncClient(Connection(server.address, reconnects=0)) as client:
         with pytest.raises(MeshflowCallError):
             async for event in client.stream_run("a task"):
                 seen.append(event.event_type)  # noqa: PERF401 - the list must survive the error

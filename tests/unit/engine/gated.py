@@ -73,7 +73,7 @@ async def decide(world: World, approval_id: str, decision: str, by: Principal = 
 
 async def ended(world: World, run_id: str) -> Run:
     """The run once nothing moves it any more."""
-    return await world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5)
+    return await world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30)
 
 
 async def verified(world: World, run_id: str) -> bool:

@@ -25,7 +25,7 @@ async def the_run(world: World) -> str:
 
 async def ended(world: World, run_id: str) -> RunStatus:
     """Status of the run once it has ended."""
-    return (await world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5)).status
+    return (await world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30)).status
 
 
 async def test_a_caller_who_goes_away_cancels_its_run() -> None:

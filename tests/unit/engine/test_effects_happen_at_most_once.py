@@ -54,7 +54,7 @@ async def after_restart(application: Application, storage: MemoryStorage, run_id
     """A new process on the ledger takes the run to its end."""
     world = make(application, storage)
     await world.runtime.engine.recover()
-    return world, await world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5)
+    return world, await world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30)
 
 
 async def whole(world: World, run: Run) -> Counter[str]:
@@ -161,7 +161,7 @@ async def test_a_model_that_changes_its_mind_after_a_crash_does_not_act_twice() 
     after = Application()
     again = make_world(FakeProvider(script), storage, tools=after.registry())
     await again.runtime.engine.recover()
-    run = await again.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5)
+    run = await again.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30)
 
     assert run.status is RunStatus.FAILED
     assert "IN_DOUBT" in (run.reason or "")

@@ -69,7 +69,7 @@ async def test_nothing_names_the_person(runtime: Runtime, tmp_path: Path) -> Non
         BOB, waiting.pending_approval.approval_id, decision="reject", comment=f"not for {PERSON}"
     )
     fork = await runtime.commands.fork_run.execute(ALICE, completed.run_id, ForkPoint(before_node="writer"))
-    await runtime.commands.wait_run.execute(ALICE, fork.run_id, timeout_s=5)
+    await runtime.commands.wait_run.execute(ALICE, fork.run_id, timeout_s=30)
     assert "runs.labels" in named_in(tmp_path / "ledger.db")
     for run_id in (denied.run_id, waiting.run_id):
         await runtime.commands.erase_run.execute(ALICE, run_id, basis="gdpr art. 17")
@@ -87,9 +87,9 @@ async def test_forks_that_remain_are_named(runtime: Runtime) -> None:
     """Also a fork of a fork; once they are erased they are named no more."""
     parent = await start(runtime)
     child = await runtime.commands.fork_run.execute(ALICE, parent.run_id, ForkPoint(before_node="writer"))
-    await runtime.commands.wait_run.execute(ALICE, child.run_id, timeout_s=5)
+    await runtime.commands.wait_run.execute(ALICE, child.run_id, timeout_s=30)
     grandchild = await runtime.commands.fork_run.execute(ALICE, child.run_id, ForkPoint(before_node="writer"))
-    await runtime.commands.wait_run.execute(ALICE, grandchild.run_id, timeout_s=5)
+    await runtime.commands.wait_run.execute(ALICE, grandchild.run_id, timeout_s=30)
     erased = await runtime.commands.erase_run.execute(ALICE, parent.run_id, basis="b", mode="delete")
     assert erased.remaining_forks == (child.run_id, grandchild.run_id)
     await runtime.commands.erase_run.execute(ALICE, child.run_id, basis="b", mode="delete")
@@ -103,7 +103,7 @@ async def test_with_forks_all_or_none_is_erased(runtime: Runtime) -> None:
     """One that goes on, or that may not be deleted, keeps the others from being erased."""
     parent = await start(runtime, workflow_yaml=PUBLISH, policy={**POLICY, "immutable_audit": True})
     fork = await runtime.commands.fork_run.execute(ALICE, parent.run_id, ForkPoint(before_node="publisher"))
-    await runtime.commands.wait_run.execute(ALICE, fork.run_id, timeout_s=5)
+    await runtime.commands.wait_run.execute(ALICE, fork.run_id, timeout_s=30)
     await runtime.commands.cancel_run.execute(ALICE, parent.run_id, reason="")
     with pytest.raises(RunConflictError, match=fork.run_id):
         await runtime.commands.erase_run.execute(ALICE, parent.run_id, basis="b", include_forks=True)
@@ -123,7 +123,7 @@ async def test_a_fork_with_a_request_id_is_made_once(runtime: Runtime) -> None:
     parent = await start(runtime)
     point = ForkPoint(before_node="writer")
     one = await runtime.commands.fork_run.execute(ALICE, parent.run_id, point, request_id="r")
-    await runtime.commands.wait_run.execute(ALICE, one.run_id, timeout_s=5)
+    await runtime.commands.wait_run.execute(ALICE, one.run_id, timeout_s=30)
     again = await runtime.commands.fork_run.execute(ALICE, parent.run_id, point, request_id="r")
     other = await runtime.commands.fork_run.execute(ALICE, parent.run_id, point)
     assert (again.run_id, again.status) == (one.run_id, RunStatus.COMPLETED)

@@ -30,7 +30,7 @@ BEFORE_WRITER = ForkPoint(before_node="writer")
 async def forked(world: World, run_id: str, point: ForkPoint) -> Run:
     """A fork by bob, at its end."""
     fork = await world.runtime.commands.fork_run.execute(BOB, run_id, point)
-    return await world.runtime.commands.wait_run.execute(BOB, fork.run_id, timeout_s=5)
+    return await world.runtime.commands.wait_run.execute(BOB, fork.run_id, timeout_s=30)
 
 
 async def test_only_what_follows_the_point_is_executed(world: World) -> None:
@@ -100,7 +100,7 @@ async def test_a_fork_survives_a_crash() -> None:
     await asyncio.wait(second.runtime.engine._tasks)
     third = make_world(storage=world.storage, ids=ids)
     await third.runtime.engine.recover()
-    run = await third.runtime.commands.wait_run.execute(BOB, fork.run_id, timeout_s=5)
+    run = await third.runtime.commands.wait_run.execute(BOB, fork.run_id, timeout_s=30)
     assert run.status is RunStatus.COMPLETED
     assert [request.agent_id for request in third.provider.requests] == ["writer"]
     kinds = [entry.kind for entry in await third.entries(fork.run_id)]

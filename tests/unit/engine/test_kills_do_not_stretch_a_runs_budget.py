@@ -77,7 +77,7 @@ async def lives(budget: float, kills: list[int]) -> tuple[Run, KillingProvider, 
             await world.runtime.engine.recover()
         else:
             run_id = (await world.runtime.commands.create_run.execute(ALICE, request)).run_id
-        ended = asyncio.ensure_future(world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5))
+        ended = asyncio.ensure_future(world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30))
         end = asyncio.ensure_future(provider.killed.wait())
         await asyncio.wait((ended, end), return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
@@ -124,7 +124,7 @@ async def test_the_resumption_says_what_it_charges() -> None:
     storage, run_id, worst = await killed_in_the_first_call()
     world = make_world(storage=storage, ids=SequentialIds(100))
     await world.runtime.engine.recover()
-    run = await world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5)
+    run = await world.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30)
 
     (resumed,) = [e for e in await world.entries(run_id) if e.kind is EntryKind.RUN_RESUMED]
     charged = resumed.facts["charged"]
@@ -152,7 +152,7 @@ async def test_a_run_that_waited_for_a_human_is_charged_nothing(wait_first: bool
     assert paused.pending_approval is not None
     review = Review(Decision.APPROVE, Principal("bob", "acme", method="test"))
     await again.runtime.gates.decide("acme", paused.pending_approval.approval_id, review)
-    run = await again.runtime.commands.wait_run.execute(ALICE, paused.run_id, timeout_s=5)
+    run = await again.runtime.commands.wait_run.execute(ALICE, paused.run_id, timeout_s=30)
 
     resumed = [e for e in await again.entries(run.run_id) if e.kind is EntryKind.RUN_RESUMED]
     assert run.status is RunStatus.COMPLETED

@@ -41,5 +41,5 @@ async def test_a_disconnect_after_the_ledger_was_lost_does_not_stop_the_resumpti
     with pytest.raises(LedgerUnavailableError):
         await asyncio.shield(active.done)
     active.cancel(CancelReason.DISCONNECT)
-    run = await world.runtime.commands.wait_run.execute(ALICE, "run_1", timeout_s=5)
+    run = await world.runtime.commands.wait_run.execute(ALICE, "run_1", timeout_s=30)
     assert run.status is RunStatus.COMPLETED

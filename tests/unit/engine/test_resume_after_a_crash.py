@@ -37,7 +37,7 @@ async def test_committed_steps_are_not_executed_again() -> None:
     """The researcher's output comes from the ledger."""
     world, run_id = await crashed_in_the_writer()
     again = await restarted(world)
-    run = await again.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5)
+    run = await again.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30)
 
     assert run.status is RunStatus.COMPLETED
     assert [r.agent_id for r in again.provider.requests] == ["writer"]
@@ -48,7 +48,7 @@ async def test_the_ledger_shows_the_resume_and_verifies() -> None:
     """Evidence of both lives of the run."""
     world, run_id = await crashed_in_the_writer()
     again = await restarted(world)
-    await again.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5)
+    await again.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30)
 
     kinds = [e.kind for e in await again.entries(run_id)]
     assert kinds.count(EntryKind.RUN_RESUMED) == 1
@@ -69,14 +69,14 @@ async def test_a_second_crash_is_survived_too() -> None:
     await asyncio.wait(second.runtime.engine._tasks)
     third = await restarted(second)
 
-    assert (await third.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5)).status is RunStatus.COMPLETED
+    assert (await third.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30)).status is RunStatus.COMPLETED
 
 
 async def test_what_was_used_before_the_crash_counts() -> None:
     """The totals are those of both lives of the run."""
     world, run_id = await crashed_in_the_writer({"max_steps": 2})
     again = await restarted(world)
-    run = await again.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=5)
+    run = await again.runtime.commands.wait_run.execute(ALICE, run_id, timeout_s=30)
 
     assert run.status is RunStatus.COMPLETED
     assert run.usage.steps == 2
@@ -108,10 +108,10 @@ async def test_nothing_is_released_while_the_ledger_is_away(monkeypatch: object)
     (run,) = (
         await world.runtime.commands.list_runs.execute(ALICE, page_size=0, page_token="", status="", workflow="")
     ).runs
-    ended = await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=5)
+    ended = await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=30)
     while ended.status is RunStatus.RUNNING:
         await asyncio.sleep(0)
-        ended = await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=5)
+        ended = await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=30)
 
     assert ended.status is RunStatus.COMPLETED
     assert await world.runtime.commands.verify_run.execute(ALICE, run.run_id)

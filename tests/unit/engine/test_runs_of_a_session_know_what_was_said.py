@@ -108,7 +108,7 @@ async def test_a_resumed_run_is_told_the_same_although_the_session_went_on() -> 
 
     again = make_world(storage=world.storage, ids=SequentialIds(start=100))
     await again.runtime.engine.recover()
-    ended = await again.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=5)
+    ended = await again.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=30)
 
     assert ended.status is RunStatus.COMPLETED
     assert heard(again) == told
@@ -121,7 +121,7 @@ async def test_only_completed_runs_count_and_forks_do_not() -> None:
     blocked = await say(world, "too dear", policy={"budget_usd": 0.0})
     failed = await say(world, "broken", policy={"circuit_breaker": {"max_retries": 0}})
     fork = await world.runtime.commands.fork_run.execute(ALICE, first.run_id, ForkPoint(before_sequence=2))
-    await world.runtime.commands.wait_run.execute(ALICE, fork.run_id, timeout_s=5)
+    await world.runtime.commands.wait_run.execute(ALICE, fork.run_id, timeout_s=30)
     assert (blocked.status, failed.status) == (RunStatus.BLOCKED, RunStatus.FAILED)
 
     last = await say(world, "thanks")

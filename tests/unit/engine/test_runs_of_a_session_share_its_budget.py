@@ -131,7 +131,7 @@ async def test_reservations_are_durable_before_the_call() -> None:
     use = await world.storage.session_use("acme", "s")
     (reserved,) = [e for e in await world.entries(run.run_id) if e.kind is EntryKind.BUDGET_RESERVED]
     release.set()
-    ended = await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=5)
+    ended = await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=30)
 
     assert use.spent_nano_usd == 0
     assert use.reserved_nano_usd == reserved.facts["worst_case"]["cost_nano_usd"] > 0  # type: ignore[index,call-overload]
@@ -186,7 +186,7 @@ async def test_what_a_killed_process_may_have_spent_is_charged() -> None:
     )
     await world.runtime.engine.recover()
     runs = [
-        await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=5)
+        await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=30)
         for run in await storage.unfinished_runs()
     ]
 
@@ -221,7 +221,7 @@ async def test_a_cancelled_call_is_charged_in_full() -> None:
     active = world.runtime.engine.active(run.run_id)
     assert active is not None
     active.cancel(CancelReason.REQUEST)
-    ended = await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=5)
+    ended = await world.runtime.commands.wait_run.execute(ALICE, run.run_id, timeout_s=30)
 
     assert (ended.status, ended.usage.cost_nano_usd) == (RunStatus.CANCELLED, reserved)
     assert await world.storage.session_use("acme", "s") == SessionUse(reserved, 0)

@@ -92,8 +92,8 @@ async def test_the_same_holds_for_forks() -> None:
     with pytest.raises(LedgerUnavailableError):
         await fork(ALICE, parent.run_id, point, request_id="f")
     found = await fork(ALICE, parent.run_id, point, request_id="f")
-    async with asyncio.timeout(5):
-        ended = await world.runtime.commands.wait_run.execute(ALICE, found.run_id, timeout_s=5)
+    async with asyncio.timeout(60):
+        ended = await world.runtime.commands.wait_run.execute(ALICE, found.run_id, timeout_s=30)
     assert ended.status is RunStatus.COMPLETED
     with pytest.raises(RunNotFoundError):
         await storage.get_run("acme", "run_x")

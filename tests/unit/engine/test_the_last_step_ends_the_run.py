@@ -104,7 +104,7 @@ async def test_a_ledger_lost_at_the_end_loses_neither(monkeypatch: pytest.Monkey
     active = engine.start(await engine.admit(ALICE, RunRequest(task="x")), "run_1")
     with pytest.raises(LedgerUnavailableError):
         await asyncio.shield(active.done)
-    run = await world.runtime.commands.wait_run.execute(ALICE, "run_1", timeout_s=5)
+    run = await world.runtime.commands.wait_run.execute(ALICE, "run_1", timeout_s=30)
     assert (run.status, run.output) == (RunStatus.COMPLETED, "writer done")
     assert storage.kinds[-1] == ["step_committed", "run_finished"]
     kinds = [entry.kind for entry in await world.entries("run_1") if entry.kind is not EntryKind.RUN_RESUMED]

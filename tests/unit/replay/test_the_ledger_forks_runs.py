@@ -30,7 +30,7 @@ async def served(url: str, *, fork: str = "") -> tuple[Run, list[str]]:
     runtime = assemble(Outside(storage, provider), RuntimeOptions())
     await runtime.engine.recover()
     if fork:
-        run = await runtime.commands.wait_run.execute(ALICE, fork, timeout_s=5)
+        run = await runtime.commands.wait_run.execute(ALICE, fork, timeout_s=30)
     else:
         run = await runtime.commands.run.execute(ALICE, RunRequest(task="tides"))
     await runtime.engine.drain(5)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 APPENDS = 100
 TURN_S = 0.0002
+TURNS = 40_000
 
 
 async def appended_beside_a_busy_loop(path: Path) -> int:
@@ -30,19 +31,21 @@ async def appended_beside_a_busy_loop(path: Path) -> int:
             await storage.append("run_1", (step("run_1", place),))
             done = place
 
-    task, until = asyncio.create_task(drive()), time.monotonic() + 10
-    while not task.done() and time.monotonic() < until:
+    task = asyncio.create_task(drive())
+    # Counted in turns: what another process takes of the machine is no turn.
+    for _ in range(TURNS):
         turn = time.perf_counter() + TURN_S
         while time.perf_counter() < turn:
             pass
         await asyncio.sleep(0)
+        if task.done():
+            break
+    appended = done
     await task
     await storage.close()
-    return done
+    return appended
 
 
 def test_appends_go_on_beside_a_loop_that_is_never_idle(tmp_path: Path) -> None:
-    """A hundred appends, one after the other, are durable in seconds although the loop never waits."""
-    start = time.monotonic()
+    """A hundred appends, one after the other, are durable within eight seconds of turns although the loop never waits."""
     assert uvloop.run(appended_beside_a_busy_loop(tmp_path / "ledger.db")) == APPENDS
-    assert time.monotonic() - start < 8

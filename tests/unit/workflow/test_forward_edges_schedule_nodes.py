@@ -171,10 +171,10 @@ def test_the_cost_of_an_outcome_does_not_grow_with_the_graph() -> None:
         best = float("inf")
         for _ in range(3):
             progress = frontier.start(graph)
-            began = time.perf_counter()
+            began = time.process_time()
             while not frontier.finished(progress):
                 frontier.complete(progress, frontier.ready(progress)[0].run)
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.process_time() - began)
         return best
 
     assert seconds_for(10_000) < 40 * seconds_for(1_000)
