@@ -6,40 +6,21 @@ import sqlite3
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError, MeshflowError
+from meshflow_grpc.domain.errors import LedgerUnavailableError, LogInconsistentError
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS
-from meshflow_grpc.storage.batch import (
-    CreateRun,
-    DeleteRun,
-    already_recorded,
-    disagrees,
-    parts_of,
-    run_exists,
-)
+from meshflow_grpc.storage.batch import CreateRun, DeleteRun, parts_of
 from meshflow_grpc.storage.integration import Backlog, checked_records, resumed, state_of
 from meshflow_grpc.storage.salts import SaltSource
 from meshflow_grpc.storage.sequencer import Sequencer
 from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite.connection import open_writer
 from meshflow_grpc.storage.sqlite.errors import unavailable
-from meshflow_grpc.storage.sqlite.ledger import (
-    delete_entries,
-    erase_payloads,
-    insert_entries,
-    last_seq,
-    recorded,
-)
+from meshflow_grpc.storage.sqlite.ledger import last_seq
 from meshflow_grpc.storage.sqlite.migrate import migrate
-from meshflow_grpc.storage.sqlite.payload_keys import delete_keys, insert_keys, replace_keys, select_keys
-from meshflow_grpc.storage.sqlite.runs import (
-    delete_runs,
-    erase_texts,
-    insert_runs,
-    select_heads,
-    select_requests,
-    update_runs,
-)
+from meshflow_grpc.storage.sqlite.payload_keys import replace_keys, select_keys
+from meshflow_grpc.storage.sqlite.plan_writing import refusal, write_plan
+from meshflow_grpc.storage.sqlite.runs import select_heads, select_requests
 from meshflow_grpc.storage.sqlite.subject import subject_of
 
 if TYPE_CHECKING:
@@ -63,8 +44,10 @@ class BatchWriter:
         busy_timeout_s: float,
         random_bytes: Callable[[int], bytes],
         payload_keys: PayloadKeys = NO_KEYS,
+        before_commit: Callable[[], None] = lambda: None,
     ) -> None:
         self._path = path
+        self._before_commit = before_commit
         self._busy_timeout_s = busy_timeout_s
         self._next_salt = SaltSource(random_bytes)
         self._payload_keys = payload_keys
@@ -214,7 +197,8 @@ class BatchWriter:
         plan = self._plan(connection, commands)
         if plan.entries:
             connection.execute("BEGIN IMMEDIATE")
-            _write_plan(connection, plan)
+            write_plan(connection, plan)
+            self._before_commit()
             connection.execute("COMMIT")
             self._durable((plan,))
         self._sequencer.settle()
@@ -237,16 +221,17 @@ class BatchWriter:
             plan = self._plan(connection, (command,))
             connection.execute("SAVEPOINT command")
             try:
-                _write_plan(connection, plan)
+                write_plan(connection, plan)
             except sqlite3.IntegrityError as error:
                 connection.execute("ROLLBACK TO command")
                 self._sequencer.revert()
-                plan.outcomes[0] = _refusal(connection, command, error)
+                plan.outcomes[0] = refusal(connection, command, error)
             else:
                 self._sequencer.settle()
                 written.append(plan)
             connection.execute("RELEASE command")
             outcomes.extend(plan.outcomes)
+        self._before_commit()
         connection.execute("COMMIT")
         self._durable(written)
         self._empty_log(connection, erased=any(plan.erased_runs or plan.deleted_runs for plan in written))
@@ -267,31 +252,3 @@ class BatchWriter:
 
 def _newest_seq(connection: sqlite3.Connection) -> int:
     return int(connection.execute(log.SELECT_NEWEST_SEQ).fetchone()[0])
-
-
-def _write_plan(connection: sqlite3.Connection, plan: Plan) -> None:
-    if plan.runs:
-        insert_runs(connection, plan.runs)
-    if plan.keys:
-        insert_keys(connection, plan.keys)
-    insert_entries(connection, plan.entries)
-    update_runs(connection, plan.updates.values())
-    if plan.erased_runs:
-        erase_payloads(connection, plan.erased_runs)
-        erase_texts(connection, plan.header_salts)
-        delete_keys(connection, plan.erased_runs)
-    if plan.deleted_runs:
-        delete_entries(connection, plan.deleted_runs)
-        delete_runs(connection, plan.deleted_runs)
-        delete_keys(connection, plan.deleted_runs)
-
-
-def _refusal(connection: sqlite3.Connection, command: Command, error: sqlite3.IntegrityError) -> MeshflowError:
-    if isinstance(command, CreateRun):
-        return run_exists(command.run.run_id)
-    repeated = recorded(connection, command.drafts)
-    if repeated is not None:
-        return already_recorded(repeated)
-    failure = disagrees(command.run_id)
-    failure.__cause__ = error
-    return failure

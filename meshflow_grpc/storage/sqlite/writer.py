@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 MAX_WAITING_COMMANDS: Final = 8192
 MAX_WAITING_CHARS: Final = 256 * 1024 * 1024
 MAX_BATCH_COMMANDS: Final = 512
-YIELD_EVERY_S: Final = 0.0005
-YIELD_FOR_S: Final = 0.0002
+# Whole milliseconds: uvloop's timers count in them, and take less than half of one as none.
+ALONE_FOR_S: Final = 0.001
+YIELD_FOR_S: Final = 0.0005
 
 T = TypeVar("T")
 
@@ -67,10 +68,11 @@ class Writer:
         self._turns = 0
         self._closing = False
         self._at_work = threading.Lock()
+        self._computing = False
         self._yielding: asyncio.Handle = self._loop.call_soon(lambda: None)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._writer = BatchWriter(path, busy_timeout_s, os.urandom, payload_keys)
+        self._writer = BatchWriter(path, busy_timeout_s, os.urandom, payload_keys, self._computed)
         self._thread = threading.Thread(target=self._work, name="meshflow-ledger", daemon=True)
 
     async def open(self) -> None:
@@ -146,21 +148,31 @@ class Writer:
     def _flush(self) -> None:
         if self._waiting:
             self._at_work.acquire()
-            self._batches.put(self._waiting.pop(0))
-            self._yielding = self._loop.call_later(YIELD_EVERY_S, self._yield)
+            self._computing = True
+            batch = self._waiting.pop(0)
+            self._batches.put(batch)
+            # A loop with one run alone is idle until the answer comes, most often before the timer.
+            alone = len(batch.commands) == 1
+            self._yielding = self._loop.call_later(ALONE_FOR_S if alone else 0, self._yield)
         else:
             self._busy = False
             self._idle.set()
 
     def _yield(self) -> None:
-        """Lets the writer's thread run for a moment, less when it is done before.
+        """Lets the writer's thread compute for a moment, less when it has nothing more to compute; never waits for the disk.
 
         A loop that is never idle, with turns shorter than the switch interval, otherwise never gives it the interpreter lock.
         """
         if self._at_work.acquire(timeout=YIELD_FOR_S):
             self._at_work.release()
         else:
-            self._yielding = self._loop.call_later(YIELD_EVERY_S, self._yield)
+            self._yielding = self._loop.call_soon(self._yield)
+
+    def _computed(self) -> None:
+        """The thread has computed a batch, and waits for the disk from here on. Idempotent: a batch may be written in parts."""
+        if self._computing:
+            self._computing = False
+            self._at_work.release()
 
     def _answer(self, batch: _Batch, outcomes: list[Outcome]) -> None:
         self._yielding.cancel()
@@ -184,7 +196,7 @@ class Writer:
                     self._loop.call_soon_threadsafe(_settle, item.future, self._result(item))
                     continue
                 outcomes = self._outcomes(item.commands)
-                self._at_work.release()
+                self._computed()
                 self._loop.call_soon_threadsafe(self._answer, item, outcomes)
             except RuntimeError:
                 break  # the loop was closed without close(): nobody is left to answer
