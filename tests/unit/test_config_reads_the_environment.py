@@ -240,6 +240,15 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in str(problems_of())
 
 
+def test_a_secret_that_is_too_short_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words for people who write characters, not items."""
+    monkeypatch.setenv("MESHFLOW_WEBHOOK_SECRET", "s3cret")
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load(mock=True)
+    (problem,) = caught.value.problems
+    assert (problem.variable, problem.what) == ("MESHFLOW_WEBHOOK_SECRET", "must have at least 16 characters")
+
+
 def test_floors_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tier, and one or several regulations, in any case and order; shown as they are in force."""
     monkeypatch.setenv("MESHFLOW_ZT_TIER", "Enterprise")
