@@ -239,14 +239,8 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESHFLOW_ANTHROPIC_BASE_URL", "ftp://user:hunter2@proxy")
     assert "hunter2" not in str(problems_of())
 
-
-def test_a_secret_that_is_too_short_is_refused_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In words for people who write characters, not items."""
     monkeypatch.setenv("MESHFLOW_WEBHOOK_SECRET", "s3cret")
-    with pytest.raises(ConfigurationError) as caught:
-        Settings.load(mock=True)
-    (problem,) = caught.value.problems
-    assert (problem.variable, problem.what) == ("MESHFLOW_WEBHOOK_SECRET", "must have at least 16 characters")
+    assert "must have at least 16 characters;" in problems_of()["MESHFLOW_WEBHOOK_SECRET"]
 
 
 def test_floors_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
