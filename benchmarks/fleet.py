@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
-    from meshflow_grpc.envoy.edge import JwtFilter
+    from meshflow_grpc.envoy.jwt_filter import JwtFilter
+    from meshflow_grpc.envoy.upstream_tls import UpstreamTls
 
 START_TIMEOUT_S = 60.0
 
@@ -148,12 +149,17 @@ async def _end(server: FleetServer) -> None:
 
 @asynccontextmanager
 async def edge_envoy(
-    path: Path, upstreams: Sequence[int], *, jwt: JwtFilter | None = None, allowed_origins: tuple[str, ...] = ()
+    path: Path,
+    upstreams: Sequence[int],
+    *,
+    jwt: JwtFilter | None = None,
+    tls: UpstreamTls | None = None,
+    allowed_origins: tuple[str, ...] = (),
 ) -> AsyncIterator[tuple[str, str]]:
     """A real Envoy with the edge's configuration, written to a file, for servers on ports; yields its URL and its administration's."""
     public, admin = TcpAddress("127.0.0.1", free_port()), TcpAddress("127.0.0.1", free_port())
     servers = tuple(TcpAddress("127.0.0.1", port) for port in upstreams)
-    text = edge_yaml(EdgeConfig(public, servers, admin, allowed_origins, jwt))
+    text = edge_yaml(EdgeConfig(public, servers, admin, allowed_origins, jwt, tls))
     await asyncio.to_thread(path.write_text, text)
     command = [str(find_envoy()), "--config-path", str(path), "--concurrency", "1", "--disable-hot-restart"]
     process = await asyncio.create_subprocess_exec(*command, "--log-level", "error")

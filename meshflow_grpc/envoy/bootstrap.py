@@ -207,7 +207,7 @@ def cluster(name: str, *addresses: Address) -> dict[str, Any]:
     limits = {"max_connections": 1024, "max_pending_requests": 1_000_000, "max_requests": 1_000_000, "max_retries": 64}
     return {
         "name": name,
-        "type": "STRICT_DNS" if any(map(_is_name, addresses)) else "STATIC",
+        "type": "STRICT_DNS" if any(map(is_name, addresses)) else "STATIC",
         "connect_timeout": "2s",
         "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": endpoints}]},
         "typed_extension_protocol_options": {_HTTP_OPTIONS: http2},
@@ -227,7 +227,8 @@ def _upstream_address(address: Address) -> dict[str, Any]:
     return {"pipe": {"path": str(address.path)}} if isinstance(address, UnixAddress) else _address(address)
 
 
-def _is_name(address: Address) -> bool:
+def is_name(address: Address) -> bool:
+    """Whether an address has to be looked up."""
     if isinstance(address, UnixAddress):
         return False
     try:

@@ -6,51 +6,29 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.envoy.bootstrap import MIB, Address, EnvoyConfig, TcpAddress, bootstrap, cluster
-from meshflow_grpc.envoy.http_filters import HTTP, TRANSCODER
-from meshflow_grpc.envoy.rest_routes import ApiMethod, api_methods
+from meshflow_grpc.envoy.http_filters import TRANSCODER
+from meshflow_grpc.envoy.jwt_filter import JwtFilter, jwks_clusters, jwt_filter
+from meshflow_grpc.envoy.rest_routes import api_methods
 from meshflow_grpc.envoy.retries import edge_retries
 from meshflow_grpc.envoy.route_table import CLUSTER, route_config
+from meshflow_grpc.envoy.upstream_tls import UpstreamTls, upstream_socket
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import PurePath
 
-JWT_FILTER = "envoy.filters.http.jwt_authn"
 READINESS = "meshflow-readiness"
-_PROVIDER = "meshflow"
-# Of the clocks of token issuer and proxy; the servers allow as much.
-_CLOCK_SKEW_S = 60
-
-
-@dataclass(frozen=True, slots=True)
-class JwtFilter:
-    """Tokens are checked at the edge already; servers check them again, and what they allow.
-
-    ``jwks_file`` is a path on Envoy's machine, read again when a file is moved into its place.
-    """
-
-    issuer: str
-    audience: str
-    jwks_file: PurePath
-
-    def __post_init__(self) -> None:
-        if not self.issuer or not self.audience:
-            raise ValueError(
-                "the JWT filter needs an issuer and an audience; without them it would take anyone's tokens"
-            )
-        if not self.jwks_file.is_absolute():
-            raise ValueError(f"{self.jwks_file}: name the JWKS file by its absolute path on Envoy's machine")
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeConfig:
-    """The servers behind the edge (addresses, or DNS names of which every address is a server), and the JWT filter if wanted."""
+    """The servers behind the edge (addresses, or DNS names of which every address is one); JWT filter and TLS to them if wanted."""
 
     public: TcpAddress
     upstreams: tuple[TcpAddress, ...]
     admin: TcpAddress
     allowed_origins: tuple[str, ...] = ()
     jwt: JwtFilter | None = None
+    tls: UpstreamTls | None = None
 
     def __post_init__(self) -> None:
         if not self.upstreams:
@@ -71,13 +49,16 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
     plain = bootstrap(base)
     methods = api_methods(base.descriptors)
     resources = plain["static_resources"]
-    resources["clusters"] = [servers(config.upstreams)]
+    upstream = servers(config.upstreams)
+    if config.tls is not None:
+        upstream["transport_socket"] = upstream_socket(config.tls, config.upstreams)
+    resources["clusters"] = [upstream, *jwks_clusters(config.jwt)]
     manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
     body = base.max_request_bytes + MIB
     manager["route_config"] = route_config(methods, config.allowed_origins, body_bytes=body, retries=edge_retries)
     if config.jwt is not None:
         filters = manager["http_filters"]
-        filters.insert(_first_of_rest(filters), _jwt_filter(config.jwt, methods))
+        filters.insert(_first_of_rest(filters), jwt_filter(config.jwt, methods))
     return plain
 
 
@@ -122,37 +103,3 @@ def _first_of_rest(filters: list[dict[str, Any]]) -> int:
     """Behind CORS and gRPC-Web, so that a page may read the refusal; before what reads bodies and transcodes."""
     names = [each["name"] for each in filters]
     return min(names.index("envoy.filters.http.grpc_web") + 1, names.index(TRANSCODER))
-
-
-def _jwt_filter(jwt: JwtFilter, methods: tuple[ApiMethod, ...]) -> dict[str, Any]:
-    provider = {
-        "issuer": jwt.issuer,
-        "audiences": [jwt.audience],
-        "local_jwks": {"filename": str(jwt.jwks_file), "watched_directory": {"path": str(jwt.jwks_file.parent)}},
-        "forward": True,
-        "require_expiration": True,
-        "clock_skew_seconds": _CLOCK_SKEW_S,
-    }
-    return {
-        "name": JWT_FILTER,
-        "typed_config": {
-            "@type": f"{HTTP}.jwt_authn.v3.JwtAuthentication",
-            "providers": {_PROVIDER: provider},
-            "rules": [
-                *({"match": match} for match in _open_to_all(methods)),
-                {"match": {"prefix": "/"}, "requires": {"provider_name": _PROVIDER}},
-            ],
-            "bypass_cors_preflight": True,
-        },
-    }
-
-
-def _open_to_all(methods: tuple[ApiMethod, ...]) -> list[dict[str, str]]:
-    """Probes: balancers that ask them have no token."""
-    probes = [method for method in methods if method.is_probe]
-    rest = dict.fromkeys(binding.template for method in probes for binding in method.bindings)
-    return [
-        *({"path": path} for path in rest),
-        *({"path": method.grpc_path} for method in probes),
-        {"prefix": "/grpc.health.v1.Health/"},
-    ]

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import yaml
 
 from meshflow_grpc.envoy.bootstrap import TcpAddress
-from meshflow_grpc.envoy.edge import EdgeConfig, JwtFilter, edge_bootstrap
+from meshflow_grpc.envoy.edge import EdgeConfig, edge_bootstrap
+from meshflow_grpc.envoy.jwt_filter import SYSTEM_AUTHORITIES, JwtFilter
+from meshflow_grpc.envoy.upstream_tls import UpstreamTls
 from meshflow_grpc.envoy.write_sidecar import PlainDumper
 
 if TYPE_CHECKING:
@@ -43,6 +45,15 @@ def parsed(arguments: Sequence[str] | None = None) -> tuple[Path, EdgeConfig]:
     parser.add_argument("--jwt-issuer", help="check tokens at the edge already: their iss")
     parser.add_argument("--jwt-audience", help="their aud")
     parser.add_argument("--jwt-jwks-file", type=PurePosixPath, help="absolute path of the JWKS on Envoy's machine")
+    parser.add_argument("--jwt-jwks-url", help="https URL of their issuer's JWKS, followed; instead of the file")
+    authorities = "absolute path of who may sign that server's certificate (default: %(default)s)"
+    parser.add_argument("--jwt-jwks-ca", type=PurePosixPath, default=SYSTEM_AUTHORITIES, help=authorities)
+    parser.add_argument(
+        "--upstream-ca", type=PurePosixPath, help="TLS to the servers: absolute path of their authorities"
+    )
+    parser.add_argument("--upstream-name", help="a name in every server's certificate (default: the upstreams' hosts)")
+    parser.add_argument("--upstream-cert", type=PurePosixPath, help="mutual TLS: absolute path of Envoy's certificate")
+    parser.add_argument("--upstream-key", type=PurePosixPath, help="absolute path of its key")
     given = parser.parse_args(arguments)
     try:
         config = EdgeConfig(
@@ -51,6 +62,7 @@ def parsed(arguments: Sequence[str] | None = None) -> tuple[Path, EdgeConfig]:
             _address(given.admin),
             tuple(given.origin),
             _jwt(given),
+            _tls(given),
         )
     except ValueError as error:
         parser.error(str(error))
@@ -65,12 +77,24 @@ def _address(text: str) -> TcpAddress:
 
 
 def _jwt(given: argparse.Namespace) -> JwtFilter | None:
-    values = (given.jwt_issuer, given.jwt_audience, given.jwt_jwks_file)
+    keys = [each for each in (given.jwt_jwks_file, given.jwt_jwks_url) if each]
+    values = (given.jwt_issuer, given.jwt_audience, *keys)
     if not any(values):
         return None
-    if not all(values):
-        raise ValueError("--jwt-issuer, --jwt-audience and --jwt-jwks-file go together")
-    return JwtFilter(*values)
+    if not all(values) or len(keys) != 1:
+        raise ValueError("--jwt-issuer, --jwt-audience and one of --jwt-jwks-file and --jwt-jwks-url go together")
+    return JwtFilter(given.jwt_issuer, given.jwt_audience, keys[0], given.jwt_jwks_ca)
+
+
+def _tls(given: argparse.Namespace) -> UpstreamTls | None:
+    more = (given.upstream_name, given.upstream_cert, given.upstream_key)
+    if given.upstream_ca is not None:
+        return UpstreamTls(given.upstream_ca, given.upstream_cert, given.upstream_key, given.upstream_name)
+    if any(more):
+        raise ValueError(
+            "--upstream-name, --upstream-cert and --upstream-key need --upstream-ca, without which there is no TLS"
+        )
+    return None
 
 
 def main() -> None:

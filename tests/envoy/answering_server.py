@@ -76,6 +76,12 @@ class Rest(rest_service_pb2_grpc.RestServiceServicer):
     def __init__(self, witness: Witness) -> None:
         self.witness = witness
 
+    async def GetOpenApi(self, request: Any, context: Any) -> HttpBody:
+        return HttpBody(content_type="application/json", data=b"/openapi.json")
+
+    async def GetNodeKeys(self, request: Any, context: Any) -> HttpBody:
+        return HttpBody(content_type="application/json", data=b"/.well-known/jwks.json")
+
     async def RunJson(self, request: Struct, context: Any) -> run_pb2.RunResponse:
         match MessageToDict(request).get("task"):
             case None:
@@ -199,7 +205,11 @@ def missing_task() -> status_pb2.Status:
 
 
 async def start_server(
-    witness: Witness, address: str, *interceptors: grpc.aio.ServerInterceptor, health: HealthServicer | None = None
+    witness: Witness,
+    address: str,
+    *interceptors: grpc.aio.ServerInterceptor,
+    health: HealthServicer | None = None,
+    credentials: grpc.ServerCredentials | None = None,
 ) -> tuple[grpc.aio.Server, int]:
     """Starts the server on the address; returns it with its port (1 for a Unix socket)."""
     server = grpc.aio.server(interceptors=interceptors, options=OPTIONS)
@@ -209,6 +219,6 @@ async def start_server(
     system_service_pb2_grpc.add_SystemServiceServicer_to_server(System(), server)
     health_pb2_grpc.add_HealthServicer_to_server(health or HealthServicer(), server)
     reflection.enable_server_reflection(("meshflow.v1.RunService", reflection.SERVICE_NAME), server)
-    port = server.add_insecure_port(address)
+    port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     await server.start()
     return server, port

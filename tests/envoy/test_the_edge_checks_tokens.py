@@ -16,7 +16,7 @@ from grpc_health.v1._async import HealthServicer
 
 from benchmarks.fleet import edge_envoy, until_healthy
 from meshflow_grpc.client import AsyncClient, Connection, MeshflowCallError
-from meshflow_grpc.envoy.edge import JwtFilter
+from meshflow_grpc.envoy.jwt_filter import JwtFilter
 from tests.envoy.answering_server import Witness, start_server
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ async def url(options: EnvoyOptions, tmp_path_factory: pytest.TempPathFactory) -
     assert options.binary.exists()
     directory = tmp_path_factory.mktemp("edge")
     jwks = directory / "jwks.json"
-    public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key()))
-    jwks.write_text(json.dumps({"keys": [{**public, "kid": "one", "alg": "ES256", "use": "sig"}]}))
+    jwks.write_text(public_keys())
     health = HealthServicer()
     await health.set("meshflow-readiness", health_pb2.HealthCheckResponse.SERVING)
     server, port = await start_server(Witness(), "127.0.0.1:0", health=health)
@@ -50,6 +49,12 @@ async def url(options: EnvoyOptions, tmp_path_factory: pytest.TempPathFactory) -
         await until_healthy(admin, 1)
         yield public_url
     await server.stop(None)
+
+
+def public_keys() -> str:
+    """The JWKS of the issuer."""
+    public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(KEY.public_key()))
+    return json.dumps({"keys": [{**public, "kid": "one", "alg": "ES256", "use": "sig"}]})
 
 
 async def run(url: str, *, bearer: str | None) -> httpx.Response:
@@ -100,6 +105,8 @@ async def test_probes_and_preflights_need_none(url: str) -> None:
     async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
         assert (await http.get("/health")).status_code == 200
         assert (await http.get("/healthz")).status_code == 200
+        assert (await http.get("/openapi.json")).text == "/openapi.json"
+        assert (await http.get("/.well-known/jwks.json")).text == "/.well-known/jwks.json"
         answer = await http.options("/run", headers=preflight)
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, ORIGIN)
         refused = await http.post("/run", json={"task": "x"}, headers={"origin": ORIGIN})

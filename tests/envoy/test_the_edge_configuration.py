@@ -10,18 +10,28 @@ import pytest
 import yaml
 
 from meshflow_grpc.envoy.bootstrap import TcpAddress, load_descriptors
-from meshflow_grpc.envoy.edge import EdgeConfig, JwtFilter, edge_bootstrap
+from meshflow_grpc.envoy.edge import EdgeConfig, edge_bootstrap
+from meshflow_grpc.envoy.jwt_filter import JWKS_CLUSTER, PUBLIC_DOCUMENTS, JwtFilter, jwt_filter
 from meshflow_grpc.envoy.rest_routes import api_methods
 from meshflow_grpc.envoy.retries import RETRY_ELSEWHERE
 from meshflow_grpc.envoy.write_edge import edge_yaml, parsed
 from meshflow_grpc.rpc import error_status
+from meshflow_grpc.rpc.authorization import is_public
+from tests.fakes.certificates import Authority
 
 if TYPE_CHECKING:
     from meshflow_grpc.envoy.process import EnvoyOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 EDGE = ROOT / "envoy" / "edge.yaml"
+BY_FILE, BY_URL = ["--jwt-jwks-file", "/keys.json"], ["--jwt-jwks-url", "https://login.example.com/keys"]
 PUBLIC, ADMIN = TcpAddress("127.0.0.1", 8765), TcpAddress("127.0.0.1", 9901)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """Who signs certificates."""
+    return Authority(tmp_path)
 
 
 def manager(plain: dict[str, Any]) -> dict[str, Any]:
@@ -92,6 +102,16 @@ def test_every_option_is_in_the_file(tmp_path: Path) -> None:
         (["--upstream", "a:1", "--upstream", "a:1"], "named twice"),
         (["--jwt-issuer", "i"], "go together"),
         (["--jwt-issuer", "i", "--jwt-audience", "a", "--jwt-jwks-file", "keys.json"], "absolute path"),
+        (["--jwt-issuer", "i", "--jwt-audience", "a", *BY_FILE, *BY_URL], "go together"),
+        (["--jwt-issuer", "i", "--jwt-audience", "a", "--jwt-jwks-url", "http://a.example/keys"], "https://"),
+        (
+            ["--jwt-issuer", "i", "--jwt-audience", "a", "--jwt-jwks-url", "https://me:x@a.example/keys"],
+            "without credentials",
+        ),
+        (["--jwt-issuer", "i", "--jwt-audience", "a", *BY_URL, "--jwt-jwks-ca", "ca.pem"], "absolute path"),
+        (["--upstream-ca", "ca.pem"], "absolute path"),
+        (["--upstream-ca", "/ca.pem", "--upstream-cert", "/edge.pem"], "go together"),
+        (["--upstream-name", "meshflow.internal"], "need --upstream-ca"),
         (["--listen", "h:70000"], "0 to 65535"),
     ],
 )
@@ -100,6 +120,37 @@ def test_wrong_arguments_are_named(arguments: list[str], message: str, capsys: p
     with pytest.raises(SystemExit):
         parsed(["/nowhere/edge.yaml", *arguments])
     assert message in capsys.readouterr().err
+
+
+async def test_tls_and_keys_at_a_url_are_taken_by_envoy(
+    tmp_path: Path, options: EnvoyOptions, authority: Authority
+) -> None:
+    """By address and by name, one-sided and mutual: a servers' cluster with TLS, and one where keys are fetched."""
+    edge = authority.client("edge")
+    own = ["--upstream-cert", str(edge.certificate), "--upstream-key", str(edge.key)]
+    issuer = ["--jwt-issuer", "i", "--jwt-audience", "a", *BY_URL, "--jwt-jwks-ca", str(authority.file)]
+    for number, arguments in enumerate((["--upstream", "10.0.0.1:1"], ["--upstream-name", "a.example", *own], issuer)):
+        tls = ["--upstream-ca", str(authority.file)]
+        target, config = parsed([str(tmp_path / f"{number}.yaml"), *tls, *arguments])
+        target.write_text(edge_yaml(config))
+        command = [str(options.binary), "--mode", "validate", "--config-path", str(target), "--log-level", "error"]
+        checked = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        )
+        output, _ = await checked.communicate()
+        assert checked.returncode == 0, output.decode()
+    names = [cluster["name"] for cluster in yaml.safe_load(target.read_text())["static_resources"]["clusters"]]
+    assert names == ["meshflow", JWKS_CLUSTER]
+
+
+def test_the_filter_lets_through_what_servers_answer_to_anybody() -> None:
+    """Reflection excepted, so that a new public RPC cannot be forgotten."""
+    methods = api_methods(load_descriptors())
+    config = jwt_filter(JwtFilter("i", "a", "https://login.example.com/keys"), methods)["typed_config"]
+    opened = {rule["match"]["path"] for rule in config["rules"] if "requires" not in rule and "path" in rule["match"]}
+    ours = {method.grpc_path for method in methods}
+    assert ours & opened == {path for path in ours if is_public(path)}
+    assert opened > PUBLIC_DOCUMENTS
 
 
 def test_an_edge_without_servers_or_names_of_its_tokens_is_refused() -> None:
