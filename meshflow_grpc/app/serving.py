@@ -18,6 +18,7 @@ from meshflow_grpc.app.readiness import keep_readiness
 from meshflow_grpc.app.reloading import declared_files, keep_reloading
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.envoy.bootstrap import TcpAddress
+from meshflow_grpc.json_schema import load_library
 from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.system import StopRequests
@@ -112,6 +113,7 @@ class Serving:
     async def _begin(self, grpc_port: int, mesh: Membership | None) -> None:
         """Starts what works in the background, and takes up runs."""
         settings, runtime = self._settings, self._runtime
+        preparing = asyncio.create_task(self._prepare())
         if self._seat is not None:
             self._spawn(self._late, self._seat.keep_telling(runtime.state))
         elif settings.use_envoy:
@@ -127,6 +129,12 @@ class Serving:
             self._spawn(self._late, runtime.webhooks.keep_sending())
         if self._outside.leases:
             self._spawn(self._late, runtime.ownership.keep(settings.lease_s))
+        await preparing
+
+    async def _prepare(self) -> None:
+        """Loads what the first step of a tool needs, beside the start of all else: on the loop every call would wait for it."""
+        if self._outside.tools.tool_names:
+            await asyncio.to_thread(load_library)
 
     async def _announce(self, grpc_port: int) -> None:
         """From here on traffic is wanted."""
