@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from tests.free_ports import free_port
 
 PLACES = (Path("/usr/lib/postgresql"), Path("/usr/pgsql"))
 
@@ -107,13 +108,10 @@ def postgres_cluster() -> Iterator[PostgresCluster]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     directory = Path(tempfile.mkdtemp(prefix="meshflow-pg-"))
     if os.geteuid() == 0:
         shutil.chown(directory, "postgres", "postgres")
-    cluster = PostgresCluster(where, directory, port)
+    cluster = PostgresCluster(where, directory, free_port())
     try:
         cluster.initialise()
         cluster.start()
