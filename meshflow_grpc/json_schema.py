@@ -31,6 +31,12 @@ _DATA = frozenset({"enum", "const", "default", "example", "examples"})
 _SHOWN_CHARS = 300
 
 
+def load_library() -> None:
+    """Imports the library and compiles a first schema now, so that a server's event loop does not stand still for it later."""
+    schema_problem({})
+    value_check({}, "value")
+
+
 def schema_problem(schema: Mapping[str, JsonValue]) -> tuple[Path, str] | None:
     """What is wrong with a schema, and where; None when values can be held to it."""
     from jsonschema import Draft202012Validator, SchemaError

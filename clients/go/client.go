@@ -60,19 +60,17 @@ func (c *Client) Run(ctx context.Context, request *RunRequest) (*Run, error) {
 	return run, callError(err)
 }
 
-// StreamRun executes a run and yields its events; leaving the loop early is a disconnect, which by default cancels it.
+// StreamRun executes a run and yields its events to its end or to where it waits for a human, across broken connections:
+// none lost, none twice. Leaving the loop early is a disconnect, which by default cancels the run.
 func (c *Client) StreamRun(ctx context.Context, request *RunRequest) iter.Seq2[*RunEvent, error] {
 	named := withRequestID(request)
 	return func(yield func(*RunEvent, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		stream, err := c.runs.StreamRun(ctx, named)
-		if err == nil {
-			err = forward(stream, func(event *RunEvent) bool { return yield(event, nil) })
+		// Under its request id a second call attaches to the run and shows it from its beginning.
+		open := func(ctx context.Context, _ int32) (grpc.ServerStreamingClient[RunEvent], error) {
+			return c.runs.StreamRun(ctx, named)
 		}
-		if err != nil && !errors.Is(err, errStopped) {
-			yield(nil, callError(err))
-		}
+		events := &eventStream{settings: c.settings, open: open, over: streamOver, yield: yield}
+		events.show(ctx)
 	}
 }
 

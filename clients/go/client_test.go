@@ -29,6 +29,9 @@ type scriptedServer struct {
 	requests []*meshflow.RunRequest
 	forks    int
 	watches  []int32
+	streams  []string
+	// breaks end the next streams of runs with UNAVAILABLE, each after so many events.
+	breaks   []int32
 	tokens   []string
 	deadline time.Duration
 	refusals []error
@@ -98,6 +101,29 @@ func (s *scriptedServer) WatchRun(request *meshflowv1.WatchRunRequest, stream gr
 			return err
 		}
 		sent++
+	}
+	return nil
+}
+
+func (s *scriptedServer) StreamRun(request *meshflow.RunRequest, stream grpc.ServerStreamingServer[meshflow.RunEvent]) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streams = append(s.streams, request.GetRequestId())
+	if err := s.refusal(); err != nil {
+		return err
+	}
+	shown := s.last
+	if len(s.breaks) > 0 {
+		shown, s.breaks = s.breaks[0], s.breaks[1:]
+	}
+	for sequence := int32(1); sequence <= shown; sequence++ {
+		event := &meshflow.RunEvent{EventType: "agent_completed", RunId: "run_1", Sequence: new(sequence)}
+		if err := stream.Send(event); err != nil {
+			return err
+		}
+	}
+	if shown < s.last {
+		return status.Error(codes.Unavailable, "connection reset")
 	}
 	return nil
 }
@@ -259,6 +285,36 @@ func TestWatchGivesUp(t *testing.T) {
 	}
 }
 
+// A streamed run goes on after each break under its request id: no event is lost, none shown twice. Where it waits, it ends.
+func TestStreamRunResumes(t *testing.T) {
+	server := &scriptedServer{breaks: []int32{1, 2}, last: 4}
+	got, err := streamed(serve(t, server))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(got, []int32{1, 2, 3, 4}) {
+		t.Errorf("sequences: %v", got)
+	}
+	if len(server.streams) != 3 || server.streams[0] == "" || len(slices.Compact(server.streams)) != 1 {
+		t.Errorf("request ids: %v", server.streams)
+	}
+}
+
+// A server that refuses on purpose is asked once for a streamed run, one that keeps breaking as often as allowed.
+func TestStreamRunGivesUp(t *testing.T) {
+	refusing := &scriptedServer{refusals: []error{refuse(t, codes.InvalidArgument, info(meshflow.ReasonInvalidRequest))}}
+	if _, err := streamed(serve(t, refusing)); meshflow.ReasonOf(err) != meshflow.ReasonInvalidRequest || len(refusing.streams) != 1 {
+		t.Errorf("error %v after %d streams", err, len(refusing.streams))
+	}
+	broken := &scriptedServer{}
+	for range 100 {
+		broken.refusals = append(broken.refusals, status.Error(codes.Internal, "reset"))
+	}
+	if _, err := streamed(serve(t, broken)); err == nil || len(broken.streams) != 4 {
+		t.Errorf("error %v after %d streams, not 4", err, len(broken.streams))
+	}
+}
+
 // Leaving the loop ends the watch; a cancelled context ends it with context.Canceled.
 func TestWatchStops(t *testing.T) {
 	client := serve(t, &scriptedServer{last: 5})
@@ -294,6 +350,17 @@ func TestAddressesAreChecked(t *testing.T) {
 func sequences(client *meshflow.Client, ctx context.Context) ([]int32, error) {
 	var got []int32
 	for event, err := range client.Watch(ctx, "run_1", meshflow.WatchOptions{}) {
+		if err != nil {
+			return got, err
+		}
+		got = append(got, event.GetSequence())
+	}
+	return got, nil
+}
+
+func streamed(client *meshflow.Client) ([]int32, error) {
+	var got []int32
+	for event, err := range client.StreamRun(context.Background(), meshflow.Task("x")) {
 		if err != nil {
 			return got, err
 		}

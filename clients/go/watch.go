@@ -6,6 +6,7 @@ import (
 	"iter"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
 	meshflowv1 "meshflow.dev/go/meshflow/gen/meshflow/v1"
@@ -25,81 +26,93 @@ type WatchOptions struct {
 // the run is paused. The last pair carries the error, if any.
 func (c *Client) Watch(ctx context.Context, runID string, options WatchOptions) iter.Seq2[*RunEvent, error] {
 	return func(yield func(*RunEvent, error) bool) {
-		w := &watch{client: c, runID: runID, view: options.EventView, after: options.AfterSequence, yield: yield}
-		if err := w.follow(ctx); err != nil && !errors.Is(err, errStopped) {
-			yield(nil, callError(err))
+		open := func(ctx context.Context, after int32) (grpc.ServerStreamingClient[RunEvent], error) {
+			request := &meshflowv1.WatchRunRequest{RunId: runID, AfterSequence: after, EventView: options.EventView}
+			return c.runs.WatchRun(ctx, request)
 		}
+		over := func(ctx context.Context, after int32) (bool, error) { return c.nothingAfter(ctx, runID, after) }
+		events := &eventStream{settings: c.settings, open: open, over: over, after: options.AfterSequence, yield: yield}
+		events.show(ctx)
 	}
 }
 
-type watch struct {
-	client *Client
-	runID  string
-	view   string
+// eventStream shows a run's events over as many streams as it takes.
+type eventStream struct {
+	settings *settings
+	// open begins a stream; what it shows up to after is left out.
+	open func(ctx context.Context, after int32) (grpc.ServerStreamingClient[RunEvent], error)
+	// over says whether a stream that ended without run_completed had nothing more to say.
+	over   func(ctx context.Context, after int32) (bool, error)
 	after  int32
 	broken int
 	ended  bool
 	yield  func(*RunEvent, error) bool
 }
 
-func (w *watch) follow(ctx context.Context) error {
-	for {
-		err := w.once(ctx)
-		if err == nil && !w.ended {
-			w.ended, err = w.nothingAfter(ctx)
-		}
-		if err == nil && w.ended {
-			return nil
-		}
-		if err != nil && (!isBreak(ctx, err) || w.broken >= w.client.settings.reconnects) {
-			return err
-		}
-		if err := pause(ctx, min(w.client.settings.reconnectDelay<<min(w.broken, 16), maxReconnectDelay)); err != nil {
-			return err
-		}
-		w.broken++
+// show hands on the events, and the error that ends them, if any.
+func (s *eventStream) show(ctx context.Context) {
+	if err := s.follow(ctx); err != nil && !errors.Is(err, errStopped) {
+		s.yield(nil, callError(err))
 	}
 }
 
-// once follows one stream; nil means that it ended without an error.
-func (w *watch) once(ctx context.Context) error {
+func (s *eventStream) follow(ctx context.Context) error {
+	for {
+		err := s.once(ctx)
+		if err == nil && !s.ended {
+			s.ended, err = s.over(ctx, s.after)
+		}
+		if err == nil && s.ended {
+			return nil
+		}
+		if err != nil && (!isBreak(ctx, err) || s.broken >= s.settings.reconnects) {
+			return err
+		}
+		if err := pause(ctx, min(s.settings.reconnectDelay<<min(s.broken, 16), maxReconnectDelay)); err != nil {
+			return err
+		}
+		s.broken++
+	}
+}
+
+// once follows one stream to its end; nil means that it ended without an error, or after the run did.
+func (s *eventStream) once(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	request := &meshflowv1.WatchRunRequest{RunId: w.runID, AfterSequence: w.after, EventView: w.view}
-	stream, err := w.client.runs.WatchRun(ctx, request)
+	stream, err := s.open(ctx, s.after)
 	if err == nil {
-		err = forward(stream, w.accept)
+		err = forward(stream, s.accept)
 	}
-	if w.ended {
+	if s.ended && !errors.Is(err, errStopped) {
 		return nil
 	}
 	return err
 }
 
-// accept hands on an event that is new and says whether to go on.
-func (w *watch) accept(event *RunEvent) bool {
+// accept hands on an event that is new; false says that the reader wants no more.
+func (s *eventStream) accept(event *RunEvent) bool {
 	if event.Sequence != nil {
-		if event.GetSequence() <= w.after {
+		if event.GetSequence() <= s.after {
 			return true
 		}
-		w.after = event.GetSequence()
+		s.after = event.GetSequence()
 	}
-	w.broken = 0
-	if !w.yield(event, nil) {
-		return false
-	}
-	w.ended = event.GetEventType() == "run_completed"
-	return !w.ended
+	s.broken = 0
+	s.ended = event.GetEventType() == "run_completed"
+	return s.yield(event, nil)
 }
 
-// nothingAfter says whether a stream that ended without run_completed had nothing more to say.
-func (w *watch) nothingAfter(ctx context.Context) (bool, error) {
-	run, err := w.client.GetRun(ctx, w.runID)
+// streamOver: the stream of a run that it began ends where the run does, or where it waits for a human.
+func streamOver(context.Context, int32) (bool, error) { return true, nil }
+
+// nothingAfter says whether a run has ended and holds nothing after a sequence.
+func (c *Client) nothingAfter(ctx context.Context, runID string, after int32) (bool, error) {
+	run, err := c.GetRun(ctx, runID)
 	if err != nil {
 		return false, err
 	}
 	ended := run.GetStatus() != "running" && run.GetStatus() != "paused"
-	return ended && run.GetLedgerHead().GetSequence() <= w.after, nil
+	return ended && run.GetLedgerHead().GetSequence() <= after, nil
 }
 
 // isBreak tells a stream that broke on the way from a server that refused on purpose or a caller that left.

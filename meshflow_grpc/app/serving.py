@@ -15,9 +15,10 @@ from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
 from meshflow_grpc.app.readiness import keep_readiness
-from meshflow_grpc.app.reloading import keep_reloading
+from meshflow_grpc.app.reloading import declared_files, keep_reloading
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.envoy.bootstrap import TcpAddress
+from meshflow_grpc.json_schema import load_library
 from meshflow_grpc.rpc.probe_server import ProbeServer
 from meshflow_grpc.rpc.server import READINESS_NAMES, GrpcServer, ServerLimits
 from meshflow_grpc.system import StopRequests
@@ -57,7 +58,9 @@ class Serving:
         self._telemetry = telemetry
         self._tls = tls
         self._seat = seat
-        self._runtime = assemble(outside, runtime_options(settings))
+        options = runtime_options(settings)
+        self._declared = declared_files(settings, options.recipients)
+        self._runtime = assemble(outside, options)
         self._probes = ProbeServer(self._runtime.state, READINESS_NAMES)
         self._envoy: EnvoyProcess | None = None
         # Those that end when the server begins to stop, and those that go on until it has.
@@ -88,7 +91,8 @@ class Serving:
         grpc_port = await self._server.start(self._listens_on(), self._tls.credentials())
         try:
             await self._begin(grpc_port, mesh)
-            self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *opened.files), settings.reload_s))
+            files = (*self._tls.reloaded(), *opened.files, *self._declared)
+            self._spawn(self._early, keep_reloading(files, settings.reload_s))
             if opened.upkeep is not None:
                 self._spawn(self._early, opened.upkeep())
             await self._announce(grpc_port)
@@ -109,6 +113,7 @@ class Serving:
     async def _begin(self, grpc_port: int, mesh: Membership | None) -> None:
         """Starts what works in the background, and takes up runs."""
         settings, runtime = self._settings, self._runtime
+        preparing = asyncio.create_task(self._prepare())
         if self._seat is not None:
             self._spawn(self._late, self._seat.keep_telling(runtime.state))
         elif settings.use_envoy:
@@ -124,6 +129,12 @@ class Serving:
             self._spawn(self._late, runtime.webhooks.keep_sending())
         if self._outside.leases:
             self._spawn(self._late, runtime.ownership.keep(settings.lease_s))
+        await preparing
+
+    async def _prepare(self) -> None:
+        """Loads what the first step of a tool needs, beside the start of all else: on the loop every call would wait for it."""
+        if self._outside.tools.tool_names:
+            await asyncio.to_thread(load_library)
 
     async def _announce(self, grpc_port: int) -> None:
         """From here on traffic is wanted."""

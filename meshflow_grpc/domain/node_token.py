@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from enum import StrEnum
 
 from meshflow_grpc.domain.errors import UnauthenticatedError
@@ -10,6 +12,7 @@ TOKEN_TYPE = "meshflow-node+jwt"  # RFC 8725 §3.11: explicit typing keeps users
 TOKEN_ALGORITHM = "EdDSA"
 TENANT_CLAIM = "tenant"
 ROLES_CLAIM = "roles"
+CALL_CLAIM = "call"
 NODE_METHOD = "node"  # how the principal of a run that a node asked for was proven
 NODE_HEADER = "meshflow-node"  # metadata in which a calling node says its slug, with or without a credential
 LIFETIME_S = 60
@@ -29,6 +32,7 @@ class RefusalCause(StrEnum):
     NOT_YET_VALID = "not_yet_valid"
     LIVES_TOO_LONG = "lives_too_long"
     REPLAYED = "replayed"
+    OTHER_CALL = "other_call"
     WRONG_TENANT = "wrong_tenant"
     WRONG_ROLES = "wrong_roles"
 
@@ -43,6 +47,7 @@ _SAID = {
     RefusalCause.NOT_YET_VALID: "the node's token is of the future; compare the clocks of the two machines",
     RefusalCause.LIVES_TOO_LONG: f"a node's token lives at most {LIFETIME_S} s",
     RefusalCause.REPLAYED: "the node's token was used before; each call has one of its own",
+    RefusalCause.OTHER_CALL: "the node's token was made for another call; each call has one of its own",
     RefusalCause.WRONG_TENANT: "the node does not serve the tenant that its token names",
     RefusalCause.WRONG_ROLES: f"a node's token names some of the roles {', '.join(sorted(NODE_ROLES))} and no other",
 }
@@ -55,3 +60,9 @@ class NodeRefusedError(UnauthenticatedError):
         super().__init__(_SAID[cause], metadata={"cause": cause.value})
         self.cause = cause
         self.slug = slug
+
+
+def digest_of_call(method: str, request: bytes) -> str:
+    """What binds a token to a call: SHA-256 over the full method name, a zero byte and the request's bytes, in base64url (RFC 4648)."""
+    digest = hashlib.sha256(method.encode() + b"\0" + request).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

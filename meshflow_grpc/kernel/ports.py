@@ -9,7 +9,7 @@ from meshflow_grpc.domain.usage import MAX_SEQ
 from meshflow_grpc.governance.carbon import CarbonModel
 from meshflow_grpc.governance.circuit_breaker import Breakers
 from meshflow_grpc.governance.compliance import Safeguards
-from meshflow_grpc.governance.recipients import NO_RECIPIENTS, Recipients
+from meshflow_grpc.governance.recipients import DeclaredRecipients
 from meshflow_grpc.ports.tracer import NoTracer
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class KernelPorts:
     carbon: CarbonModel = field(default_factory=CarbonModel)
     revoked_agents: frozenset[str] = frozenset()
     safeguards: Safeguards = field(default_factory=Safeguards)
-    recipients: Recipients = NO_RECIPIENTS
+    recipients: DeclaredRecipients = field(default_factory=DeclaredRecipients)
     windows: Windows | None = None
     mesh: MeshAccess | None = None
 

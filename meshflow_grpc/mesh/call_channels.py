@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from grpc import aio
 
-from meshflow_grpc._gen.meshflow.v1.ledger_service_pb2_grpc import LedgerServiceStub
-from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
+from meshflow_grpc.mesh.peer_methods import METHODS
 from meshflow_grpc.ports.mesh import PeerUnreachableError
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.mesh import MeshNode
+    from meshflow_grpc.mesh.peer_methods import PeerMethod
     from meshflow_grpc.ports.mesh import NodeCredentials
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -40,9 +40,9 @@ _OPTIONS = (
 class NoCredentials:
     """Shows peers nothing, over plain text: for trials on one machine."""
 
-    def metadata(self, node: MeshNode, tenant_id: str) -> tuple[tuple[str, str], ...]:
+    def metadata(self, node: MeshNode, tenant_id: str, digest: str) -> tuple[tuple[str, str], ...]:
         """See ports.mesh.NodeCredentials."""
-        del node, tenant_id
+        del node, tenant_id, digest
         return ()
 
     def channel_credentials(self, node: MeshNode, endpoint: str) -> object | None:
@@ -52,15 +52,20 @@ class NoCredentials:
 
 
 class PeerConnection:
-    """A channel with the stubs of the services that calls to peers use, made once: making them costs more than a call does."""
+    """A channel with the calls that peers are asked with, made once: making them costs more than a call does."""
 
-    __slots__ = ("channel", "ledger", "runs")
+    __slots__ = ("_calls", "channel")
 
     def __init__(self, channel: aio.Channel) -> None:
         self.channel = channel
-        # The generated stubs have both kinds of channel.
-        self.runs: Any = RunServiceStub(channel)
-        self.ledger: Any = LedgerServiceStub(channel)
+        self._calls: dict[PeerMethod, Any] = {}
+        for method in METHODS:
+            make: Any = channel.unary_stream if method.streams else channel.unary_unary
+            self._calls[method] = make(method.path, response_deserializer=method.answer.FromString)
+
+    def call(self, method: PeerMethod, request: bytes, **options: object) -> Any:  # noqa: ANN401 - of the method's kind
+        """Begins a call with a serialized request."""
+        return self._calls[method](request, **options)
 
 
 class CallChannels:

@@ -11,6 +11,7 @@ import jwt
 
 from meshflow_grpc.domain.address import leaves_this_machine
 from meshflow_grpc.domain.node_token import (
+    CALL_CLAIM,
     LIFETIME_S,
     NODE_HEADER,
     ROLES_CLAIM,
@@ -31,7 +32,7 @@ ROLES = ("operator",)
 
 
 class SignedCalls:
-    """Implements ports.mesh.NodeCredentials. A token is for one call to one peer in one tenant; peers refuse it a second time."""
+    """Implements ports.mesh.NodeCredentials. A token is for one call to one peer in one tenant; peers refuse it otherwise."""
 
     def __init__(
         self,
@@ -54,8 +55,8 @@ class SignedCalls:
         """The key that peers verify with, as JSON Web Key text."""
         return self._key.public_jwk
 
-    def metadata(self, node: MeshNode, tenant_id: str) -> tuple[tuple[str, str], ...]:
-        """Returns what a call carries; call it anew for every call, a repetition included."""
+    def metadata(self, node: MeshNode, tenant_id: str, digest: str = "") -> tuple[tuple[str, str], ...]:
+        """Returns what the call with this digest carries, without one any call; call it anew for every call, a repetition included."""
         now = int(self._now())
         claims = {
             "iss": self._slug,
@@ -67,6 +68,8 @@ class SignedCalls:
             TENANT_CLAIM: tenant_id,
             ROLES_CLAIM: list(ROLES),
         }
+        if digest:
+            claims[CALL_CLAIM] = digest
         token = jwt.encode(claims, self._key.private, TOKEN_ALGORITHM, headers=self._headers)
         return (("authorization", f"Bearer {token}"), (NODE_HEADER, self._slug))
 

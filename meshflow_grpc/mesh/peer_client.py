@@ -5,31 +5,34 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from grpc import aio
 
 from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2, log_pb2, run_pb2, run_service_pb2
+from meshflow_grpc.domain.node_token import digest_of_call
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import MICRO_PER_GRAM, Usage, nano_usd
 from meshflow_grpc.mesh.call_channels import CallChannels
 from meshflow_grpc.mesh.peer_errors import peer_error, run_under_way
 from meshflow_grpc.mesh.peer_messages import run_request
+from meshflow_grpc.mesh.peer_methods import CANCEL_RUN, CREATE_RUN, EXPORT_RUN, GET_PROOF, RUN, WAIT_RUN
 from meshflow_grpc.ports.mesh import PeerAnswer, PeerRefusedError, PeerUnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from google.protobuf.message import Message
+
     from meshflow_grpc.domain.mesh import MeshNode
     from meshflow_grpc.mesh.call_channels import PeerConnection
+    from meshflow_grpc.mesh.peer_methods import PeerMethod
     from meshflow_grpc.ports.mesh import NodeCredentials, PeerCall
 
 # Most seconds a peer has to say that it took a call, and between two words of one whose run goes on: one that is silent is lost.
 ANSWER_S = 5.0
 EXPORT_S = 60.0
 CANCEL_REASON = "the run that asked for it ended"
-
-Metadata = tuple[tuple[str, str], ...]
 
 
 class GrpcPeerClient:
@@ -61,7 +64,7 @@ class GrpcPeerClient:
         accepted: Callable[[str], None],
     ) -> run_pb2.RunResponse:
         """The run as it ended, in one request, when it is quick; else as it goes on."""
-        asked = peer.runs.Run(request, timeout=2 * self._answer_s, metadata=self._headers(node, call))
+        asked = self._sent(peer, node, call, RUN, request, 2 * self._answer_s)
         try:
             run: run_pb2.RunResponse = await asked
         except aio.AioRpcError as error:
@@ -78,7 +81,7 @@ class GrpcPeerClient:
         """The run after a while; whatever error comes now, the run was begun."""
         wait_s = min(self._answer_s, max(0.05, left_s))
         wait = run_service_pb2.WaitRunRequest(run_id=run_id, timeout_s=wait_s)
-        asked = peer.runs.WaitRun(wait, timeout=wait_s + self._answer_s, metadata=self._headers(node, call))
+        asked = self._sent(peer, node, call, WAIT_RUN, wait, wait_s + self._answer_s)
         try:
             return await _answer(asked, node)
         except PeerRefusedError as error:
@@ -88,22 +91,18 @@ class GrpcPeerClient:
         """See ports.mesh.PeerClient."""
         peer = await self._connected(node)
         if run_id is None:
-            run = await _answer(
-                peer.runs.CreateRun(run_request(call), timeout=self._answer_s, metadata=self._headers(node, call)), node
-            )
+            run = await _answer(self._sent(peer, node, call, CREATE_RUN, run_request(call), self._answer_s), node)
             run_id = run.run_id
         request = run_service_pb2.CancelRunRequest(run_id=run_id, reason=CANCEL_REASON)
-        run = await _answer(
-            peer.runs.CancelRun(request, timeout=self._answer_s, metadata=self._headers(node, call)), node
-        )
+        run = await _answer(self._sent(peer, node, call, CANCEL_RUN, request, self._answer_s), node)
         return await self._with_head(peer, node, call, run, request.ByteSize(), run.ByteSize())
 
     async def evidence(self, node: MeshNode, tenant_id: str, run_id: str) -> bytes:
         """See ports.mesh.PeerClient."""
         peer = await self._connected(node)
-        request = ledger_service_pb2.ExportRunRequest(run_id=run_id, format="evidence")
-        metadata = self._credentials.metadata(node, tenant_id)
-        stream = peer.ledger.ExportRun(request, timeout=EXPORT_S, metadata=metadata)
+        request = ledger_service_pb2.ExportRunRequest(run_id=run_id, format="evidence").SerializeToString()
+        metadata = self._credentials.metadata(node, tenant_id, digest_of_call(EXPORT_RUN.path, request))
+        stream = peer.call(EXPORT_RUN, request, timeout=EXPORT_S, metadata=metadata)
         try:
             return b"".join([body.data async for body in stream])
         except aio.AioRpcError as error:
@@ -122,8 +121,7 @@ class GrpcPeerClient:
             head = run.ledger_head.sequence
             request = ledger_service_pb2.GetInclusionProofRequest(run_id=run.run_id, sequence=head)
             with suppress(aio.AioRpcError):
-                asked = peer.ledger.GetInclusionProof
-                proof = (await asked(request, timeout=self._answer_s, metadata=self._headers(node, call))).proof
+                proof = (await self._sent(peer, node, call, GET_PROOF, request, self._answer_s)).proof
         return _peer_answer(run, proof, sent, received + proof.ByteSize())
 
     async def _connected(self, node: MeshNode) -> PeerConnection:
@@ -133,10 +131,20 @@ class GrpcPeerClient:
             raise PeerUnreachableError(f"no connection to {where}", sent=False)
         return peer
 
-    def _headers(self, node: MeshNode, call: PeerCall) -> Metadata:
-        """Made anew for each request: a credential may be good for one only."""
+    def _sent(
+        self,
+        peer: PeerConnection,
+        node: MeshNode,
+        call: PeerCall,
+        method: PeerMethod,
+        request: Message,
+        timeout_s: float,
+    ) -> Any:  # noqa: ANN401 - the call under way; awaited, it gives an answer of the method's
+        """Sends a request, with a credential of its own: it may be good for this call only."""
+        data = request.SerializeToString()
         trace = (("traceparent", call.traceparent),) if call.traceparent else ()
-        return (*self._credentials.metadata(node, call.tenant_id), *trace)
+        proof = self._credentials.metadata(node, call.tenant_id, digest_of_call(method.path, data))
+        return peer.call(method, data, timeout=timeout_s, metadata=(*proof, *trace))
 
 
 async def _answer(call: Awaitable[run_pb2.RunResponse], node: MeshNode) -> run_pb2.RunResponse:

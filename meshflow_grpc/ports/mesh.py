@@ -199,8 +199,8 @@ class MeshAccess:
 class NodeCredentials(Protocol):
     """What this node shows its peers."""
 
-    def metadata(self, node: MeshNode, tenant_id: str) -> tuple[tuple[str, str], ...]:
-        """Headers of a call to a node on behalf of a tenant."""
+    def metadata(self, node: MeshNode, tenant_id: str, digest: str) -> tuple[tuple[str, str], ...]:
+        """Headers of the call with this digest (domain.node_token) to a node on behalf of a tenant."""
         ...
 
     def channel_credentials(self, node: MeshNode, endpoint: str) -> object | None:

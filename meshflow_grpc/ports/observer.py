@@ -79,5 +79,13 @@ class MeshObserver(Protocol):
         ...
 
 
-class Observer(StepObserver, RunObserver, LedgerObserver, MeshObserver, Protocol):
+class AccessObserver(Protocol):
+    """Told about access that somebody should look at."""
+
+    def emergency_access(self, run_id: str, approval_id: str, principal_id: str) -> None:
+        """An approval that its reviewer might not have given is durable, and a second person is to review it."""
+        ...
+
+
+class Observer(StepObserver, RunObserver, LedgerObserver, AccessObserver, MeshObserver, Protocol):
     """Told about everything."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Call:
-    """One RPC: its full method name, its request id, the text metadata it came with, and who calls once that is known.
+    """One RPC: its full method name, its request id, the text metadata and the request it came with, and who calls once that is known.
 
     ``connection`` tells what TLS knows of the peer of the connection, in gRPC's names; nothing where there is no TLS.
     """
@@ -25,6 +25,7 @@ class Call:
     principal: Principal | None = None
     code: str = "OK"
     connection: Callable[[], Mapping[str, Iterable[bytes]]] = dict
+    request: bytes = b""
 
 
 _current: ContextVar[Call] = ContextVar("meshflow_call")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 CLIENTS = Path(__file__).resolve().parents[2] / "clients"
-ANSWER_TIMEOUT_S = 60
+ANSWER_TIMEOUT_S = 120
 
 
 @dataclass

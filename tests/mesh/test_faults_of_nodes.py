@@ -47,8 +47,12 @@ def test_a_step_is_carried_out_by_its_peer_and_proven(mesh: Mesh, tmp_path: Path
 
     assert (run["status"], mesh.effects("well")) == ("completed", ["begun build.ai", "done build.ai"]), run
     view = mesh.cortex.nodes()["build.ai"]["metrics"]
-    assert view["requests"] == before + 1
-    assert view["requests"] == mesh.cortex.metric("meshflow_mesh_requests_total", peer="build.ai", outcome="ok")
+    # More than one where the machine is so slow that the first goes without an answer; the step was carried out once.
+    made = [
+        mesh.cortex.metric("meshflow_mesh_requests_total", peer="build.ai", outcome=each) for each in ("ok", "failed")
+    ]
+    assert made[0] >= 1
+    assert view["requests"] == sum(made) > before
     command = [sys.executable, "-m", "meshflow_grpc", "mesh", "status", "-o", "json"]
     address = mesh.cortex.server.url.removeprefix("http://")
     shown = subprocess.run([*command, "--address", address], capture_output=True, text=True, timeout=60)

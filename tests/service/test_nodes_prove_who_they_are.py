@@ -15,7 +15,7 @@ from grpc import aio
 from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2 import ListRunsRequest
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
-from meshflow_grpc.domain.node_token import NODE_HEADER, NodeRefusedError
+from meshflow_grpc.domain.node_token import NODE_HEADER, NodeRefusedError, digest_of_call
 from meshflow_grpc.mesh.channel_files import ChannelFiles
 from meshflow_grpc.mesh.known_nodes import KnownNodes
 from meshflow_grpc.mesh.node_credentials import SignedCalls
@@ -25,6 +25,7 @@ from meshflow_grpc.ports.mesh import PeerUnreachableError
 from meshflow_grpc.rpc.authenticators.api_key import ApiKeyAuthenticator, new_api_key, parse_api_keys
 from meshflow_grpc.rpc.authenticators.node_token import NodesAndUsers, NodeTokenAuthenticator
 from meshflow_grpc.rpc.authorization import ALLOWED, OPERATOR, VIEWER, is_public
+from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from meshflow_grpc.rpc.server import SERVICE_NAMES, GrpcServer, ServerLimits
 from tests.clients.test_clients_speak_mutual_tls import Identity, identity
 from tests.fakes.mesh_registry import DictRegistry, node
@@ -116,6 +117,45 @@ async def test_a_node_that_proves_nothing_is_refused_and_told(marco: Marco) -> N
         assert marco.refused[-1].cause == cause
     assert len(marco.refused) == 4
     assert not (await marco.runs.ListRuns(ListRunsRequest(), metadata=marco.signed())).runs
+
+
+async def test_a_token_is_good_for_the_call_it_names(marco: Marco) -> None:
+    """Not for another request, nor for another method with the same bytes; and for its own."""
+    request = RunRequest(task="x", request_id="r")
+
+    def named(method: str) -> tuple[tuple[str, str], ...]:
+        return marco.build.metadata(MARCO, "acme", digest_of_call(method, request.SerializeToString()))
+
+    run = "/meshflow.v1.RunService/Run"
+    for task, metadata in (("y", named(run)), ("x", named("/meshflow.v1.RunService/CreateRun"))):
+        error = await failing(marco.runs.Run(RunRequest(task=task, request_id="r"), metadata=metadata))
+        assert (error.reason, error.metadata) == ("UNAUTHENTICATED", {"cause": "other_call"})
+    used = named(run)
+    assert (await marco.runs.Run(request, metadata=used)).status == "completed"
+    assert (await failing(marco.runs.Run(request, metadata=used))).metadata == {"cause": "replayed"}
+
+
+async def test_a_replayed_token_begins_nothing_at_another_replica(marco: Marco) -> None:
+    """A replica on the same ledger has not seen the token: it may only show the run that there is."""
+    request = RunRequest(task="x", request_id="r")
+    digest = digest_of_call("/meshflow.v1.RunService/Run", request.SerializeToString())
+    used = marco.build.metadata(MARCO, "acme", digest)
+    first = await marco.runs.Run(request, metadata=used)
+    registry = DictRegistry(node("build.ai", public_key=KEY.public_jwk), MARCO)
+    nodes = NodesAndUsers(
+        NodeTokenAuthenticator("marco.ai", KnownNodes(registry)), AnonymousAuthenticator(), marco.refused.append
+    )
+    replica = GrpcServer(marco.world.runtime.commands, marco.world.runtime.state, nodes, ServerLimits())
+    port = await replica.start("127.0.0.1:0")
+    async with aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        again: Any = RunServiceStub(channel)
+        assert (await again.Run(request, metadata=used)).run_id == first.run_id
+        for other in (RunRequest(task="x", request_id="s"), RunRequest(task="y")):
+            await failing(again.Run(other, metadata=used))
+    await replica.stop(0)
+    assert marco.refused[-1].cause == "other_call"
+    listed = await marco.runs.ListRuns(ListRunsRequest(), metadata=marco.signed())
+    assert [each.run_id for each in listed.runs] == [first.run_id]
 
 
 async def _code(channel: aio.Channel, method: Any, path: str, metadata: Any) -> grpc.StatusCode:

@@ -153,7 +153,7 @@ async def test_who_is_no_longer_watched_is_not_asked(watched: Watched, server: H
 class NoFiles:
     """Credentials whose files are gone."""
 
-    def metadata(self, node: MeshNode, tenant_id: str) -> tuple[tuple[str, str], ...]:
+    def metadata(self, node: MeshNode, tenant_id: str, digest: str) -> tuple[tuple[str, str], ...]:
         """Nothing."""
         return ()
 

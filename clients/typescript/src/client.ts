@@ -93,16 +93,19 @@ export class MeshflowClient {
     return retried(limits, () => this.#runs.run(named, whole(limits)));
   }
 
-  /** Executes a run and yields its events; leaving the loop early is a disconnect. */
+  /**
+   * Executes a run and yields its events to its end or to where it waits for a human, across broken connections: none lost,
+   * none twice. Leaving the loop early is a disconnect.
+   */
   async *streamRun(request: RunRequestInit, limits: Limits = {}): AsyncGenerator<RunEvent, void> {
-    const left = new AbortController();
-    try {
-      yield* this.#runs.streamRun(withRequestId(request), { ...whole(limits), signal: either(limits.signal, left) });
-    } catch (failure) {
-      throw callError(failure);
-    } finally {
-      left.abort();
-    }
+    const named = withRequestId(request);
+    const deadline = performance.now() + (limits.timeoutMs ?? Infinity);
+    // Under its requestId a second call attaches to the run and shows it from its beginning.
+    const open = (_: number, signal: AbortSignal) => {
+      const left = deadline === Infinity ? {} : whole({ timeoutMs: deadline - performance.now() });
+      return this.#runs.streamRun(named, { ...left, signal });
+    };
+    yield* this.#shown(open, () => Promise.resolve(true), 0, limits.signal);
   }
 
   /** Starts a run that goes on without the caller, and returns it as it stands. */
@@ -131,28 +134,9 @@ export class MeshflowClient {
     runId: string,
     { afterSequence = 0, eventView = "", signal }: { afterSequence?: number; eventView?: string; signal?: AbortSignal } = {},
   ): AsyncGenerator<RunEvent, void> {
-    let broken = 0;
-    for (;;) {
-      const left = new AbortController();
-      try {
-        const options = { signal: either(signal, left) };
-        for await (const event of this.#runs.watchRun({ runId, afterSequence, eventView }, options)) {
-          if (event.sequence !== undefined && event.sequence <= afterSequence) continue;
-          afterSequence = event.sequence ?? afterSequence;
-          broken = 0;
-          yield event;
-          if (event.eventType === "run_completed") return;
-        }
-        if (await this.#nothingAfter(runId, afterSequence, signal)) return;
-      } catch (failure) {
-        const error = callError(failure);
-        if (signal?.aborted || broken >= this.#options.reconnects || !isBreak(error)) throw error;
-      } finally {
-        left.abort();
-      }
-      await pause(Math.min(this.#options.reconnectDelayMs * 2 ** broken, MAX_RECONNECT_DELAY_MS), signal);
-      broken += 1;
-    }
+    const open = (after: number, own: AbortSignal) =>
+      this.#runs.watchRun({ runId, afterSequence: after, eventView }, { signal: own });
+    yield* this.#shown(open, (after) => this.#nothingAfter(runId, after, signal), afterSequence, signal);
   }
 
   /** Cancels a run and returns when it has ended; one that had ended before is returned unchanged. */
@@ -321,7 +305,39 @@ export class MeshflowClient {
     return whole({ timeoutMs: this.#options.timeoutMs + extraMs, ...limits });
   }
 
-  /** Whether a stream that ended without run_completed had nothing more to say. */
+  /** Yields a run's events over as many streams as it takes; over says whether one that ended early had shown all there is. */
+  async *#shown(
+    open: (after: number, signal: AbortSignal) => AsyncIterable<RunEvent>,
+    over: (after: number) => Promise<boolean>,
+    after: number,
+    signal?: AbortSignal,
+  ): AsyncGenerator<RunEvent, void> {
+    let broken = 0;
+    let ended = false;
+    for (;;) {
+      const left = new AbortController();
+      try {
+        for await (const event of open(after, either(signal, left))) {
+          if (event.sequence !== undefined && event.sequence <= after) continue;
+          after = event.sequence ?? after;
+          broken = 0;
+          ended = event.eventType === "run_completed";
+          yield event;
+        }
+        if (ended || (await over(after))) return;
+      } catch (failure) {
+        const error = callError(failure);
+        if (ended) return;
+        if (signal?.aborted || broken >= this.#options.reconnects || !isBreak(error)) throw error;
+      } finally {
+        left.abort();
+      }
+      await pause(Math.min(this.#options.reconnectDelayMs * 2 ** broken, MAX_RECONNECT_DELAY_MS), signal);
+      broken += 1;
+    }
+  }
+
+  /** Whether a run has ended and holds nothing after a sequence. */
   async #nothingAfter(runId: string, sequence: number, signal?: AbortSignal): Promise<boolean> {
     const run = await this.getRun(runId, signal ? { signal } : {});
     return run.status !== "running" && run.status !== "paused" && (run.ledgerHead?.sequence ?? 0) <= sequence;

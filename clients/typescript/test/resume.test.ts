@@ -37,6 +37,46 @@ test("a watch goes on after each break: no event lost, none twice", async () => 
   assert.deepEqual(resumed, [0, 2, 4, 6]);
 });
 
+test("a streamed run goes on after each break under one request id, within one deadline, and ends where it waits", async () => {
+  const breaks = [1, 2];
+  const ids: (string | undefined)[] = [];
+  const left: (number | undefined)[] = [];
+  const transport = createRouterTransport(({ service }) => {
+    service(RunService, {
+      async *streamRun({ requestId }, { timeoutMs }) {
+        ids.push(requestId);
+        left.push(timeoutMs());
+        const last = breaks.shift();
+        for (let sequence = 1; sequence <= (last ?? 4); sequence += 1) yield { runId: "run_1", sequence, eventType: "agent_completed" };
+        if (last) throw new ConnectError("reset", Code.Unavailable);
+      },
+    });
+  });
+  const client = new MeshflowClient(transport, { reconnectDelayMs: 20 });
+  assert.deepEqual(await sequences(client.streamRun({ task: "x" }, { timeoutMs: 60_000 })), [1, 2, 3, 4]);
+  assert.ok(ids[0]);
+  assert.deepEqual(ids, [ids[0], ids[0], ids[0]]);
+  const [first, , third] = left as number[];
+  assert.ok(third! <= first! - 20, `${left}`);
+});
+
+test("a streamed run that the server refuses is asked for once, one that keeps breaking as often as allowed", async () => {
+  let streams = 0;
+  const transport = createRouterTransport(({ service }) => {
+    service(RunService, {
+      async *streamRun({ task }) {
+        streams += 1;
+        throw new ConnectError("no", task === "bad" ? Code.InvalidArgument : Code.Internal);
+      },
+    });
+  });
+  const client = new MeshflowClient(transport, { reconnects: 3, reconnectDelayMs: 1 });
+  await assert.rejects(sequences(client.streamRun({ task: "bad" })), MeshflowError);
+  assert.equal(streams, 1);
+  await assert.rejects(sequences(client.streamRun({ task: "x" })), MeshflowError);
+  assert.equal(streams, 1 + 4);
+});
+
 test("UNAVAILABLE is retried under one fresh request id, and a watch gives up after the reconnects", async () => {
   const ids: (string | undefined)[] = [];
   let watches = 0;

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from meshflow_grpc.domain.errors import UnauthenticatedError
 from meshflow_grpc.domain.node_token import (
+    CALL_CLAIM,
     LEEWAY_S,
     LIFETIME_S,
     NODE_HEADER,
@@ -22,10 +23,12 @@ from meshflow_grpc.domain.node_token import (
     TOKEN_TYPE,
     NodeRefusedError,
     RefusalCause,
+    digest_of_call,
 )
 from meshflow_grpc.domain.run import Principal
 from meshflow_grpc.rpc.authenticators.bearer import bearer_token
 from meshflow_grpc.rpc.authenticators.used_tokens import UsedTokens
+from meshflow_grpc.rpc.call import current_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -66,6 +69,7 @@ class NodeTokenAuthenticator:
             raise NodeRefusedError(RefusalCause.UNKNOWN_NODE, token.slug)
         claims = self._verified(token, holders[0].public_key)
         principal = _principal_of(claims, token.slug, holders)
+        _check_call(claims, token.slug)
         if not self._used.use(f"{token.key_id} {claims['jti']}", self._now()):
             raise NodeRefusedError(RefusalCause.REPLAYED, token.slug)
         return principal
@@ -153,6 +157,14 @@ def _parsed(metadata: Mapping[str, str]) -> _Token:
     if not isinstance(slug, str) or not isinstance(header.get("kid"), str) or claimed not in {"", slug}:
         raise NodeRefusedError(RefusalCause.MALFORMED, claimed)
     return _Token(text, header["kid"], slug[:MAX_SLUG])
+
+
+def _check_call(claims: Mapping[str, Any], slug: str) -> None:
+    """Nodes of before name no call in their tokens."""
+    if CALL_CLAIM in claims:
+        call = current_call()
+        if claims[CALL_CLAIM] != digest_of_call(call.method, call.request):
+            raise NodeRefusedError(RefusalCause.OTHER_CALL, slug)
 
 
 def _principal_of(claims: Mapping[str, Any], slug: str, holders: tuple[KeyHolder, ...]) -> Principal:

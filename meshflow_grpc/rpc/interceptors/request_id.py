@@ -29,7 +29,7 @@ class RequestId:
         """See handler.Interceptor."""
 
         async def call(request: Any, context: Context) -> Any:
-            _begin(method, context)
+            _begin(method, request, context)
             return await handler(request, context)
 
         return call
@@ -38,7 +38,7 @@ class RequestId:
         """See handler.Interceptor."""
 
         async def call(request: Any, context: Context) -> AsyncGenerator[Any, None]:
-            _begin(method, context)
+            _begin(method, request, context)
             async with aclosing(handler(request, context)) as answers:
                 async for answer in answers:
                     yield answer
@@ -46,11 +46,11 @@ class RequestId:
         return call
 
 
-def _begin(method: str, context: Context) -> None:
+def _begin(method: str, request: bytes, context: Context) -> None:
     sent = _text(context)
     given = sent.get(HEADER, "")
     request_id = given if 0 < len(given) <= MAX_CHARS and given.isascii() and given.isprintable() else token_hex(16)
-    begin(Call(method, request_id, sent, connection=context.auth_context))
+    begin(Call(method, request_id, sent, connection=context.auth_context, request=request))
     structlog.contextvars.bind_contextvars(request_id=request_id)
     context.set_trailing_metadata(((HEADER, request_id),))
 

@@ -429,8 +429,8 @@ public final class AsyncMeshflowClient {
 
     /**
      * Executes a run and publishes its events, once, to one subscriber: the run begins when it subscribes, and its
-     * cancelling is a disconnect, which by default cancels the run. A broken stream is not taken up again; a run that has
-     * to outlive it is one for {@link #createRun} and {@link #watch}.
+     * cancelling is a disconnect, which by default cancels the run. A broken stream is taken up again after the last event:
+     * none is lost, none comes twice. They end where the run does, or where it waits for a human.
      *
      * @param request what to run and under which policy
      * @return the publisher; failures arrive as {@link MeshflowException}

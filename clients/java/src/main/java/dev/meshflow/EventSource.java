@@ -17,8 +17,8 @@ sealed interface EventSource<Q> {
 
     int after();
 
-    /** Whether a broken stream can be taken up again. */
-    boolean resumes();
+    /** Whether a stream that ends without an error and without run_completed has shown all there is. */
+    boolean endsWithTheStream();
 
     String runId();
 
@@ -31,7 +31,10 @@ sealed interface EventSource<Q> {
         return call;
     }
 
-    /** StreamRun: the run begins with the call. */
+    /**
+     * StreamRun: the run begins with the call, and ends or waits for a human where the stream ends. Made again it attaches to
+     * the run, under the request's id, and shows it from its beginning.
+     */
     record Started(RunRequest request) implements EventSource<RunRequest> {
         @Override
         public MethodDescriptor<RunRequest, RunEvent> method() {
@@ -49,8 +52,8 @@ sealed interface EventSource<Q> {
         }
 
         @Override
-        public boolean resumes() {
-            return false;
+        public boolean endsWithTheStream() {
+            return true;
         }
 
         @Override
@@ -81,8 +84,8 @@ sealed interface EventSource<Q> {
         }
 
         @Override
-        public boolean resumes() {
-            return true;
+        public boolean endsWithTheStream() {
+            return false;
         }
     }
 }

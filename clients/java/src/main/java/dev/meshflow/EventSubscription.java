@@ -32,6 +32,7 @@ final class EventSubscription implements Flow.Subscription {
     private long demand;
     private int after;
     private int breaks;
+    private boolean ended;
     private boolean done;
 
     EventSubscription(
@@ -125,27 +126,27 @@ final class EventSubscription implements Flow.Subscription {
         after = event.hasSequence() ? event.getSequence() : after;
         breaks = 0;
         demand -= demand == Long.MAX_VALUE ? 0 : 1;
+        ended = event.getEventType().equals("run_completed");
         subscriber.onNext(event);
-        if (source.resumes() && event.getEventType().equals("run_completed")) {
-            complete();
-        }
     }
 
     private void closed(Status status, Metadata trailers) {
         call = null;
-        if (!status.isOk()) {
-            resume(MeshflowException.of(status, trailers));
-        } else if (source.resumes()) {
-            askWhetherEnded();
-        } else {
+        if (ended) {
             complete();
+        } else if (!status.isOk()) {
+            resume(MeshflowException.of(status, trailers));
+        } else if (source.endsWithTheStream()) {
+            complete();
+        } else {
+            askWhetherEnded();
         }
     }
 
     private void resume(MeshflowException failure) {
         boolean stopped = context.isCancelled() || connection.managed().isShutdown();
         boolean passing = BROKEN.contains(failure.code()) && PASSING.contains(failure.reason());
-        if (source.resumes() && passing && !stopped && breaks < connection.reconnects()) {
+        if (passing && !stopped && breaks < connection.reconnects()) {
             openLater();
         } else {
             fail(failure);

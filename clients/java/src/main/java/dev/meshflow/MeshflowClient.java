@@ -448,7 +448,8 @@ public final class MeshflowClient implements AutoCloseable {
     }
 
     /**
-     * Executes a run and shows its events; closing early is a disconnect, which by default cancels the run.
+     * Executes a run and shows its events to its end or to where it waits for a human, none lost and none twice over broken
+     * connections; closing early is a disconnect, which by default cancels the run.
      *
      * @param request what to run and under which policy
      * @return the events

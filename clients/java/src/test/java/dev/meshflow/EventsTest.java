@@ -102,16 +102,42 @@ final class EventsTest {
         assertEquals(4, server.watches.size());
     }
 
-    /** A run's own stream is not taken up again: its break is a disconnect. */
+    private List<Integer> streamed() {
+        try (EventStream events = client.streamRun(TASK); Stream<RunEvent> all = events.stream()) {
+            return all.map(RunEvent::getSequence).toList();
+        }
+    }
+
+    /** A run's own stream goes on after each break, under the same request id; what was shown is not shown again. */
     @Test
-    void aStreamedRunDoesNotResume() {
-        server.last = 7;
-        server.breakAfter = 2;
-        EventStream events = client.streamRun(TASK);
-        assertEquals(List.of(1, 2, 3), List.of(sequence(events), sequence(events), sequence(events)));
-        assertEquals(Status.Code.UNAVAILABLE, assertThrows(MeshflowException.class, events::hasNext).code());
-        assertEquals(1, server.requests.size());
+    void aStreamedRunResumes() {
+        server.last = 4;
+        server.breaks.addAll(List.of(1, 2));
+        assertEquals(oneTo(4), streamed());
+        assertEquals(3, server.requests.size());
         assertFalse(server.requests.get(0).getRequestId().isEmpty());
+        assertEquals(1, server.requests.stream().map(RunRequest::getRequestId).distinct().count());
+    }
+
+    /** One that ends without an error ends there, where the run waits for a human: it is not asked for again. */
+    @Test
+    void aStreamedRunEndsWhereItWaits() {
+        server.last = 7;
+        server.leaveAfter = 2;
+        assertEquals(oneTo(3), streamed());
+        assertEquals(1, server.requests.size());
+    }
+
+    /** A server that refuses a run on purpose is asked once, one that keeps breaking off as often as allowed. */
+    @Test
+    void aStreamedRunGivesUp() {
+        server.refusals.add(refusal(Status.Code.INVALID_ARGUMENT, info("INVALID_REQUEST")));
+        assertEquals(Reason.INVALID_REQUEST, assertThrows(MeshflowException.class, this::streamed).reason());
+        assertEquals(1, server.requests.size());
+
+        IntStream.range(0, 100).forEach(i -> server.refusals.add(Status.INTERNAL.asRuntimeException()));
+        assertEquals(Status.Code.INTERNAL, assertThrows(MeshflowException.class, this::streamed).code());
+        assertEquals(1 + 4, server.requests.size());
     }
 
     private static int sequence(EventStream events) {

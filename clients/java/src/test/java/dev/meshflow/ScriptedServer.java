@@ -43,6 +43,8 @@ final class ScriptedServer extends RunServiceGrpc.RunServiceImplBase implements 
     volatile Duration deadline;
     /** Ends a watch with UNAVAILABLE after so many events; 0 never does. */
     volatile int breakAfter;
+    /** End the next streams of runs with UNAVAILABLE, each after so many events. */
+    final Queue<Integer> breaks = new ConcurrentLinkedQueue<>();
     /** Ends a watch with OK after so many events; 0 never does. */
     volatile int leaveAfter;
 
@@ -144,10 +146,11 @@ final class ScriptedServer extends RunServiceGrpc.RunServiceImplBase implements 
             observer.onError(refusal);
             return;
         }
+        Integer breakHere = breaks.poll();
         int sent = 0;
         // The event at after_sequence is repeated on purpose: a client must not show it twice.
         for (int sequence = Math.max(after, 1); sequence <= last; sequence++) {
-            if (breakAfter > 0 && sent > breakAfter) {
+            if ((breakAfter > 0 && sent > breakAfter) || (breakHere != null && sent == breakHere)) {
                 observer.onError(gone());
                 return;
             }
