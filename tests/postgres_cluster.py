@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+
+from tests.free_ports import free_port
 
 # After a crash it fsyncs each file of hundreds of databases before it answers; on a busy disk that takes minutes.
 START_TIMEOUT_S = 300
@@ -39,19 +40,8 @@ class PostgresCluster:
         """Starts the server and waits until it takes connections."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._directory} -c max_connections=50"
         log = self._directory / "log"
-        self._run(
-            "pg_ctl",
-            "-D",
-            str(self._directory / "data"),
-            "-l",
-            str(log),
-            "-w",
-            "-t",
-            str(START_TIMEOUT_S),
-            "-o",
-            options,
-            "start",
-        )
+        waiting = ("-w", "-t", str(START_TIMEOUT_S))
+        self._run("pg_ctl", "-D", str(self._directory / "data"), "-l", str(log), *waiting, "-o", options, "start")
 
     def stop(self) -> None:
         """Stops the server at once, as a crash would."""
@@ -121,13 +111,10 @@ def postgres_cluster() -> Iterator[PostgresCluster]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     directory = Path(tempfile.mkdtemp(prefix="meshflow-pg-"))
     if os.geteuid() == 0:
         shutil.chown(directory, "postgres", "postgres")
-    cluster = PostgresCluster(where, directory, port)
+    cluster = PostgresCluster(where, directory, free_port())
     try:
         cluster.initialise()
         cluster.start()

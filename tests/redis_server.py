@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.free_ports import free_port
+
 
 class RedisServer:
     """One server; ``kill`` and ``start`` play a crash."""
@@ -58,11 +60,8 @@ def redis_server() -> Iterator[RedisServer]:
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     directory = Path(tempfile.mkdtemp(prefix="meshflow-redis-"))
-    server = RedisServer(program, directory, port)
+    server = RedisServer(program, directory, free_port())
     try:
         server.start()
         yield server

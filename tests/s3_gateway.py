@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.free_ports import free_port
+
 SOURCES = Path(__file__).parent / "s3" / "gateway"
 KEY, SECRET = "meshflow-tests", "meshflow-tests-secret"
 
@@ -62,9 +64,7 @@ def s3_gateway() -> Iterator[S3Gateway]:
         built = subprocess.run(build, cwd=SOURCES, capture_output=True, text=True, timeout=540)
         assert built.returncode == 0, built.stderr[-2000:]
         data.mkdir()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         environment = {**os.environ, "ROOT_ACCESS_KEY": KEY, "ROOT_SECRET_KEY": SECRET}
         command = [str(program), "--quiet", "--port", f"127.0.0.1:{port}", "posix", str(data)]
         process = subprocess.Popen(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from tests.contract.conftest import BUILD_TIMEOUT_S, DRIVERS
 from tests.contract.faces import DriverFace
 from tests.contract.python_face import PythonFace
 from tests.e2e.conftest import StartServer
+from tests.free_ports import free_port
 
 pytestmark = pytest.mark.timeout(BUILD_TIMEOUT_S + 120)
 YAML = """
@@ -41,13 +41,6 @@ SEEN_BEFORE = 4
 APPLICATION = {"MESHFLOW_APP": "tests.contract.application:registry"}
 Events = list[dict[str, Any]]
 Follow = Callable[[Callable[[Any], None]], Events]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class Held:

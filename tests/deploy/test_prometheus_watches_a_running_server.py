@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import sqlite3
 import subprocess
 import time
@@ -17,6 +16,7 @@ import pytest
 import yaml
 
 from tests.e2e.conftest import MeshflowServer, StartServer, start_server
+from tests.free_ports import free_port
 from tools.check_deploy import MONITORING
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def _prometheus(directory: Path, target: str) -> Iterator[str]:
     (directory / "rules.yaml").write_text(json.dumps(rules))
     (directory / "targets").mkdir()
     (directory / "targets" / "meshflow.yaml").write_text(json.dumps([{"targets": [target]}]))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     options = [f"--config.file={directory}/prometheus.yaml", f"--storage.tsdb.path={directory}/data"]
     with (directory / "log").open("w") as log:
         process = subprocess.Popen([program, *options, f"--web.listen-address={address}"], stderr=log)

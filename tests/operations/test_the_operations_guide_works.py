@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.free_ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "operations.md").read_text("utf-8")
@@ -55,8 +56,9 @@ def _needs(*tools: str) -> None:
 def _typed(text: str, directory: Path, temporary: Path) -> None:
     """Types every `sh` block; the guide's ports are exchanged for free ones."""
     script = "".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
-    for port, free in zip(PORTS, _free_ports(len(PORTS)), strict=True):
-        script = script.replace(port, str(free))
+    # At once: a free port may hold the digits of another one of the guide's.
+    free = {port: str(free_port()) for port in PORTS}
+    script = re.sub("|".join(PORTS), lambda found: free[found[0]], script)
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("MESHFLOW_", "ANTHROPIC_", "OTEL_"))
     }
@@ -72,13 +74,3 @@ def _typed(text: str, directory: Path, temporary: Path) -> None:
         timeout=380,
     )
     assert done.returncode == 0, done.stderr[-6000:] + done.stdout[-1000:]
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [int(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

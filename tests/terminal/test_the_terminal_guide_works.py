@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.free_ports import free_port
 from tests.terminal.conftest import GUIDE, refuse_or_skip
 
 BLOCK = re.compile(r"^```sh\n(?P<typed>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
@@ -28,8 +28,8 @@ def test_every_block_does_what_it_says(grpcurl: Path, tmp_path: Path) -> None:
     assert len(blocks) == GUIDE.read_text("utf-8").count("```sh\n") > 0
     marks = [f"echo 'end of block {number}'\n" for number in range(len(blocks))]
     script = "".join(f"{typed}{mark}" for (typed, _), mark in zip(blocks, marks, strict=True))
-    for port in ("8765", "8766"):
-        script = script.replace(port, str(free_port()))
+    free = {port: str(free_port()) for port in ("8765", "8766")}
+    script = re.sub("|".join(free), lambda found: free[found[0]], script)
     done = shell(script, grpcurl.parent, tmp_path)
     assert done.returncode == 0, done.stdout[-2000:]
 
@@ -53,10 +53,3 @@ def shell(script: str, tools: Path, directory: Path) -> subprocess.CompletedProc
         text=True,
         timeout=110,
     )
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
