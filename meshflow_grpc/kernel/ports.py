@@ -46,7 +46,10 @@ class Recorder(Protocol):
     async def append(
         self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
     ) -> tuple[LedgerEntry, ...]:
-        """Appends entries to a run; see ports.storage.Storage."""
+        """Appends entries to a run; see ports.storage.Storage.
+
+        MUST NOT be interrupted by cancellation: it raises CancelledError when the entries are durable, not before.
+        """
         ...
 
 

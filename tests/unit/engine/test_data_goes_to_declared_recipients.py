@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -137,7 +136,7 @@ async def test_a_peer_that_was_not_among_the_recipients_fails_the_control() -> N
     run = await world.run(policy=GDPR, labels=LABELS, workflow_yaml=flow())
     report = await judged(world, run)
     entries = [
-        replace(e, facts={**e.facts, "recipients": []}) if "peer" in e.facts else e
+        e._replace(facts={**e.facts, "recipients": []}) if "peer" in e.facts else e
         for e in await world.entries(run.run_id)
     ]
     (result,) = [
