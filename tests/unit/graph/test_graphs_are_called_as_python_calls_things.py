@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any, NotRequired, TypedDict
@@ -26,7 +26,7 @@ from meshflow_grpc import (
     add,
     node,
 )
-from meshflow_grpc.domain.errors import InvalidRequestError, InvalidWorkflowError
+from meshflow_grpc.domain.errors import InvalidRequestError, InvalidWorkflowError, LedgerUnavailableError
 from meshflow_grpc.domain.policy import RiskTier
 
 
@@ -177,13 +177,24 @@ def test_a_file_that_is_no_text_is_no_workflow(tmp_path: Path) -> None:
         WorkflowDefinition.from_yaml(tmp_path / "w.yaml")
 
 
-def test_two_loops_are_told_that_it_is_this_process(ledger: str) -> None:
+def test_two_loops_are_told_that_it_is_this_process() -> None:
     """Not another one to be stopped."""
-    graph = _graph(lambda _: time.sleep(0.2))
-    with ThreadPoolExecutor(2) as pool:
-        calls = [pool.submit(graph.invoke, START_STATE) for _ in range(2)]
-        errors = [str(error) for call in calls if (error := call.exception()) is not None]
-    assert all("is in use by this process itself" in error for error in errors)
+    inside, release = threading.Event(), threading.Event()
+
+    def hold(_: State) -> dict[str, Any]:
+        inside.set()
+        assert release.wait(30)
+        return {}
+
+    with ThreadPoolExecutor(1) as pool:
+        holding = pool.submit(_graph(hold).invoke, START_STATE)
+        assert inside.wait(30)
+        try:
+            with pytest.raises(LedgerUnavailableError, match="is in use by this process itself"):
+                _graph().invoke(START_STATE)
+        finally:
+            release.set()
+        assert holding.result()["count"] == 1
 
 
 SCRIPT = """
