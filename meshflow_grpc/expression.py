@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _UNDECLARED = re.compile(r"undeclared reference to '\.?([A-Za-z_][A-Za-z0-9_]*)")
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
+# What other languages write for &&, || and !.
+_WORDS = re.compile(r"\b(and|or|not)\b")
 
 
 class ExpressionSyntaxError(ValueError):
@@ -49,7 +51,8 @@ def compile_expression(text: str, declare: Callable[[str], Any], *, noun: str) -
         except RuntimeError as error:
             unknown = [name for name in dict.fromkeys(_UNDECLARED.findall(str(error))) if name not in variables]
             if not unknown:
-                raise ExpressionSyntaxError(_explain(str(error), noun)) from error
+                hint = "; write && for and, || for or, ! for not" if _WORDS.search(text) else ""
+                raise ExpressionSyntaxError(_explain(str(error), noun) + hint) from error
         variables.update({name: declare(name) for name in unknown})
     result = program.return_type()
     if result not in (cel.Type.BOOL, cel.Type.DYN):

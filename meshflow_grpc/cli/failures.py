@@ -33,6 +33,15 @@ _FIXES = {
     ErrorReason.DEADLINE_EXCEEDED: "allow more time",
     ErrorReason.PAYLOAD_KEY_UNAVAILABLE: "set MESHFLOW_PAYLOAD_KEY or MESHFLOW_PAYLOAD_KEY_FILE to the key the ledger was written with",
     ErrorReason.INTERNAL: "see the server's log",
+    ErrorReason.APPROVAL_NOT_FOUND: "check the id; `meshflow approval list` shows what waits",
+    ErrorReason.APPROVAL_ALREADY_DECIDED: "nothing is left to decide; `meshflow approval show` says how it ended",
+    ErrorReason.APPROVAL_EXPIRED: "run it again, and decide within policy.human_in_loop.timeout_s",
+    ErrorReason.APPROVAL_DIGEST_MISMATCH: "look again with `meshflow approval show`, and decide about what it shows",
+    ErrorReason.WORKFLOW_VERSION_EXISTS: "give the definition another version",
+    ErrorReason.RUN_IMMUTABLE: "leave the run as it is: its policy has immutable_audit",
+    ErrorReason.MESH_NOT_CONFIGURED: "name a server that is a node, or set MESHFLOW_MESH_SLUG on this one",
+    ErrorReason.NODE_NOT_FOUND: "check the name; `meshflow mesh status` shows the nodes",
+    ErrorReason.REAUTHENTICATION_REQUIRED: "sign in again, and repeat with the new token",
 }
 _START_A_SERVER = "start one with `meshflow serve`, or name another with --address or MESHFLOW_ADDRESS"
 

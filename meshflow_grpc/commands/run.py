@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.errors import DeadlineExceededError, StoppedError
+from meshflow_grpc.domain.node_token import NODE_METHOD
 from meshflow_grpc.domain.run import CancelReason, OnDisconnect
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class RunCommand:
         run_id = self._engine.new_run_id()
         active = self._engine.start(admitted, run_id)
         try:
-            async with asyncio.timeout(None if deadline_s is None else answer_within(deadline_s)):
+            async with asyncio.timeout(None if deadline_s is None else answer_within(deadline_s, principal)):
                 return await self._gates.with_pending(await asyncio.shield(active.done))
         except StoppedError as error:
             error.metadata["run_id"] = run_id
@@ -51,10 +52,17 @@ class RunCommand:
 
 # A caller whose deadline is this close when the call is cancelled ran out of time; the two cannot be told apart more exactly.
 DEADLINE_SLACK_S = 0.05
+# The part of a node's deadline after which it is told that the run goes on.
+NODE_SHARE = 0.5
 
 
-def answer_within(deadline_s: float) -> float:
-    """How long to work on an answer: a little less than the deadline, so that a typed refusal still reaches the caller."""
+def answer_within(deadline_s: float, principal: Principal) -> float:
+    """How long to work on an answer: a little less than the deadline, so that a typed refusal still reaches the caller.
+
+    A node waits on once it knows the run, and takes silence for a loss: far away or on a busy machine it has to hear in time.
+    """
+    if principal.method == NODE_METHOD:
+        return deadline_s * NODE_SHARE
     return deadline_s - min(DEADLINE_SLACK_S, deadline_s / 10)
 
 

@@ -182,17 +182,22 @@ def _rules(value: object) -> tuple[PolicyRule, ...]:
     if len(value) > MAX_RULES:
         message = f"must hold at most {MAX_RULES} rules"
         raise ValueError(message)
-    return tuple(item if isinstance(item, PolicyRule) else _rule(item) for item in value)
+    return tuple(item if isinstance(item, PolicyRule) else _rule(place, item) for place, item in enumerate(value))
 
 
-def _rule(value: object) -> PolicyRule:
+def _rule(place: int, value: object) -> PolicyRule:
     keys = {"name", "effect", "expression"}
     if not isinstance(value, Mapping) or set(value) != keys:
-        message = "each rule is an object with exactly name, effect and expression"
+        message = f"each rule is an object with exactly name, effect and expression; rule {place} is not"
         raise ValueError(message)
-    name, expression = _string(200)(value["name"]), _string(4000)(value["expression"])
-    effect = _word({e.value: e for e in RuleEffect})(value["effect"])
-    return PolicyRule(cast("str", name), cast("RuleEffect", effect), cast("str", expression))
+    parts = {"name": _string(200), "effect": _word({e.value: e for e in RuleEffect}), "expression": _string(4000)}
+    found = {}
+    for key, parse in parts.items():
+        try:
+            found[key] = parse(value[key])
+        except ValueError as error:
+            raise ValueError(f"{key} of rule {place} {error}") from None
+    return PolicyRule(cast("str", found["name"]), cast("RuleEffect", found["effect"]), cast("str", found["expression"]))
 
 
 def _object(value: object) -> object:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.tool import Tool
 from meshflow_grpc.graph.definition import WorkflowDefinition
-from meshflow_grpc.tools.registry import tool_of
+from meshflow_grpc.tools.registry import tier_of, tool_of
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
@@ -25,12 +25,12 @@ class Agent:
     system: str = ""
     model: str | None = None
     tools: Sequence[Callable[..., Any] | Tool] = field(default=())
-    risk: RiskTier = RiskTier.INTERNAL
+    risk: RiskTier | str = RiskTier.INTERNAL
     max_output_tokens: int | None = None
 
     def node(self) -> Node:
-        """The node that this agent executes; raises InvalidWorkflowError naming a wrong field."""
-        fields: dict[str, JsonValue] = {"role": self.role, "risk": self.risk.label}
+        """The node that this agent executes; raises InvalidWorkflowError naming a wrong field, and ValueError for no tier of risk."""
+        fields: dict[str, JsonValue] = {"role": self.role, "risk": tier_of(self.risk, self.name).label}
         if self.system:
             fields["system"] = self.system
         if self.model is not None:

@@ -61,24 +61,46 @@ class CompiledStateGraph:
     async def astream(self, state: Mapping[str, JsonValue]) -> AsyncGenerator[dict[str, Any], None]:
         """Yields ``{node: update}`` as each node's step becomes durable; leaving early cancels the run."""
         run = GraphRun.begin(self._plan, state)
-        async with aclosing(self._updates(run, state)) as updates:
-            async for update in updates:
+        updates: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        # A task of its own closes the ledger also when this generator is dropped in the last moment of an event loop.
+        driving = asyncio.create_task(self._drive(run, state, updates))
+        try:
+            while (update := await updates.get()) is not None:
                 yield update
+            await driving
+        finally:
+            driving.cancel()
+            await asyncio.wait((driving,))
 
     def invoke(self, state: Mapping[str, JsonValue]) -> dict[str, Any]:
         """Runs the graph from code that is not asynchronous; raises RuntimeError inside an event loop."""
+        _outside_a_loop("invoke", "await ainvoke(...)")
         return asyncio.run(self.ainvoke(state))
 
     def stream(self, state: Mapping[str, JsonValue]) -> Iterator[dict[str, Any]]:
-        """``astream`` for code that is not asynchronous."""
-        loop = asyncio.new_event_loop()
+        """``astream`` for code that is not asynchronous; raises RuntimeError inside an event loop."""
+        _outside_a_loop("stream", "iterate with `async for` over astream(...)")
         updates = self.astream(state)
+
+        async def following() -> dict[str, Any] | None:
+            return await anext(updates, None)
+
+        with asyncio.Runner() as runner:
+            try:
+                while (update := runner.run(following())) is not None:
+                    yield update
+            finally:
+                runner.run(_closed(updates))
+
+    async def _drive(
+        self, run: GraphRun, state: Mapping[str, JsonValue], updates: asyncio.Queue[dict[str, Any] | None]
+    ) -> None:
         try:
-            while (update := loop.run_until_complete(anext(updates, None))) is not None:
-                yield update
+            async with aclosing(self._updates(run, state)) as found:
+                async for update in found:
+                    updates.put_nowait(update)
         finally:
-            loop.run_until_complete(updates.aclose())
-            loop.close()
+            updates.put_nowait(None)
 
     async def _updates(self, run: GraphRun, state: Mapping[str, JsonValue]) -> AsyncGenerator[dict[str, Any], None]:
         request = RunRequest(input=dict(state), workflow_yaml=dump_workflow(self._plan.workflow))
@@ -92,6 +114,19 @@ class CompiledStateGraph:
                         yield {str(event.node_id): json.loads(event.output or "{}")["update"]}
         if last is None or last.status != "completed" or run.error is not None:
             raise _failure(last) from run.error
+
+
+def _outside_a_loop(method: str, instead: str) -> None:
+    """Raises RuntimeError where an event loop runs, which the call would hold up."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(f"{method}() would hold up the event loop that runs here; {instead} instead")
+
+
+async def _closed(updates: AsyncGenerator[dict[str, Any], None]) -> None:
+    await updates.aclose()
 
 
 def _failure(event: RunEvent | None) -> GraphRunError:

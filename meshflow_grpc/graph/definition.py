@@ -57,7 +57,11 @@ class WorkflowDefinition:
         """Reads a file, or text of several lines; raises InvalidWorkflowError naming every problem with its place."""
         if isinstance(source, str) and "\n" in source:
             return cls.of(load_workflow(source))
-        return cls.of(load_workflow(Path(source).read_text(encoding="utf-8"), source=str(source)))
+        try:
+            text = Path(source).read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise InvalidWorkflowError.of(FieldViolation(str(source), "is not UTF-8 text")) from None
+        return cls.of(load_workflow(text, source=str(source)))
 
     def add_node(self, node: Node | str, **fields: JsonValue) -> Self:
         """Adds a Node, or one of that id with the fields docs/workflow-yaml.md names; raises InvalidWorkflowError for others."""

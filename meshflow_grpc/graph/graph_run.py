@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
+from meshflow_grpc.domain.errors import InvalidRequestError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.tool import ToolError
 from meshflow_grpc.engine.events import output_text
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 class GraphRecursionError(Exception):
     """A run would have followed an edge that leads back more often than ``recursion_limit`` allows."""
+
+
+class GraphRouteError(ValueError):
+    """A router's answer leads nowhere, or to more than can be followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,9 @@ class GraphRun:
                 return self._update(name, await _called(self.plan.functions[name], self.state.copy()))
             except ToolError:
                 raise
+            except (InvalidRequestError, GraphRecursionError, GraphRouteError) as error:
+                self.error = error
+                raise ToolError(str(error)) from error
             except Exception as error:
                 self.error = error
                 raise
@@ -110,24 +118,24 @@ class GraphRun:
         return document
 
     def _route(self, name: str, state: GraphState) -> list[str]:
-        """The nodes the router chose; raises ValueError for answers that lead nowhere."""
+        """The nodes the router chose; raises GraphRouteError for answers that lead nowhere."""
         route, targets = self.plan.routes.get(name, (None, {}))
         answer = [] if route is None else route(state.copy())
         chosen = []
         for label in [answer] if isinstance(answer, str) else list(answer):
             if label not in targets:
                 known = ", ".join(map(repr, targets))
-                raise ValueError(f"the router of {name!r} answered {label!r}; its edges are for {known}")
+                raise GraphRouteError(f"the router of {name!r} answered {label!r}; its edges are for {known}")
             chosen.append(targets[label])
         if route is not None and not chosen:
-            raise ValueError(f"the router of {name!r} chose nothing; answer END to end there")
+            raise GraphRouteError(f"the router of {name!r} chose nothing; answer END to end there")
         return chosen
 
     def _back(self, name: str, chosen: list[str], routed: set[str]) -> list[str]:
         """Edges that lead back; one is followed alone, because going round leaves the others undecided. Raises GraphRecursionError."""
         back = [edge for edge in self.plan.loops if edge[0] == name and (edge[1] in chosen or edge[1] not in routed)]
         if back and len(set(chosen) | {edge[1] for edge in back}) > 1:
-            raise ValueError(
+            raise GraphRouteError(
                 f"{name!r} leads back to {back[0][1]!r} and elsewhere at the same time; choose one of them"
             )
         limit = self.plan.recursion_limit

@@ -6,6 +6,9 @@ import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+import structlog
 
 from meshflow_grpc.app import Outside, Runtime, assemble
 from meshflow_grpc.app.model_provider import open_provider
@@ -15,6 +18,7 @@ from meshflow_grpc.config import Settings
 from meshflow_grpc.domain.run import Principal
 from meshflow_grpc.providers.http_caller import AllowedHttp
 from meshflow_grpc.storage.factory import open_storage
+from meshflow_grpc.telemetry.logging import configure_logging
 from meshflow_grpc.tools.builtin import BUILT_IN
 from meshflow_grpc.tools.registry import Registry
 
@@ -33,20 +37,50 @@ async def local_runtime(registry: Registry | None, ledger: str | None) -> AsyncI
     Raises ConfigurationError, and LedgerUnavailableError when a server has the ledger's file open.
     """
     settings = Settings.load()
-    storage = await open_storage(ledger or settings.ledger_db, payload_keys=settings.payload_keys)
+    async with (
+        _shared_ledger(ledger or settings.ledger_db, settings) as storage,
+        runtime_on(storage, registry, settings) as runtime,
+    ):
+        try:
+            yield runtime
+        finally:
+            await runtime.engine.drain(settings.shutdown_grace_s)
+
+
+class _OpenLedger:
+    """A ledger while calls of one event loop use it."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.users = 0
+        self.storage: Storage | None = None
+
+
+_ledgers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, _OpenLedger]] = WeakKeyDictionary()
+
+
+@asynccontextmanager
+async def _shared_ledger(url: str, settings: Settings) -> AsyncIterator[Storage]:
+    """The ledger of all calls under way in this event loop: opened by the first, since it has one writer, and closed by the last."""
+    opened = _ledgers.setdefault(asyncio.get_running_loop(), {}).setdefault(url, _OpenLedger())
+    opened.users += 1
     try:
-        async with runtime_on(storage, registry, settings) as runtime:
-            try:
-                yield runtime
-            finally:
-                await runtime.engine.drain(settings.shutdown_grace_s)
+        async with opened.lock:
+            if opened.storage is None:
+                opened.storage = await open_storage(url, payload_keys=settings.payload_keys)
+        yield opened.storage
     finally:
-        await storage.close()
+        opened.users -= 1
+        async with opened.lock:
+            if not opened.users and opened.storage is not None:
+                closing, opened.storage = opened.storage, None
+                await closing.close()
 
 
 @asynccontextmanager
 async def runtime_on(storage: Storage, registry: Registry | None, settings: Settings) -> AsyncIterator[Runtime]:
     """The runtime on an open ledger, under the floors of the environment; whoever opened the ledger closes it."""
+    _quiet_unless_asked(settings)
     provider = await asyncio.to_thread(open_provider, settings)
     try:
         tools = (registry or Registry()).with_tools(*BUILT_IN)
@@ -58,3 +92,13 @@ async def runtime_on(storage: Storage, registry: Registry | None, settings: Sett
         yield assemble(Outside(storage, provider, tools=tools, scanner=scanner, http=http), options)
     finally:
         await provider.close()
+
+
+def _quiet_unless_asked(settings: Settings) -> None:
+    """Without a word of the application's own on logs: warnings and worse on stderr, or from MESHFLOW_LOG_LEVEL up.
+
+    What structlog does by itself is no default for a library: everything on stdout, and tracebacks with the values of every variable.
+    """
+    if not structlog.is_configured():
+        asked = "log_level" in settings.model_fields_set
+        configure_logging(settings.log_level if asked else "warning", "console")

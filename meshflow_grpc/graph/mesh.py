@@ -13,7 +13,7 @@ import structlog
 
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.run import RunRequest
-from meshflow_grpc.domain.workflow import NodeKind
+from meshflow_grpc.domain.workflow import NodeKind, Workflow
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.graph.agent import Agent
 from meshflow_grpc.graph.definition import WorkflowDefinition
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.app import Runtime
     from meshflow_grpc.domain.json_value import JsonValue
-    from meshflow_grpc.domain.workflow import Node, Workflow
+    from meshflow_grpc.domain.workflow import Node
 
 _log = structlog.get_logger(__name__)
 Handler: TypeAlias = Callable[[RunEvent], Awaitable[None] | None]
@@ -56,6 +56,8 @@ class Mesh:
 
     def register(self, agent: Agent) -> None:
         """Takes an agent in; it executes the nodes of its name. Raises ValueError when the name is taken, and what it is wrong in."""
+        if not isinstance(agent, Agent):
+            raise TypeError(f"register() takes an Agent, not {type(agent).__name__}")
         if agent.name in self._agents:
             raise ValueError(f"there are two agents named {agent.name!r}")
         agent.node()
@@ -67,6 +69,8 @@ class Mesh:
 
         Handlers of a run are called one after another, in the order of its chain; what one raises is logged and changes nothing.
         """
+        if not callable(handler):
+            raise TypeError(f"the handler must be a function of the event, not {type(handler).__name__}")
         self._handlers.setdefault(MeshEvent(event), []).append(handler)
 
     async def run_workflow(
@@ -77,6 +81,10 @@ class Mesh:
         policy: Mapping[str, object] | None = None,
     ) -> WorkflowResult:
         """Runs a workflow with the registered agents, governed and recorded; returns when it ended or waits for a human."""
+        if not isinstance(workflow, WorkflowDefinition | Workflow):
+            raise TypeError(
+                f"the workflow must be a WorkflowDefinition, as from_yaml() gives, not {type(workflow).__name__}"
+            )
         definition = workflow if isinstance(workflow, WorkflowDefinition) else WorkflowDefinition.of(workflow)
         request = RunRequest(
             task=input if isinstance(input, str) else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin, get_type_hints
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origi
 from pydantic import TypeAdapter, ValidationError
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.graph.annotations import checkable, without_presence
 from meshflow_grpc.graph.reducers import last
 from meshflow_grpc.workflow.problem import did_you_mean
 
@@ -26,8 +28,9 @@ class StateType:
         hints = get_type_hints(schema, include_extras=True)
         if not hints:
             raise TypeError(f"{schema.__name__} has no annotated fields; use a TypedDict")
-        self.reducers = {name: _reducer(hint) for name, hint in hints.items()}
-        self._types = {name: _adapter(hint) for name, hint in hints.items()}
+        fields = {name: without_presence(hint) for name, hint in hints.items()}
+        self.reducers = {name: _reducer(name, hint) for name, hint in fields.items()}
+        self._types = {name: TypeAdapter(checkable(hint)) for name, hint in fields.items()}
 
     def checked(self, values: object, place: str) -> dict[str, JsonValue]:
         """Returns the values when each is a known field of its type and JSON; raises InvalidRequestError naming every other."""
@@ -84,12 +87,20 @@ class GraphState:
         return changes
 
 
-def _adapter(hint: Any) -> TypeAdapter[Any]:  # noqa: ANN401 - any annotation
-    return TypeAdapter(get_args(hint)[0] if get_origin(hint) is Annotated else hint)
-
-
-def _reducer(hint: Any) -> Reducer:  # noqa: ANN401 - any annotation
+def _reducer(name: str, hint: Any) -> Reducer:  # noqa: ANN401 - any annotation
     found = [item for item in get_args(hint)[1:] if callable(item)] if get_origin(hint) is Annotated else []
     if len(found) > 1:
         raise TypeError(f"{hint} names {len(found)} reducers; one joins an update")
+    if found and not _takes_two(found[0]):
+        raise TypeError(f"the reducer of {name!r} must take two values: what is held, and the update")
     return found[0] if found else last
+
+
+def _takes_two(reducer: Reducer) -> bool:
+    try:
+        inspect.signature(reducer).bind(None, None)
+    except TypeError:
+        return False
+    except ValueError:  # a builtin that does not say what it takes
+        return True
+    return True

@@ -12,6 +12,7 @@ from meshflow_grpc.graph.back_edges import back_edges
 from meshflow_grpc.graph.compiled_graph import CompiledStateGraph
 from meshflow_grpc.graph.graph_run import GraphPlan
 from meshflow_grpc.graph.state import StateType
+from meshflow_grpc.tools.registry import tier_of
 from meshflow_grpc.workflow.schema import MAX_LOOP_ITERATIONS
 from meshflow_grpc.workflow.yaml_codec import dump_workflow, load_workflow
 
@@ -28,12 +29,13 @@ _RISK = "__meshflow_risk__"
 @overload
 def node(function: F) -> F: ...
 @overload
-def node(*, risk: RiskTier = RiskTier.INTERNAL) -> Callable[[F], F]: ...
-def node(function: F | None = None, *, risk: RiskTier = RiskTier.INTERNAL) -> F | Callable[[F], F]:
-    """Marks a function as a node of a graph; ``risk`` is what it can do to the world."""
+def node(*, risk: RiskTier | str = RiskTier.INTERNAL) -> Callable[[F], F]: ...
+def node(function: F | None = None, *, risk: RiskTier | str = RiskTier.INTERNAL) -> F | Callable[[F], F]:
+    """Marks a function as a node of a graph; ``risk`` is what it can do to the world. Raises ValueError for no tier of risk."""
+    tier = tier_of(risk, "node" if function is None else function.__name__)
 
     def mark(target: F) -> F:
-        setattr(target, _RISK, risk)
+        setattr(target, _RISK, tier)
         return target
 
     return mark if function is None else mark(function)
@@ -58,9 +60,11 @@ class StateGraph:
         self._branches: dict[str, Branch] = {}
 
     def add_node(self, name: str, function: NodeFunction) -> Self:
-        """Adds a node; raises ValueError for a name that is taken."""
+        """Adds a node; raises ValueError for a name that is taken, and TypeError for what cannot be called."""
         if name in self._functions or name in (START, END):
             raise ValueError(f"the name {name!r} is taken")
+        if not callable(function):
+            raise TypeError(f"node {name!r} must be a function of the state, not {type(function).__name__}")
         self._functions[name] = function
         return self
 
@@ -72,6 +76,8 @@ class StateGraph:
         """Adds edges that ``route``, called with the state after ``source``, chooses from by its answer: one, or several."""
         if source in self._branches:
             raise ValueError(f"node {source!r} has a router already")
+        if not callable(route):
+            raise TypeError(f"the router of {source!r} must be a function of the state, not {type(route).__name__}")
         named = dict(targets) if isinstance(targets, Mapping) else {target: target for target in targets}
         self._branches[source] = Branch(route, named)
         for target in dict.fromkeys(named.values()):

@@ -12,6 +12,7 @@ from meshflow_grpc.domain.usage import usd
 from meshflow_grpc.domain.workflow import Workflow
 from meshflow_grpc.engine.prompt import node_prompt
 from meshflow_grpc.engine.run_entries import run_entries
+from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.graph.agent import Agent
 from meshflow_grpc.graph.local import LOCAL, local_runtime
 from meshflow_grpc.ledger.run_diff import STEP_ENDS
@@ -58,13 +59,16 @@ class StepRuntime:
     def __init__(
         self,
         ledger: ReplayLedger | str | None = None,
-        policy: Policy | None = None,
+        policy: Policy | Mapping[str, object] | None = None,
         *,
         registry: Registry | None = None,
     ) -> None:
-        """``ledger`` is a ReplayLedger or an address (default: as MESHFLOW_LEDGER_DB says)."""
+        """``ledger`` is a ReplayLedger or an address (default: as MESHFLOW_LEDGER_DB says); ``policy`` may be the fields of one.
+
+        Raises InvalidRequestError for a field of the policy that is wrong.
+        """
         self._ledger = ledger if ledger is None or isinstance(ledger, str) else ledger.url
-        self._policy = _fields_of(policy or Policy())
+        self._policy = _fields_of(policy) if isinstance(policy, Policy) else parse_policy_fields(policy or {})
         self._registry = registry
 
     async def run(self, node_input: NodeInput) -> RuntimeOutcome:

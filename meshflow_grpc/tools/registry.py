@@ -158,20 +158,25 @@ class Registry:
         return self._functions.keys()
 
 
+def tier_of(risk: RiskTier | str, name: str) -> RiskTier:
+    """The tier that is meant, given as one or by its name; raises ValueError for another word, naming what it is the risk of."""
+    names = {tier.label: tier for tier in RiskTier}
+    if not isinstance(risk, RiskTier) and risk not in names:
+        raise ValueError(f"risk of {name!r} must be one of {', '.join(names)}, not {risk!r}")
+    return risk if isinstance(risk, RiskTier) else names[risk]
+
+
 def _declared(
     target: Callable[..., Any], name: str, risk: RiskTier | str, labels: Iterable[str], timeout_s: float
 ) -> dict[str, Any]:
     if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
         raise TypeError(f"{name!r} is a generator; return the result as a whole")
-    names = {tier.label: tier for tier in RiskTier}
-    if not isinstance(risk, RiskTier) and risk not in names:
-        raise ValueError(f"risk of {name!r} must be one of {', '.join(names)}, not {risk!r}")
+    tier = tier_of(risk, name)
     given = frozenset((labels,)) if isinstance(labels, str) else frozenset(labels)
     if given - LABELS:
         raise ValueError(f"labels of {name!r} must be of {', '.join(sorted(LABELS))}, not {sorted(given - LABELS)}")
     if not 0 <= timeout_s <= MAX_TIMEOUT_S:
         raise ValueError(f"timeout_s of {name!r} must be 0 to {MAX_TIMEOUT_S:g}, not {timeout_s}")
-    tier = risk if isinstance(risk, RiskTier) else names[risk]
     return {"name": name, "risk": tier, "labels": given, "timeout_s": float(timeout_s)}
 
 

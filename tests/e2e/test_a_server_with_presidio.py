@@ -22,7 +22,7 @@ def test_names_are_masked_before_agents_see_them(start_server: StartServer) -> N
             pytest.fail(reason)
         pytest.skip(reason)
     server = start_server(None, MESHFLOW_SCANNER="presidio", MESHFLOW_SCANNER_MODEL=MODEL)
-    body = {"task": "Erika Mustermann moved from Springfield to Lisbon last spring.", "policy": {"scrub_pii": True}}
+    body = {"task": "Edelgard Mustermann moved from Springfield to Lisbon last spring.", "policy": {"scrub_pii": True}}
     run = server.post("/run", body).json()
 
     assert run["status"] == "completed", run

@@ -32,7 +32,7 @@ FAST = {
     "MESHFLOW_APP": "tests.mesh.effects:registry",
     "MESHFLOW_MESH_TTL_S": "6",
     "MESHFLOW_MESH_CHECK_INTERVAL_S": "0.3",
-    "MESHFLOW_MESH_CHECK_TIMEOUT_S": "1",
+    "MESHFLOW_MESH_CHECK_TIMEOUT_S": "2",
     "MESHFLOW_MESH_CHECK_FAILURES": "3",
     "MESHFLOW_MESH_BREAKER_FAILURES": "3",
     "MESHFLOW_MESH_BREAKER_OPEN_S": "5",
@@ -235,6 +235,10 @@ def three_nodes(start_server: StartServer, tmp_path_factory: pytest.TempPathFact
         for node in made:
             node.put_workflows()
         mesh = Mesh(*made, effects)
+        mesh.settle()
+        for peer in (mesh.build, mesh.marco):
+            # The first call takes longer than those the tests are about: what it needs is loaded by it.
+            until(lambda p=peer: mesh.cortex.run("warm", f"handoff-{p.slug}")["status"] == "completed", peer.slug)
         yield mesh
         mesh.verify()
     finally:

@@ -30,7 +30,7 @@ def under_way(mesh: Mesh, task: str, workflow: str) -> Iterator[Future[dict[str,
     with ThreadPoolExecutor(1) as pool:
         run = pool.submit(mesh.cortex.run, task, workflow)
         until(lambda: mesh.effects(task) == ["begun build.ai"] or run.done())
-        assert mesh.effects(task) == ["begun build.ai"]
+        assert mesh.effects(task) == ["begun build.ai"], run.done() and entries(mesh, run.result())
         yield run
 
 
@@ -45,7 +45,7 @@ def test_a_step_is_carried_out_by_its_peer_and_proven(mesh: Mesh, tmp_path: Path
     before = mesh.cortex.nodes()["build.ai"]["metrics"]["requests"]
     run = mesh.cortex.run("well", "handoff-note")
 
-    assert (run["status"], mesh.effects("well")) == ("completed", ["begun build.ai", "done build.ai"])
+    assert (run["status"], mesh.effects("well")) == ("completed", ["begun build.ai", "done build.ai"]), run
     view = mesh.cortex.nodes()["build.ai"]["metrics"]
     # More than one where the machine is so slow that the first goes without an answer; the step was carried out once.
     made = [
@@ -173,7 +173,7 @@ def test_a_slow_node_is_waited_for(mesh: Mesh) -> None:
     mesh.build.wire.slow(0.15)
     run = mesh.cortex.run("patience", "handoff-note")
 
-    assert (run["status"], mesh.effects("patience")) == ("completed", ["begun build.ai", "done build.ai"])
+    assert (run["status"], mesh.effects("patience")) == ("completed", ["begun build.ai", "done build.ai"]), run
     assert mesh.cortex.nodes()["build.ai"]["metrics"]["p99_ms"] >= 300
 
 

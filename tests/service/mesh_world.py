@@ -47,7 +47,7 @@ def node_of(slug: str, service: Service) -> MeshNode:
 
 
 @asynccontextmanager
-async def caller(*nodes: MeshNode, storage: MemoryStorage | None = None, answer_s: float = 1.0) -> AsyncIterator[World]:
+async def caller(*nodes: MeshNode, storage: MemoryStorage | None = None, answer_s: float = 5.0) -> AsyncIterator[World]:
     """A runtime that hands work to these nodes."""
     client = GrpcPeerClient(NoCredentials(), answer_s=answer_s)
     try:

@@ -28,7 +28,9 @@ CONTACT_CONTEXT = words(
     "email",
 )
 
-_TOKEN = r"(?:[A-Z\xc3-\xc5][a-z\x80-\xff]*(?:['\x80-\xff-][A-Z]?[a-z\x80-\xff]+)*|[A-Z]\.)"
+_TOKEN = (
+    r"(?:(?:[A-Z]|\xc3[\x80-\x9e]|[\xc4\xc5][\x80-\xbf])[a-z\x80-\xff]*(?:['\x80-\xff-][A-Z]?[a-z\x80-\xff]+)*|[A-Z]\.)"
+)
 _FULL_NAME = rf"{_TOKEN}(?:[ ](?:(?:van|von|de|da|del|der|den|la|le|bin|al|el)[ ])?{_TOKEN}){{0,3}}"
 _TWO_NAMES = rf"{_TOKEN}(?:[ ](?:(?:van|von|de|da|del|der|den|la|le|bin|al|el)[ ])?{_TOKEN}){{1,3}}"
 _GIVEN = (
@@ -79,7 +81,9 @@ def _titled(category: str, titles: tuple[str, ...], name: str) -> Rule:
     return Rule(category, "person_name", rf"{label}\.?[ ]{{1,2}}({name})", group=1, check=person_name, trigger=label)
 
 
-def _named(category: str, labels: tuple[str, ...], name: str, gap: str = r"[\s:,\-]{1,3}", context: str = "") -> Rule:
+def _named(
+    category: str, labels: tuple[str, ...], name: str, gap: str = r"[\s:,\-]{1,3}(?:is[\s:]{1,2})?", context: str = ""
+) -> Rule:
     label = words(*labels)
     return Rule(
         category, "person_name", rf"{label}{gap}({name})", group=1, check=person_name, trigger=label, context=context

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import re
+
 from meshflow_grpc.governance.detection import checksums
-from meshflow_grpc.governance.detection.rule import Rule, digits, labelled, whole
+from meshflow_grpc.governance.detection.rule import Rule, digits, labelled, whole, words
 
 _MONTH = r"(?:[Jj]an(?:uary)?|[Ff]eb(?:ruary)?|[Mm]ar(?:ch)?|[Aa]pr(?:il)?|[Mm]ay|[Jj]une?|[Jj]uly?|[Aa]ug(?:ust)?|[Ss]ept?(?:ember)?|[Oo]ct(?:ober)?|[Nn]ov(?:ember)?|[Dd]ec(?:ember)?)"
 _DAY = r"(?:0?[1-9]|[12]\d|3[01])"
@@ -29,8 +31,125 @@ _WITH_STRASSE = r"(?:stra\xc3\x9fe|strasse|str\.|weg|platz|allee|gasse|gata|gata
 _UNIT = r"(?:,?\s+(?:Apt|Apartment|Suite|Ste|Unit|Floor|Room|#)\b?\.?\s?#?[A-Za-z0-9-]{1,6})?"
 _STATE = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|P[AR]|RI|S[CD]|T[NX]|UT|V[AIT]|W[AIVY])"
 _NAME_WORD = r"[A-Z\x80-\xff][\w'.\x80-\xff-]{0,30}"
+_CITY = rf"(?:,[ ]?{_NAME_WORD}(?:[ ]{_NAME_WORD}){{0,3}}(?:[ ]\d{{1,2}}\b)?)"
+_PLACED = words(
+    "located (?:at|on|in)",
+    "offices? (?:is|are) (?:at|on|in)",
+    "(?:send|sent|ship|shipped|mail|mailed|deliver|delivered|forward|return|returned)(?: (?:it|them|this|that|the \\w+|a new one))? to",
+    "arrived? at",
+    "(?:lives?|lived|living|resides?|residing|stays?|staying|based) (?:at|on|in)",
+    "moved? to",
+    "address(?:es)?(?: of [^.\\n]{1,40})?(?: (?:is|was|to|from))?",
+    "here they are",
+    "corner of",
+    "side of",
+    "mee?t (?:(?:me|us|him|her|them) )?at",
+    "picked? up (?:at|from)",
+    "drop(?:ped)? off at",
+    "it'?s (?:in|at|on)",
+)
+_NOT_STREETS = frozenset(
+    [
+        "appendix",
+        "article",
+        "april",
+        "august",
+        "bar",
+        "booth",
+        "bus",
+        "chapter",
+        "class",
+        "clause",
+        "column",
+        "december",
+        "draft",
+        "equation",
+        "exhibit",
+        "february",
+        "figure",
+        "fig",
+        "floor",
+        "friday",
+        "gate",
+        "grade",
+        "group",
+        "issue",
+        "item",
+        "january",
+        "july",
+        "june",
+        "key",
+        "level",
+        "line",
+        "lot",
+        "march",
+        "may",
+        "module",
+        "monday",
+        "no",
+        "november",
+        "number",
+        "october",
+        "order",
+        "page",
+        "paragraph",
+        "part",
+        "phase",
+        "pier",
+        "platform",
+        "port",
+        "python",
+        "question",
+        "release",
+        "room",
+        "row",
+        "rule",
+        "saturday",
+        "section",
+        "september",
+        "slide",
+        "step",
+        "sunday",
+        "table",
+        "task",
+        "tier",
+        "terminal",
+        "thursday",
+        "ticket",
+        "track",
+        "tuesday",
+        "type",
+        "unit",
+        "version",
+        "volume",
+        "wednesday",
+        "week",
+        "year",
+    ]
+)
+
+
+def street_with_number(candidate: str) -> bool:
+    """Refuses what is counted rather than lived in (a section, a step, a day), and a small number without a city."""
+    words_in = candidate.split()
+    if not _NOT_STREETS.isdisjoint(word.strip(".,").lower() for word in words_in[:2]):
+        return False
+    return "," in candidate or sum(map(str.isdigit, candidate)) > 1
+
+
 _MBI_LETTER = "[AC-HJKMNP-RT-Y]"
 _ID = r"[A-Za-z0-9][A-Za-z0-9./-]{2,24}[A-Za-z0-9]"
+
+
+_DATED = re.compile(r"\d{1,2}([-. ])\d{1,2}\1\d{2,4}(?!\d)|(?:19|20)\d\d[-. ]|\d{3}([-. ])\d\d\2\d{4}$")
+
+
+def local_number(candidate: str) -> bool:
+    """A number as one dials it at home, in groups; no date, nothing that begins with a year, no Social Security number."""
+    return 8 <= sum(map(str.isdigit, candidate)) <= 10 and not _DATED.match(candidate)
+
+
+_CARD = r"\b(?:[456][ -]?\d|3[ -]?[04-8]|2[ -]?[2-7])"
 
 CONTACT = (
     Rule("pii", "email_address", r"[A-Za-z0-9][A-Za-z0-9._%+'-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,254}\.[A-Za-z]{2,24}", trigger=r"[A-Za-z0-9._%+'-]@[A-Za-z0-9]"),
@@ -41,6 +160,7 @@ CONTACT = (
     ),
     Rule("pii", "phone_number", r"\+\d(?:[-. ()/]{0,2}\d){6,14}\b(?:\s?(?i:x|ext\.?)\s?\d{1,6}\b)?", check=digits(7, 21), trigger=r"\+\d[-. ()/]{0,2}\d"),
     Rule("pii", "phone_number", r"\b00[1-9](?:[-. ()/]?\d){8,13}\b", check=digits(10, 16)),
+    Rule("pii", "phone_number", r"\b[1-9]\d{1,3}(?:[-. ]\d{2,6}){1,4}\b", check=whole(local_number), context="contact", trigger=r"\b[1-9]\d{1,3}[-. ]\d\d"),
     Rule("pii", "phone_number", r"\b0\d(?:[-. /]?\d){1,4}[-. /]\d(?:[-. ]?\d){4,8}\b", check=digits(9, 12), context="contact", trigger=r"\b0\d"),
     labelled(
         "pii", "phone_number",
@@ -84,7 +204,7 @@ NATIONAL = (
 )  # fmt: skip
 
 FINANCE = (
-    Rule("pii", "credit_card", r"\b\d(?:[ -]?\d){13,18}\b", check=checksums.payment_card_length, trigger=r"\d(?:[ -]?\d){13}"),
+    Rule("pii", "credit_card", rf"{_CARD}(?:[ -]?\d){{12,17}}\b", check=checksums.payment_card_length, trigger=rf"{_CARD}(?:[ -]?\d){{12}}"),
     labelled("pii", "credit_card", ("credit card", "debit card", "card number", "card no", "cc", "visa", "mastercard", "amex", "card"), r"\d(?:[ -]?\d){11,18}\b", whole(checksums.luhn)),
     labelled("pii", "card_security_code", ("cvv2?", "cvc2?", "security code"), r"\d{3,4}\b"),
     Rule("pii", "iban", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,40}", check=checksums.iban_length, trigger=r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){3}"),
@@ -108,7 +228,7 @@ VEHICLE = (
 PLACE = (
     Rule(
         "pii", "street_address",
-        rf"\b\d{{1,6}}[A-Za-z]?(?:-\d{{1,4}})?,?\s+(?:(?:{_NAME_WORD}|of|the|\d{{1,3}}(?:st|nd|rd|th))[ ]+){{1,4}}{_STREET}\b\.?{_UNIT}",
+        rf"\b\d{{1,6}}[A-Za-z]?(?:-\d{{1,4}})?,?\s+(?:(?:{_NAME_WORD}|of|the|\d{{1,3}}(?:st|nd|rd|th))[ ]+){{1,4}}{_STREET}\b\.?{_UNIT}{_CITY}?",
         trigger=rf"\b{_STREET}\b",
     ),
     Rule(
@@ -117,6 +237,11 @@ PLACE = (
     ),
     Rule(
         "pii", "street_address", rf"\b{_NAME_WORD}(?: {_NAME_WORD})? {_STRASSE}\.? \d{{1,4}}[a-z]?\b", trigger=rf" {_STRASSE}\.? \d",
+    ),
+    Rule(
+        "pii", "street_address",
+        rf"{_PLACED}[\s:]{{1,3}}((?:[A-Za-z]{{1,4}}[./][ ]?)?{_NAME_WORD}(?:[ ](?:{_NAME_WORD}|[a-z\x80-\xff]{{2,14}})){{0,4}}[ ]\d{{1,5}}[A-Za-z]?\b{_CITY}?)",
+        group=1, check=whole(street_with_number), trigger=_PLACED,
     ),
     Rule("pii", "street_address", r"\b(?:P\.?\s?O\.?\s?Box|(?i:post office box)|PSC|APO|FPO)\s+\d{1,7}\b"),
     Rule(

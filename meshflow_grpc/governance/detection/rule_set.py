@@ -12,6 +12,7 @@ from meshflow_grpc.governance.detection.matcher import TriggerSet, compile_patte
 from meshflow_grpc.governance.detection.rule import Rule
 
 _EXTRA_TOGETHER = 12
+_LONG = 8_192
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,14 @@ def _second_word(data: bytes, start: int, end: int) -> int:
 
 
 def _groups(triggers: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [triggers[first : first + size] for first in range(0, len(triggers), size)]
+    """In their order, so many together; a long list of words is an automaton of its own, which few texts have new states for."""
+    groups: list[list[str]] = []
+    for trigger in triggers:
+        alone = len(trigger) > _LONG
+        if not groups or alone or len(groups[-1]) == size or len(groups[-1][0]) > _LONG:
+            groups.append([])
+        groups[-1].append(trigger)
+    return list(groups)
 
 
 class RuleSet:

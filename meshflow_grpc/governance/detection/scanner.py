@@ -17,6 +17,7 @@ from meshflow_grpc.governance.detection.encodings import (
 )
 from meshflow_grpc.governance.detection.finding import CLEAN, Finding, ScanResult
 from meshflow_grpc.governance.detection.matcher import code_point_offsets
+from meshflow_grpc.governance.detection.name_rules import NAME_RULES
 from meshflow_grpc.governance.detection.normalization import TYPOGRAPHIC, FoldedPlaces, fold, foreign
 from meshflow_grpc.governance.detection.personal_rules import PERSONAL_RULES
 from meshflow_grpc.governance.detection.rule_set import Locator, RuleSet
@@ -28,7 +29,7 @@ from meshflow_grpc.governance.detection.world_attack_rules import (
 )
 
 ATTACK_RULES = ENGLISH_ATTACKS + WORLD_LATIN_ATTACKS + SQUASHED_ATTACKS
-DATA_RULES = PERSONAL_RULES + CLINICAL_RULES + SECRET_RULES
+DATA_RULES = PERSONAL_RULES + CLINICAL_RULES + SECRET_RULES + NAME_RULES
 WINDOW = 65_536
 """Code points scanned at once; longer texts are scanned in windows."""
 OVERLAP = 8_192
@@ -44,6 +45,8 @@ LONGEST_REMEMBERED = 8_192
 _ATTACKS_TOGETHER = 32
 _DATA_TOGETHER = 69
 _DATA_CATEGORIES = frozenset({"pii", "phi", "secret"})
+_ORDINARY = frozenset({("pii", "person_name")})
+"""What many texts hold that are not about a person: it makes no context."""
 _CONTEXTS = {"clinical": CLINICAL_CONTEXT, "contact": CONTACT_CONTEXT}
 
 
@@ -117,7 +120,7 @@ class TextScanner:
 
     def _contexts(self, hits: Iterable[int], findings: Iterable[Finding]) -> frozenset[str]:
         """What kind of text this is, by its words and by what was already found in it."""
-        categories = {finding.category for finding in findings}
+        categories = {finding.category for finding in findings if (finding.category, finding.kind) not in _ORDINARY}
         names = {name for place, name in enumerate(_CONTEXTS, len(self._data)) if place in hits}
         if "phi" in categories or "clinical" in names:
             return frozenset({"clinical", "personal", "contact"})

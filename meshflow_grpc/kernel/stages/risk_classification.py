@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.kernel.approval import approved_or
@@ -35,10 +36,14 @@ class RiskClassification(Check):
             if action is not None and action.parent is not None:
                 return Deny(
                     "APPROVAL_UNAVAILABLE",
-                    f"a {tier.label} call of {action.name!r} needs a human's approval, and an agent's loop cannot wait",
+                    f"{_a(tier)} call of {action.name!r} needs a human's approval, and an agent's loop cannot wait",
                     "call the tool in a node of its own",
                 )
             return approved_or(
-                state, Pause("APPROVAL_REQUIRED", f"a {tier.label} step of {node.id!r} needs a human's approval")
+                state, Pause("APPROVAL_REQUIRED", f"{_a(tier)} step of {node.id!r} needs a human's approval")
             )
         return state
+
+
+def _a(tier: RiskTier) -> str:
+    return f"{'a' if tier is RiskTier.READ_ONLY else 'an'} {tier.label}"

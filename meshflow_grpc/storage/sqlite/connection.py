@@ -66,8 +66,9 @@ class FileLock:
         except OSError as error:
             holder = os.pread(self._descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
+            user = "this process itself" if holder == str(os.getpid()) else f"another process (pid {holder})"
             raise LedgerUnavailableError(
-                f"the ledger {path} is in use by another process (pid {holder}); stop it or name another file",
+                f"the ledger {path} is in use by {user}; stop it or name another file",
                 metadata={"pid": holder},
             ) from error
         os.ftruncate(self._descriptor, 0)

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from meshflow_grpc.cli.failures import explain
+from meshflow_grpc.domain.errors import ApprovalNotFoundError
+from meshflow_grpc.domain.mesh_errors import NodeNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from meshflow_grpc.domain.errors import MeshflowError
     from tests.unit.cli.conftest import Finished
 
     Meshflow = Callable[..., Finished]
@@ -66,6 +69,18 @@ def test_impossible_combinations_are_usage_errors(meshflow: Meshflow, arguments:
     assert finished.code == 2
     assert finished.err
     assert "Traceback" not in finished.err
+
+
+@pytest.mark.parametrize(
+    ("error", "fix"),
+    [
+        (ApprovalNotFoundError("apr_1"), "`meshflow approval list` shows what waits"),
+        (NodeNotFoundError("x.ai"), "`meshflow mesh status` shows the nodes"),
+    ],
+)
+def test_what_is_not_there_is_not_there_in_a_moment_either(error: MeshflowError, fix: str) -> None:
+    """The fix is where to look, not to try again."""
+    assert [fix in line for line in explain(error).fix] == [True]
 
 
 def test_no_server_is_5_and_says_how_to_start_one(meshflow: Meshflow) -> None:

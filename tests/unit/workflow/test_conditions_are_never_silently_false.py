@@ -106,6 +106,12 @@ def test_a_bad_expression_is_refused_when_compiled(expression: str, message: str
         compile_condition(expression)
 
 
+def test_words_of_other_languages_are_answered_with_those_of_cel() -> None:
+    """As people write conditions first."""
+    with pytest.raises(ConditionSyntaxError, match="; write && for and, || for or, ! for not".replace("|", r"\|")):
+        compile_condition("score > 1 and score < 3")
+
+
 def test_an_output_schema_gives_types_to_names() -> None:
     """With a schema, comparing text with a number and naming no property are errors at load."""
     schema: dict[str, Any] = {"properties": {"verdict": {"type": "string"}, "score": {"type": "number"}}}

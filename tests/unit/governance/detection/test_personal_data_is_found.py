@@ -88,7 +88,7 @@ def test_what_only_resembles_personal_data_is_left_alone(scanner: TextScanner, t
 
 def test_dates_names_and_addresses_count_once_a_text_is_clinical(scanner: TextScanner) -> None:
     """The same date and name are findings beside a medical record number and none without it."""
-    sentence = "Seen 2024-03-09 by Karen Olsen."
+    sentence = "Seen 2024-03-09 by Grace Olsen."
 
     assert scanner.scan_input(sentence).findings == ()
     assert {f.kind for f in scanner.scan_input(sentence + " MRN 00482913").findings} == {
