@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+# After a crash it fsyncs each file of hundreds of databases before it answers; on a busy disk that takes minutes.
+START_TIMEOUT_S = 300
 PLACES = (Path("/usr/lib/postgresql"), Path("/usr/pgsql"))
 
 
@@ -37,7 +39,19 @@ class PostgresCluster:
         """Starts the server and waits until it takes connections."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self._directory} -c max_connections=50"
         log = self._directory / "log"
-        self._run("pg_ctl", "-D", str(self._directory / "data"), "-l", str(log), "-w", "-o", options, "start")
+        self._run(
+            "pg_ctl",
+            "-D",
+            str(self._directory / "data"),
+            "-l",
+            str(log),
+            "-w",
+            "-t",
+            str(START_TIMEOUT_S),
+            "-o",
+            options,
+            "start",
+        )
 
     def stop(self) -> None:
         """Stops the server at once, as a crash would."""
@@ -84,7 +98,7 @@ class PostgresCluster:
             # PostgreSQL refuses to run as root.
             command = ["runuser", "-u", "postgres", "--", *command]
         done = subprocess.run(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd="/", timeout=60
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd="/", timeout=START_TIMEOUT_S + 10
         )
         assert done.returncode == 0, done.stderr
 

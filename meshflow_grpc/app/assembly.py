@@ -71,7 +71,7 @@ from meshflow_grpc.governance.emergency import EmergencyAccess
 from meshflow_grpc.governance.floors import ServerFloors
 from meshflow_grpc.governance.rate_limit import RateLimiter
 from meshflow_grpc.governance.reauthentication import Reauthentication
-from meshflow_grpc.governance.recipients import NO_RECIPIENTS, Recipients
+from meshflow_grpc.governance.recipients import DeclaredRecipients
 from meshflow_grpc.kernel.kernel import Kernel
 from meshflow_grpc.kernel.output_windows import Windows
 from meshflow_grpc.kernel.ports import KernelPorts
@@ -119,7 +119,7 @@ class RuntimeOptions:
     transport_encrypted: bool = False
     conversation: ConversationBounds = field(default_factory=ConversationBounds)
     reauthentication: Reauthentication = field(default_factory=Reauthentication)
-    recipients: Recipients = NO_RECIPIENTS
+    recipients: DeclaredRecipients = field(default_factory=DeclaredRecipients)
     payload_days: int | None = None
     emergency: EmergencyAccess = field(default_factory=EmergencyAccess)
 
@@ -194,7 +194,9 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
     engine = Engine(parts, ActiveRuns(limits, state, outside.clock))
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
-    gates = Gates(storage, recorder, engine, outside.clock, state, options.reauthentication, options.emergency)
+    gates = Gates(
+        storage, recorder, engine, outside.clock, state, options.reauthentication, options.emergency, observer
+    )
     reviews = EmergencyReviews(storage, recorder, engine, gates, outside.clock, options.reauthentication)
     expiry = GateExpiry(storage, gates, engine, outside.clock, times)
     commands = Commands(

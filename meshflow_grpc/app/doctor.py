@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.app.authentication import open_authentication
 from meshflow_grpc.app.model_provider import open_provider
 from meshflow_grpc.config import Settings
 from meshflow_grpc.config.display import bare_url
@@ -108,6 +109,19 @@ async def _keys(settings: Settings) -> Finding:
     return Finding("keys", State.OK, f"signs as {signs_as}")
 
 
+async def _authentication(settings: Settings) -> Finding:
+    try:
+        await open_authentication(settings, None)
+    except ValueError as error:
+        return Finding("authentication", State.FAILED, str(error), "correct the file, then run `meshflow doctor` again")
+    found = (
+        "asks nobody for a credential"
+        if settings.auth == "none"
+        else f"{settings.auth}: what verifies callers can be used"
+    )
+    return Finding("authentication", State.OK, found)
+
+
 async def _provider(settings: Settings) -> Finding:
     provider = await asyncio.to_thread(open_provider, settings)
     try:
@@ -176,6 +190,7 @@ _CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
     "database": _database,
     "migrations": _migrations,
     "keys": _keys,
+    "authentication": _authentication,
     "provider": _provider,
     "envoy": _envoy,
     "mesh": _mesh,

@@ -9,6 +9,7 @@ from meshflow_grpc.domain.conversation import ConversationBounds
 from meshflow_grpc.governance.emergency import EmergencyAccess
 from meshflow_grpc.governance.floors import ServerFloors, Tier
 from meshflow_grpc.governance.reauthentication import Reauthentication
+from meshflow_grpc.governance.recipients import DeclaredRecipients
 
 if TYPE_CHECKING:
     from meshflow_grpc.config import Settings
@@ -29,7 +30,7 @@ def runtime_options(settings: Settings) -> RuntimeOptions:
         payloads_encrypted=bool(settings.payload_keys),
         transport_encrypted=settings.uses_tls,
         reauthentication=Reauthentication(settings.reauth_s),
-        recipients=settings.recipients,
+        recipients=DeclaredRecipients(settings.recipients),
         payload_days=settings.payload_days,
         emergency=EmergencyAccess(settings.emergency_s),
         conversation=ConversationBounds(settings.session_turns, settings.session_chars),

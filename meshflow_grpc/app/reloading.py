@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from meshflow_grpc.config import Settings
+    from meshflow_grpc.governance.recipients import DeclaredRecipients
+
 _log = structlog.get_logger(__name__)
 
 
@@ -55,6 +58,14 @@ class ReloadedFiles:
             except OSError as error:
                 digest.update(str(error.errno).encode())
         return digest.digest()
+
+
+def declared_files(settings: Settings, recipients: DeclaredRecipients) -> tuple[ReloadedFiles, ...]:
+    """The file of the recipients that an operator declares, if there is one."""
+    path = settings.recipients_file
+    if path is None:
+        return ()
+    return (ReloadedFiles("recipients", (path,), lambda: recipients.replace(settings.recipients)),)
 
 
 async def keep_reloading(files: Sequence[ReloadedFiles], every_s: float) -> None:

@@ -15,7 +15,7 @@ from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.options import runtime_options
 from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
 from meshflow_grpc.app.readiness import keep_readiness
-from meshflow_grpc.app.reloading import keep_reloading
+from meshflow_grpc.app.reloading import declared_files, keep_reloading
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.envoy.bootstrap import TcpAddress
 from meshflow_grpc.json_schema import load_library
@@ -58,7 +58,9 @@ class Serving:
         self._telemetry = telemetry
         self._tls = tls
         self._seat = seat
-        self._runtime = assemble(outside, runtime_options(settings))
+        options = runtime_options(settings)
+        self._declared = declared_files(settings, options.recipients)
+        self._runtime = assemble(outside, options)
         self._probes = ProbeServer(self._runtime.state, READINESS_NAMES)
         self._envoy: EnvoyProcess | None = None
         # Those that end when the server begins to stop, and those that go on until it has.
@@ -89,7 +91,8 @@ class Serving:
         grpc_port = await self._server.start(self._listens_on(), self._tls.credentials())
         try:
             await self._begin(grpc_port, mesh)
-            self._spawn(self._early, keep_reloading((*self._tls.reloaded(), *opened.files), settings.reload_s))
+            files = (*self._tls.reloaded(), *opened.files, *self._declared)
+            self._spawn(self._early, keep_reloading(files, settings.reload_s))
             if opened.upkeep is not None:
                 self._spawn(self._early, opened.upkeep())
             await self._announce(grpc_port)

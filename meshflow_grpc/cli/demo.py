@@ -58,7 +58,7 @@ def main() -> None:
     once: bool = parser.parse_args().once
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with _server() as server:
+        with _server(_free_port(any_will_do=once)) as server:
             _demonstrate(server)
             if not once:
                 _leave_running(server)
@@ -74,12 +74,11 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> Never:
 
 
 @contextmanager
-def _server() -> Iterator[Server]:
+def _server(port: int) -> Iterator[Server]:
     """Starts ``meshflow serve`` and waits until it is ready; stops it in the end."""
     data = Path(os.environ.get("MESHFLOW_DATA_DIR") or "data")
     data.mkdir(parents=True, exist_ok=True)
     ledger = os.environ.get("MESHFLOW_LEDGER_DB") or str(data / "meshflow_runs.db")
-    port = _free_port()
     environment = {
         **os.environ,
         "MESHFLOW_DATA_DIR": str(data),
@@ -258,12 +257,16 @@ def _stop(server: Server) -> None:
         raise DemoError(f"the server stopped with {code} instead of 0\n{server.tail()}")
 
 
-def _free_port() -> int:
-    """Returns the configured or default port, or a free one when that is taken."""
+def _free_port(*, any_will_do: bool) -> int:
+    """Returns the configured or default port, or a free one when that is taken.
+
+    Where nobody is told of it any will do: two demonstrations that begin together would take one another's server for their own.
+    """
+    preferred = int(os.environ.get("MESHFLOW_PORT") or (0 if any_will_do else DEFAULT_PORT))
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, int(os.environ.get("MESHFLOW_PORT") or DEFAULT_PORT)))
+            probe.bind((HOST, preferred))
         except OSError:
             probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

@@ -12,6 +12,7 @@ import typer
 from meshflow_grpc.cli.exit_codes import ExitCode
 from meshflow_grpc.cli.ledger import Db, Output, Tenant, reading
 from meshflow_grpc.cli.output import OutputFormat, stderr_console, write_records, write_table
+from meshflow_grpc.cli.verification_processes import cores, processes_for, verified_runs
 from meshflow_grpc.cli.verification_view import (
     log_json,
     run_json,
@@ -22,6 +23,9 @@ from meshflow_grpc.cli.verification_view import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from meshflow_grpc.cli.verification_processes import Owned
     from meshflow_grpc.domain.check import ChainVerification, LogVerification
     from meshflow_grpc.ledger.checkpoint import Checkpoint
     from meshflow_grpc.ledger.note_key import VerifierKey
@@ -51,6 +55,10 @@ def verify(
     head: Annotated[
         Path | None, typer.Option(help="A signed head kept outside the ledger; shows a rollback. Whole ledger only.")
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that verify runs. Default: one a core for large ledgers, else one."),
+    ] = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Verifies hashes, links, payloads, columns and the signed log; exits with 6 when anything does not hold."""
@@ -58,7 +66,7 @@ def verify(
         raise typer.BadParameter("goes with the whole ledger; name no run", param_hint="--head")
     keys = _trusted(trust, db)
     kept = [_kept(head, keys)] if head is not None else []
-    log, results = asyncio.run(_verify(db, tenant, run_ids, keys, kept))
+    log, results = asyncio.run(_verify(db, [(tenant, each) for each in run_ids or []], keys, kept, jobs))
     if output is not OutputFormat.TABLE:
         write_records([*map(run_json, results), *([log_json(log)] if log is not None else [])], output)
     else:
@@ -145,22 +153,22 @@ def evidence(
 
 
 async def _verify(
-    db: str | None, tenant: str, named: list[str] | None, keys: tuple[VerifierKey, ...], kept: list[Checkpoint]
+    db: str | None, named: Sequence[Owned], keys: tuple[VerifierKey, ...], kept: list[Checkpoint], jobs: int | None
 ) -> tuple[LogVerification | None, list[ChainVerification]]:
     from meshflow_grpc.commands.verify_log import verify_log
-    from meshflow_grpc.commands.verify_run import verify_run
 
-    async with reading(db) as storage:
-        with stderr_console().status("verifying") as status:
-            log, runs = None, [(tenant, each) for each in named or []]
-            if not named:
-                log, found = await verify_log(storage, keys, kept)
-                runs = list(found)
-            results = []
-            for number, (owner, each) in enumerate(runs, 1):
-                status.update(f"verifying run {number} of {len(runs)}")
-                results.append(await verify_run(storage, owner, each, keys, log))
-        return log, results
+    log, runs, entries = None, named, 0
+    with stderr_console().status("verifying") as status:
+        if not runs:
+            async with reading(db) as storage:
+                log, runs = await verify_log(storage, keys, kept)
+            entries = log.entries_checked
+        results: list[ChainVerification] = []
+        processes = min(jobs, len(runs)) if jobs and runs else processes_for(entries, len(runs), cores())
+        async for share in verified_runs(db, runs, keys, log, processes):
+            results += share
+            status.update(f"verified {len(results)} of {len(runs)} runs")
+    return log, results
 
 
 async def _newest(db: str | None) -> StoredHead:

@@ -56,7 +56,7 @@ class ApproveWorkflowCommand:
             )
         if principal.id in authors:
             raise PermissionDeniedError(
-                f"{principal.id!r} registered it, or one of its subgraphs, and may not approve it (two persons)",
+                f"{principal.id!r} registered it, or one of its subgraphs, and may not approve it (two persons); ask another approver",
                 metadata={"workflow": name},
             )
         definition = admitted.workflow.compiled.workflow

@@ -255,6 +255,8 @@ def _default(name: str) -> object:
 def _problem_of(detail: dict[str, Any]) -> ConfigProblem:
     variable = variable_of(_name_of(detail))
     what = str(detail["msg"]).removeprefix("Value error, ")
+    if detail["type"] == "too_short":  # of a secret, which pydantic takes for a collection
+        what = f"must have at least {detail['ctx']['min_length']} characters"
     was = "" if variable in _SECRETS else f" (it is {without_password(str(detail['input']))!r})"
     return ConfigProblem(variable, what[:1].lower() + what[1:] + was, f"correct or unset {variable}")
 

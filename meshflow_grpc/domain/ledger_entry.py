@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,10 +45,10 @@ OUTCOME_KINDS = frozenset(
 )
 # Between a step's id and the number of its reservation, in the step_id of a budget_reserved entry.
 RESERVATION_MARK = "$"
+_NO_FACTS: Mapping[str, JsonValue] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class EntryDraft:
+class EntryDraft(NamedTuple):
     """An entry before the store links it into the chain.
 
     ``facts`` are the fields the hash covers beside the fixed ones: JSON without floats (integers below 2^53).
@@ -63,13 +63,12 @@ class EntryDraft:
     node_id: str = ""
     step_id: str = ""
     attempt: int = 1
-    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+    facts: Mapping[str, JsonValue] = _NO_FACTS
     input: str | None = None
     output: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
+class LedgerEntry(NamedTuple):
     """A recorded entry. ``record`` holds the canonical bytes, the authority; the other fields are read from it or index it."""
 
     seq: int

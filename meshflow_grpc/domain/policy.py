@@ -27,7 +27,10 @@ class RiskTier(IntEnum):
     @property
     def label(self) -> str:
         """Name as written in requests and in the ledger: ``external_io``."""
-        return self.name.lower()
+        return _LABELS[self]
+
+
+_LABELS = {tier: tier.name.lower() for tier in RiskTier}
 
 
 class RuleEffect(StrEnum):

@@ -26,6 +26,21 @@ class EntryRow(NamedTuple):
     record: object
 
 
+class LogRow(NamedTuple):
+    """What the log is verified by of a row of ``ledger_entries``: the leaf's place, its record, and whose entry it is."""
+
+    seq: object
+    run_id: object
+    sequence: object
+    kind: object
+    record: object
+
+    @classmethod
+    def of(cls, row: EntryRow) -> LogRow:
+        """Returns these columns of a whole row."""
+        return cls(row.seq, row.run_id, row.sequence, row.kind, row.record)
+
+
 class RunRow(NamedTuple):
     """A row of ``runs``; the fields are its columns, in order. ``policy`` and ``labels`` are JSON text."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 NANO_PER_USD = 1_000_000_000
 MICRO_PER_GRAM = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens, cost in nano-USD, carbon in micrograms of CO2 equivalent, and steps."""
 
     input_tokens: int = 0
@@ -27,7 +27,7 @@ class Usage:
         """The same, of no step."""
         return Usage(self.input_tokens, self.output_tokens, self.cost_nano_usd, self.carbon_ug)
 
-    def __add__(self, other: Usage) -> Usage:
+    def __add__(self, other: Usage) -> Usage:  # type: ignore[override]  # usages add up, they are not joined
         return Usage(
             self.input_tokens + other.input_tokens,
             self.output_tokens + other.output_tokens,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.tool import Action
@@ -89,8 +88,7 @@ class AgentTools:
             parent=parent.step_id,
             call_id=call.call_id,
         )
-        return replace(
-            parent,
+        return parent._replace(
             step_id=step_id,
             number=progress.steps,
             prompt=text,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.ledger_entry import OUTCOME_KINDS, EntryKind
@@ -67,4 +66,4 @@ class CallsUnderWay:
                 specs = specs_of(offered_tools(node, policy, self._catalog, tenant_id))
                 prompt = with_conversation(node_prompt(origin.task, upstream), origin.conversation)
                 found += worst_case(node, prompt, policy, self._ports, specs, learned=learned)
-        return replace(found, steps=0)
+        return found.without_steps()

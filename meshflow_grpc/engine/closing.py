@@ -22,36 +22,36 @@ if TYPE_CHECKING:
 
 
 class RunClosing:
-    """Ends one run with whichever step turns out to be the last. ``entry`` is the one that ended it.
+    """Ends one run with whichever step turns out to be the last. ``entry`` is the one that ended it."""
 
-    ``begin`` is asked when the run is about to end, and says whether it may: not when it was told to end otherwise.
-    """
-
-    def __init__(
-        self, run: Run, principal: Principal, progress: RunProgress, clock: Clock, begin: Callable[[], bool]
-    ) -> None:
-        self._run, self._principal, self._progress = run, principal, progress
-        self._clock, self._begin = clock, begin
+    def __init__(self, run: Run, principal: Principal, progress: RunProgress, clock: Clock) -> None:
+        self._run, self._principal, self._progress, self._clock = run, principal, progress, clock
         self.entry: LedgerEntry | None = None
 
-    def change(self, node_run: NodeRun, output: str, spent: Usage) -> tuple[EntryDraft, RunChange] | None:
-        """See Closing.change, for the step of a node's run."""
+    def change(
+        self, node_run: NodeRun, output: str, spent: Usage, begin: Callable[[], bool]
+    ) -> tuple[EntryDraft, RunChange] | None:
+        """See Closing.change, for the step of a node's run; ``begin`` as in LastStep."""
         ends = frontier.ending(self._progress.graph, node_run)
-        if ends is None or not self._begin():
+        if ends is None or not begin():
             return None
         outcome = completed(ends, {**self._progress.outputs, node_run: output}, output)
         return ending(self._run, outcome, spent, self._clock.now(), self._principal)
 
 
 class LastStep(NamedTuple):
-    """Implements kernel.state.Closing for one step, which may or may not turn out to be the last."""
+    """Implements kernel.state.Closing for one step, which may or may not turn out to be the last.
+
+    ``begin`` is asked when the run is about to end, and says whether it may: not when it was told to end otherwise.
+    """
 
     closing: RunClosing
     node_run: NodeRun
+    begin: Callable[[], bool]
 
     def change(self, output: str, spent: Usage) -> tuple[EntryDraft, RunChange] | None:
         """See Closing."""
-        return self.closing.change(self.node_run, output, spent)
+        return self.closing.change(self.node_run, output, spent, self.begin)
 
     def recorded(self, entry: LedgerEntry) -> None:
         """See Closing."""

@@ -161,9 +161,11 @@ class EmergencyReviews:
 def _check(approval: Approval, reviewer: Principal, comment: str) -> None:
     metadata = {"approval_id": approval.approval_id}
     if not approval.break_glass:
-        raise RunConflictError("it was no emergency: only approvals by break_glass are reviewed", metadata=metadata)
+        raise RunConflictError(
+            "it was no emergency, and needs no review: only an approval that shows break_glass does", metadata=metadata
+        )
     if reviewer.id == approval.reviewer or may_only_break_glass(reviewer):
-        text = f"{reviewer.id!r} may not review it: that is for another person, with the role approver"
+        text = f"{reviewer.id!r} may not review it; ask another person with the role approver"
         raise PermissionDeniedError(text, metadata=metadata)
     if not comment.strip():
         raise InvalidRequestError.of(FieldViolation("comment", "must say what the review found"))

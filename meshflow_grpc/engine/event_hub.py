@@ -142,4 +142,4 @@ class EventHub:
 
     def wants_live(self, run_id: str) -> bool:
         """Whether any watcher of the run wants live-only events."""
-        return any(s.view is EventView.FULL for s in self._by_run.get(run_id, ()))
+        return run_id in self._by_run and any(s.view is EventView.FULL for s in self._by_run[run_id])

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import RunFencedError, StepNotRecordedError
 from meshflow_grpc.domain.event import EventType, RunEvent
-from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
 from meshflow_grpc.engine.approvals import paused_draft, pending_of
-from meshflow_grpc.engine.branches import cancel_all, place
+from meshflow_grpc.engine.branches import Branches
 from meshflow_grpc.engine.closing import LastStep, RunClosing, completed, ending
 from meshflow_grpc.engine.interruption import stopped
 from meshflow_grpc.engine.run_progress import RunEnded, settle
+from meshflow_grpc.engine.run_record import loop_draft
 from meshflow_grpc.engine.step_making import StepMaker
 from meshflow_grpc.kernel.decision import Verdict
 from meshflow_grpc.kernel.uninterrupted import uninterrupted
@@ -24,9 +24,9 @@ from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.workflow import frontier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Coroutine, Iterable
 
-    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.run import CancelReason, Run
     from meshflow_grpc.domain.tool import Tool
     from meshflow_grpc.engine.event_hub import EventHub
@@ -81,9 +81,9 @@ class RunExecutor:
         self._workflow = workflow
         self._context = context
         self._progress = progress
-        calls = (tools.catalog, self._take_step, workflow.output_checks, tools.http, tools.peer)
+        calls = (tools.catalog, workflow.output_checks, tools.http, tools.peer)
         self._steps = StepMaker(context, task, progress, *calls)
-        self._closing = RunClosing(run, context.principal, progress, tools.clock, self._may_end)
+        self._closing = RunClosing(run, context.principal, progress, tools.clock)
         self._stop: RunOutcome | None = None
         self._driver: asyncio.Task[Run] | None = None
         self._finishing = self._fenced = self._leaving = False
@@ -149,6 +149,8 @@ class RunExecutor:
         finally:
             timer.cancel()
         self._finishing = True
+        if outcome is not None and self._closing.entry is not None:
+            return self._ended(outcome, self._closing.entry)
         return await uninterrupted(self._pause() if outcome is None else self._finish(outcome))
 
     async def _take_steps(self) -> None:
@@ -164,28 +166,27 @@ class RunExecutor:
 
     async def _take_parallel(self, ready: list[NodeActivation]) -> list[NodeActivation]:
         """Branches side by side: a slow one holds up no other. Returns what is ready once they have come together."""
-        pending: dict[asyncio.Task[StepOutcome], NodeActivation] = {}
+        branches: Branches[NodeActivation] = Branches()
         try:
-            while pending or len(ready) > 1:
+            while branches or len(ready) > 1:
                 while ready and not self._leaving:
-                    activation = ready.pop(0)
-                    pending[asyncio.create_task(self._govern(activation))] = activation
-                if not pending:
+                    branches.begin(ready[0], self._govern(ready.pop(0)))
+                if not branches:
                     raise stopped()
-                done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                for task in sorted(done, key=place):
-                    activation = pending.pop(task)
+                for activation, task in await branches.ended():
                     ready.extend(await self._advance(activation, task.result()))
             return ready
         except RunEnded:
             self._context.ending = True
             raise
         finally:
-            await cancel_all(pending)
+            await branches.cancel()
 
-    async def _govern(self, activation: NodeActivation) -> StepOutcome:
-        node, last = self._workflow.graph.node(activation.node_id), LastStep(self._closing, activation.run)
-        return await self._take_step(self._steps.make(node, activation, last))
+    def _govern(self, activation: NodeActivation) -> Coroutine[object, object, StepOutcome]:
+        graph = self._workflow.graph
+        place = graph.index_of[activation.node_id]
+        last = LastStep(self._closing, activation.run, self._may_end) if graph.may_end[place] else None
+        return self._take_step(self._steps.make(graph.nodes[place], activation, self._take_step, last))
 
     def _may_end(self) -> bool:
         """From here on it is too late to cancel the run."""
@@ -193,12 +194,13 @@ class RunExecutor:
         return self._finishing
 
     async def _take_step(self, step: Step) -> StepOutcome:
-        if (leases := self._tools.leases) is not None and not leases.current():
+        tools = self._tools
+        if (leases := tools.leases) is not None and not leases.current():
             await leases.confirm(self._run.run_id)
-        if self._tools.hub.wants_live(self._run.run_id):
-            self._tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
-            step = replace(step, live=partial(self._stage_decided, step), deltas=partial(self._delta, step))
-        return await self._tools.kernel.run_step(step)
+        if tools.hub.wants_live(self._run.run_id):
+            tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
+            step = step._replace(live=partial(self._stage_decided, step), deltas=partial(self._delta, step))
+        return await tools.kernel.run_step(step)
 
     def _live(self, step: Step, kind: EventType) -> RunEvent:
         return RunEvent(
@@ -231,35 +233,15 @@ class RunExecutor:
             blocked_by = outcome.blocked_by if status is RunStatus.BLOCKED else None
             raise RunEnded(RunOutcome(status, progress.last_output, blocked_by, outcome.reason))
         transition = settle(self._workflow, progress, activation.run, outcome.output, outcome.labels)
-        loops = [*((transition.loop,) if transition.loop else ()), *transition.exhausted]
-        if loops:
+        if transition.loop or transition.exhausted:
+            loops = [*((transition.loop,) if transition.loop else ()), *transition.exhausted]
             await self._record_loops(loops, exhausted=transition.exhausted)
         return transition.activated
 
     async def _record_loops(self, loops: Iterable[LoopIteration], *, exhausted: tuple[LoopIteration, ...]) -> None:
-        drafts = []
-        for loop in loops:
-            over = loop in exhausted
-            facts: dict[str, JsonValue] = {
-                "edge": f"{loop.edge.source}->{loop.edge.target}",
-                "exhausted": over,
-                "iteration": loop.iteration,
-                "max": loop.max_iterations,
-            }
-            step_id = f"{facts['edge']}#{loop.iteration}{'!' if over else ''}"
-            drafts.append(
-                EntryDraft(
-                    self._run.run_id,
-                    self._run.tenant_id,
-                    EntryKind.LOOP_ITERATED,
-                    self._tools.clock.now(),
-                    loop.edge.source,
-                    step_id,
-                    self._progress.epoch,
-                    facts,
-                )
-            )
-        await uninterrupted(self._tools.recorder.append(self._run.run_id, drafts))
+        now, epoch = self._tools.clock.now(), self._progress.epoch
+        drafts = [loop_draft(self._run, loop, epoch, now, over=loop in exhausted) for loop in loops]
+        await self._tools.recorder.append(self._run.run_id, drafts)
 
     def _completed(self) -> RunOutcome:
         return completed(frontier.results(self._progress.graph), self._progress.outputs, self._progress.last_output)
@@ -282,16 +264,17 @@ class RunExecutor:
     async def _finish(self, outcome: RunOutcome) -> Run:
         if outcome.status is not RunStatus.COMPLETED and not outcome.output:
             outcome = replace(outcome, output=self._progress.last_output)
-        run, usage = self._run, self._context.budget.spent
-        entry = self._closing.entry
-        if entry is None:
-            draft, change = ending(run, outcome, usage, self._tools.clock.now(), self._context.principal)
-            (entry,) = await self._tools.recorder.append(run.run_id, (draft,), change)
+        run, spent = self._run, self._context.budget.spent
+        draft, change = ending(run, outcome, spent, self._tools.clock.now(), self._context.principal)
+        (entry,) = await self._tools.recorder.append(run.run_id, (draft,), change)
+        return self._ended(outcome, entry)
+
+    def _ended(self, outcome: RunOutcome, entry: LedgerEntry) -> Run:
         return replace(
-            run,
+            self._run,
             status=outcome.status,
             output=outcome.output,
-            usage=usage,
+            usage=self._context.budget.spent,
             entries=entry.sequence,
             head_hash=entry.hash,
             update_time=entry.time,

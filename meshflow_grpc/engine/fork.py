@@ -73,7 +73,7 @@ def fork_of(parent: Run, entries: Sequence[LedgerEntry], point: ForkPoint, new: 
     inherited, cut = _cut(inherited_of(start), entries, point)
     if start.input is None:
         raise RunConflictError(
-            "the run's first payload is gone, erased or never recorded; it cannot be forked",
+            "the run's first payload is gone, erased or never recorded; it cannot be forked; start a new run",
             metadata={"run_id": parent.run_id},
         )
     payload = cast("dict[str, JsonValue]", json.loads(start.input))

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
-import structlog
-
 from meshflow_grpc.domain.approval import Approval, ApprovalStatus, Decision
 from meshflow_grpc.domain.errors import (
     ApprovalAlreadyDecidedError,
@@ -46,9 +44,9 @@ if TYPE_CHECKING:
     from meshflow_grpc.governance.emergency import EmergencyAccess
     from meshflow_grpc.governance.reauthentication import Reauthentication
     from meshflow_grpc.ports.clock import Clock
+    from meshflow_grpc.ports.observer import AccessObserver
     from meshflow_grpc.ports.storage import Storage
 
-_log = structlog.get_logger(__name__)
 
 SERVER = "meshflow"
 BUSY_WAIT_S = 10.0  # for the other branches of a run, or another server's decision
@@ -80,7 +78,9 @@ class Gates:
         state: ServerState,
         reauthentication: Reauthentication,
         emergency: EmergencyAccess,
+        observer: AccessObserver,
     ) -> None:
+        self._observer = observer
         self._emergency = emergency
         self._reauthentication = reauthentication
         self._storage = storage
@@ -168,7 +168,7 @@ class Gates:
                 await self._give_back(active, owned=owned)
         decided = replace(approval, status=review.decision.status, reviewer=review.reviewer.id, decide_time=now)
         if review.break_glass:
-            _log.warning("emergency_access", approval_id=approval_id, run_id=run.run_id, principal=review.reviewer.id)
+            self._observer.emergency_access(run.run_id, approval_id, review.reviewer.id)
         return replace(decided, comment=review.comment, break_glass=review.break_glass)
 
     async def _give_back(self, active: ActiveRun, *, owned: bool) -> None:

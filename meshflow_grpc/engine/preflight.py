@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.check import NodeExpectation, PolicyViolation, RunExpectation
@@ -214,7 +213,7 @@ def peer_shares(policy: Policy, nodes: Iterable[Node], others: Usage) -> Usage:
     budget, total = budget_of(policy, others, None), ZERO_USAGE
     for node in nodes:
         if node.kind is NodeKind.GRPC:
-            share = replace(peer_share(node, budget), steps=0)
+            share = peer_share(node, budget).without_steps()
             budget.settle(ZERO_USAGE, share)
             total += share
     return total

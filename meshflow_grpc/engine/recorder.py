@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
 from meshflow_grpc.domain.webhook import RunWebhook
+from meshflow_grpc.ports.acknowledgement import acknowledged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,12 +55,17 @@ class PublishingRecorder:
     async def append(
         self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
     ) -> tuple[LedgerEntry, ...]:
-        """See ports.storage.Storage.append."""
+        """See kernel.ports.Recorder and ports.storage.Storage.append."""
         started = self._clock.monotonic()
+        answer = acknowledged(self._storage.append(run_id, drafts, change))
         try:
-            entries = await self._storage.append(run_id, drafts, change)
+            entries = await answer
         except LedgerUnavailableError:
             self._observer.append_failed()
+            raise
+        except asyncio.CancelledError:
+            if answer.exception() is None:
+                self._publish(answer.result(), started)
             raise
         self._publish(entries, started)
         return entries

@@ -20,7 +20,6 @@ from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft, origin_of
 from meshflow_grpc.governance.effective_policy import policy_from_json
 from meshflow_grpc.kernel.durable_reservation import usage_facts
-from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.storage import RunChange
 from meshflow_grpc.workflow.digest import from_json
 
@@ -78,7 +77,7 @@ class Resumption:
         lost += await self._unreserved(run, restored, entries)
         draft = self._resumed_draft(run, restored.progress.epoch, lost)
         change = RunChange(usage=lost) if lost != ZERO_USAGE else None
-        await uninterrupted(self._tools.recorder.append(run.run_id, (draft,), change))
+        await self._tools.recorder.append(run.run_id, (draft,), change)
         executor = await self._executor(run, restored, lost)
         if not active.created.done():
             active.created.set_result(run)
@@ -132,7 +131,7 @@ class Resumption:
         server = Principal("meshflow", run.tenant_id, method="server")
         draft = finished_draft(run, outcome, run.usage + lost, self._tools.clock.now(), server)
         change = RunChange(lost, outcome.status, outcome.output, None, outcome.reason)
-        (entry,) = await uninterrupted(self._tools.recorder.append(run.run_id, (draft,), change))
+        (entry,) = await self._tools.recorder.append(run.run_id, (draft,), change)
         return replace(
             run,
             status=outcome.status,

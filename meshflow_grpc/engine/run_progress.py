@@ -61,19 +61,16 @@ def settle(
     progress.labels[run] = labels
     progress.newest[run.node_id] = run
     if not workflow.graph.conditional_targets(run.node_id):
-        return _forget_superseded(progress, frontier.complete(progress.graph, run))
+        return frontier.complete(progress.graph, run)
     variables = condition_variables(state={}, output=output, structured=_structured(output), iteration=run.iteration)
     try:
         truths = workflow.conditions.evaluate(run.node_id, variables)
     except ConditionError as error:
         raise RunEnded(RunOutcome(RunStatus.FAILED, progress.last_output, None, str(error))) from error
-    return _forget_superseded(progress, frontier.complete(progress.graph, run, truths))
-
-
-def _forget_superseded(progress: RunProgress, transition: frontier.Transition) -> frontier.Transition:
-    """A step that waits for a human in a loop's body is void once the loop goes round."""
-    for run in transition.superseded:
-        progress.waiting.pop(run, None)
+    transition = frontier.complete(progress.graph, run, truths)
+    # A step that waits for a human in a loop's body is void once the loop goes round.
+    for superseded in transition.superseded:
+        progress.waiting.pop(superseded, None)
     return transition
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import RunOutcome
     from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.engine.admission import AdmittedRun
+    from meshflow_grpc.workflow.frontier import LoopIteration
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -59,7 +60,7 @@ def new_run(admitted: AdmittedRun, run_id: str, now: str) -> Run:
 def started_draft(admitted: AdmittedRun, run: Run, turns: Sequence[Turn] = ()) -> EntryDraft:
     """The run_started entry; its payload holds all that a resume needs, with what the run is told of its session."""
     principal, workflow = admitted.principal, admitted.workflow
-    policy = _json(admitted.policy.json)
+    policy = admitted.policy.text
     task = _json(admitted.task)
     facts: dict[str, JsonValue] = {
         "actor": actor_of(principal),
@@ -146,6 +147,20 @@ def origin_of(entry: LedgerEntry) -> RunOrigin:
     )
 
 
+def loop_draft(run: Run, loop: LoopIteration, epoch: int, now: str, *, over: bool) -> EntryDraft:
+    """The loop_iterated entry: a back edge was taken, or its iterations are ``over``."""
+    edge = f"{loop.edge.source}->{loop.edge.target}"
+    facts: dict[str, JsonValue] = {
+        "edge": edge,
+        "exhausted": over,
+        "iteration": loop.iteration,
+        "max": loop.max_iterations,
+    }
+    step_id = f"{edge}#{loop.iteration}{'!' if over else ''}"
+    kind = EntryKind.LOOP_ITERATED
+    return EntryDraft(run.run_id, run.tenant_id, kind, now, loop.edge.source, step_id, epoch, facts)
+
+
 def finished_draft(run: Run, outcome: RunOutcome, usage: Usage, now: str, principal: Principal) -> EntryDraft:
     """The run_finished entry."""
     facts: dict[str, JsonValue] = {
@@ -158,5 +173,6 @@ def finished_draft(run: Run, outcome: RunOutcome, usage: Usage, now: str, princi
         "steps": usage.steps,
         "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
     }
-    output = _json({"output": outcome.output, "reason": outcome.reason})
+    reason = "null" if outcome.reason is None else _json(outcome.reason)
+    output = f'{{"output":{_json(outcome.output)},"reason":{reason}}}'
     return EntryDraft(run.run_id, run.tenant_id, EntryKind.RUN_FINISHED, now, facts=facts, output=output)

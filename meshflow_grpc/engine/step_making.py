@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.peer_step import GRPC
@@ -29,6 +28,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.workflow.frontier import NodeActivation, NodeRun
     from meshflow_grpc.workflow.output_schema import OutputCheck
 
+    Govern = Callable[[Step], Awaitable[StepOutcome]]
+
 HTTP = "http"
 HTTP_FIELDS = ("method", "url", "headers", "body")
 HTTP_TIMEOUT_S = 30.0
@@ -39,7 +40,7 @@ _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class StepMaker:
-    """Makes the steps of one run. ``govern`` takes a step through the kernel, for calls inside an agent's loop."""
+    """Makes the steps of one run."""
 
     def __init__(
         self,
@@ -47,7 +48,6 @@ class StepMaker:
         task: str,
         progress: RunProgress,
         catalog: ToolCatalog,
-        govern: Callable[[Step], Awaitable[StepOutcome]],
         output_checks: Mapping[str, OutputCheck],
         http: HttpCaller | None,
         peer: Tool | None,
@@ -60,30 +60,37 @@ class StepMaker:
         self._task = task
         self._progress = progress
         self._catalog = catalog
-        self._govern = govern
 
-    def make(self, node: Node, activation: NodeActivation, closing: Closing | None = None) -> Step:
-        """Numbers the step and gathers its input; an agent gets its tools, a tool or python node its call."""
+    def make(self, node: Node, activation: NodeActivation, govern: Govern, closing: Closing | None = None) -> Step:
+        """Numbers the step and gathers its input; an agent gets its tools, a tool or python node its call.
+
+        ``govern`` takes a step through the kernel, for calls inside an agent's loop.
+        """
         progress = self._progress
         progress.steps += 1
         upstream = [(run.node_id, progress.outputs[run]) for run in activation.inputs]
         step_id = f"{activation.node_id}#{activation.iteration}"
         told = self._context.conversation if node.kind is NodeKind.AGENT else ()
+        labels = self._labels(activation.inputs)
         step = Step(
             run=self._context,
             node=node,
             step_id=step_id,
             number=progress.steps,
-            prompt=with_conversation(node_prompt(self._task, upstream), told),
+            prompt=with_conversation(node_prompt(self._task, upstream), told)
+            if told
+            else node_prompt(self._task, upstream),
             input_json=node_input_json(self._task, upstream, told),
-            labels=self._labels(activation.inputs).union(*(turn.labels for turn in told)),
+            labels=labels.union(*[turn.labels for turn in told]) if told else labels,
             iteration=activation.iteration,
             epoch=progress.epoch,
-            granted=progress.granted.get(activation.run),
+            granted=progress.granted.get(activation.run) if progress.granted else None,
             in_doubt=progress.history.doubtful(step_id, None),
             output_check=self._output_checks.get(node.id),
             closing=closing,
         )
+        if node.kind is NodeKind.AGENT:
+            return self._with_tools(step, govern) if node.config.get("tools") else step
         if node.kind is NodeKind.TOOL:
             return self._tool_step(step, activation.inputs)
         if node.kind is NodeKind.PYTHON:
@@ -93,16 +100,18 @@ class StepMaker:
         if node.kind is NodeKind.GRPC:
             return self._peer_step(step, activation.inputs)
         if node.kind is NodeKind.SUBGRAPH:
-            return replace(step, action=gathered(node, upstream))
-        return step if not node.config.get("tools") else self._with_tools(step)
+            return step._replace(action=gathered(node, upstream))
+        return step
 
     def _labels(self, runs: Sequence[NodeRun]) -> frozenset[str]:
-        labels = self._progress.labels
-        return self._given.union(*(labels[run] for run in runs)) if runs else self._given
+        known, labels = self._progress.labels, self._given
+        for run in runs:
+            labels = labels | known[run] if known[run] else labels
+        return labels
 
-    def _with_tools(self, step: Step) -> Step:
+    def _with_tools(self, step: Step, govern: Govern) -> Step:
         offered = offered_tools(step.node, self._context.policy, self._catalog, self._context.tenant_id)
-        return replace(step, tools=AgentTools(step, offered, self._catalog, self._progress, self._govern))
+        return step._replace(tools=AgentTools(step, offered, self._catalog, self._progress, govern))
 
     def _tool_step(self, step: Step, inputs: Sequence[NodeRun]) -> Step:
         name = cast("str", step.node.config["tool"])
@@ -118,13 +127,13 @@ class StepMaker:
         """A peer is told what an agent would be, unless the node says what."""
         config = step.node.config
         whom = {key: config[key] for key in PEER_FIELDS if key in config}
-        step = replace(step, asked=self._progress.history.asked.get(step.step_id))
+        step = step._replace(asked=self._progress.history.asked.get(step.step_id))
         if "task" in config:
             return self._calling(step, inputs, {"task": config["task"], **whom}, GRPC, self._peer)
         arguments = {"task": step.prompt, **whom}
         text = _json(arguments)
         action = Action(GRPC, self._peer, arguments)
-        return replace(step, prompt=text, input_json=f'{{"arguments":{text}}}', action=action)
+        return step._replace(prompt=text, input_json=f'{{"arguments":{text}}}', action=action)
 
     def _calling(
         self, step: Step, inputs: Sequence[NodeRun], template: Mapping[str, JsonValue], name: str, tool: Tool | None
@@ -141,8 +150,7 @@ class StepMaker:
             problem = str(error)
         action = Action(name, tool, arguments, problem=problem)
         text = _json(arguments)
-        return replace(
-            step,
+        return step._replace(
             prompt=text,
             input_json=f'{{"arguments":{text}}}',
             labels=self._labels([*inputs, *used]),
@@ -161,7 +169,7 @@ class StepMaker:
         ref = cast("str", step.node.config["ref"])
         data: dict[str, JsonValue] = {"task": self._task, "upstream": dict(upstream)}
         action = Action(ref, self._catalog.function_of(ref), data, is_tool=False)
-        return replace(step, prompt=_json(data), action=action)
+        return step._replace(prompt=_json(data), action=action)
 
 
 def gathered(node: Node, upstream: Sequence[tuple[str, str]]) -> Action:

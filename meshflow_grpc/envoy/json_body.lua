@@ -19,7 +19,7 @@ local function refusal(handle)
     return "415", "compressed request bodies are not supported; send the body without content-encoding"
   end
   if verdict["json"] == "malformed" then
-    return "400", "the request body is not valid JSON"
+    return "400", "the request body is not valid JSON, or is nested too deeply"
   end
   local first = body:getBytes(0, math.min(body:length(), 256)):match("^%s*(.)")
   if first ~= nil and first ~= "{" then

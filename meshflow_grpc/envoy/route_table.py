@@ -15,7 +15,9 @@ CLUSTER = "meshflow"
 PROBE_CLUSTER = "meshflow-probes"
 PROBE_TIMEOUT = "5s"
 _GRPC = {"name": "content-type", "string_match": {"safe_regex": {"regex": r"application/grpc.*"}}}
-_ALLOWED_HEADERS = "authorization,content-type,grpc-timeout,last-event-id,x-grpc-web,x-request-id,x-user-agent"
+_ALLOWED_HEADERS = (
+    "authorization,content-type,grpc-timeout,idempotency-key,last-event-id,x-grpc-web,x-request-id,x-user-agent"
+)
 _EXPOSED_HEADERS = "grpc-message,grpc-status,grpc-status-details-bin,retry-after,x-request-id"
 
 

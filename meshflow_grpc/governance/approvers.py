@@ -21,8 +21,12 @@ def why_not(policy: Mapping[str, JsonValue], requester: str, reviewer: Principal
     """
     broken = broken_rules(policy, requester, reviewer, decision)
     if "approvers" in broken:
-        return f"{reviewer.id!r} is not one of policy.human_in_loop.approvers"
-    return f"{reviewer.id!r} asked for the run and may not approve it (separation of duties)" if broken else None
+        return f"{reviewer.id!r} is not one of policy.human_in_loop.approvers; ask one of them"
+    return (
+        f"{reviewer.id!r} asked for the run and may not approve it (separation of duties); ask another approver"
+        if broken
+        else None
+    )
 
 
 def broken_rules(

@@ -69,14 +69,15 @@ class Budget:
         """Reserves the worst case of a step, or says which limit forbids it and reserves nothing."""
         short = None if self._fits(worst_case) else next(self.shortfalls(worst_case), None)
         if short is None:
-            self._reserved = self._reserved + worst_case
+            # A step alone holds all that is reserved, and gives it back whole.
+            self._reserved = worst_case if self._reserved is ZERO_USAGE else self._reserved + worst_case
             if self.session is not None:
                 self.session.reserve(worst_case.cost_nano_usd)
         return short
 
     def settle(self, reservation: Usage, actual: Usage) -> None:
         """Turns a reservation into what was really used."""
-        self._reserved = minus(self._reserved, reservation)
+        self._reserved = ZERO_USAGE if self._reserved is reservation else minus(self._reserved, reservation)
         self._spent = self._spent + actual
         if self.session is not None:
             self.session.settle(reservation.cost_nano_usd, actual.cost_nano_usd)
@@ -119,6 +120,8 @@ class Budget:
 
 def minus(a: Usage, b: Usage) -> Usage:
     """Field-wise difference."""
+    if b is ZERO_USAGE:
+        return a
     return Usage(
         a.input_tokens - b.input_tokens,
         a.output_tokens - b.output_tokens,

@@ -32,13 +32,14 @@ MODE_DEFAULTS: dict[PolicyMode, dict[str, object]] = {PolicyMode.DEV: {"enable_g
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class EffectivePolicy:
-    """A policy, its JSON form, and the SHA-256 (hex) of its canonical form.
+    """A policy, its JSON form, also as text, and the SHA-256 (hex) of its canonical form.
 
     ``below_floor`` names what was asked for below a floor; the policy itself is raised.
     """
 
     policy: Policy
     json: Mapping[str, JsonValue]
+    text: str
     digest: str
     below_floor: tuple[FieldViolation, ...] = ()
 
@@ -70,7 +71,8 @@ def resolve(
 def of_policy(policy: Policy) -> EffectivePolicy:
     """The effective policy that is exactly this policy."""
     document = policy_json(policy)
-    return EffectivePolicy(policy, document, policy_digest(document))
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return EffectivePolicy(policy, document, text, policy_digest(document))
 
 
 def _overlay(base: Policy, fields: Mapping[str, object]) -> Policy:

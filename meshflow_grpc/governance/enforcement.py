@@ -62,6 +62,8 @@ def require_enforced(fields: Mapping[str, object], *, path: str = "policy") -> N
 
 def unenforced(policy: Policy) -> tuple[str, ...]:
     """Fields of a policy that are set but not enforced here: it was made by a server that enforces more."""
+    if not IDLE_FIELDS:
+        return ()
     return tuple(name for name in IDLE_FIELDS if getattr(policy, name) != getattr(_DEFAULTS, name))
 
 

@@ -68,6 +68,24 @@ class Recipients:
 NO_RECIPIENTS = Recipients()
 
 
+class DeclaredRecipients:
+    """Those that are declared now: each step asks anew, so that a changed declaration holds from the next step on."""
+
+    __slots__ = ("_now",)
+
+    def __init__(self, now: Recipients = NO_RECIPIENTS) -> None:
+        self._now = now
+
+    @property
+    def now(self) -> Recipients:
+        """One declaration, which a later one does not change."""
+        return self._now
+
+    def replace(self, declared: Recipients) -> None:
+        """From here on these; from any thread."""
+        self._now = declared
+
+
 def destinations(node: Node, action: Action | None, risk: RiskTier, provider: str) -> tuple[str, ...]:
     """Names of those that a step hands data to, other than peers; none when it stays in the server.
 

@@ -115,7 +115,9 @@ class DurableRun:
         waiting = [a.approval_id for a in asked if a.status is ApprovalStatus.PENDING]
         chosen = approval_id or next(iter(waiting), None)
         if chosen is None:
-            raise RunConflictError(f"run {run.run_id!r} waits for no decision", metadata={"run_id": run.run_id})
+            raise RunConflictError(
+                f"run {run.run_id!r} waits for no decision; it is {run.status.value}", metadata={"run_id": run.run_id}
+            )
         await self._runtime.gates.decide(run.tenant_id, chosen, review)
         return await self._until_still(run)
 

@@ -43,7 +43,7 @@ class AgentCall:
         self._reservations = DurableReservations(ports, state)
         self._labels = state.labels
         self._turns: tuple[Turn, ...] = ()
-        self._deltas = TokenDeltas.of(state, ports)
+        self._deltas = None if state.step.deltas is None else TokenDeltas.of(state, ports)
 
     async def run(self) -> StepState | Deny | Fail:
         """Returns the state with its execution, or why there is none. Raises Interrupted when cancelled after spending."""
@@ -68,7 +68,7 @@ class AgentCall:
             reply.stop_reason,
             reply.confidence,
         )
-        return self._state._replace(execution=execution, labels=self._labels)
+        return self._state.executed(execution, self._labels)
 
     async def _rounds(self) -> ModelReply | Deny | Fail:
         state, spending = self._state, self._spending
@@ -79,8 +79,9 @@ class AgentCall:
         reply = await ModelAttempts(self._ports, state, spending, self._reservations, first, (), self._deltas).run()
         if isinstance(reply, Fail):
             return reply
-        spending.charged += self._used(reply)
-        rounds = max_tool_rounds(state.step.node)
+        used = self._used(reply)
+        spending.charged = used if spending.charged is ZERO_USAGE else spending.charged + used
+        rounds = max_tool_rounds(state.step.node) if reply.calls else 0
         while reply.calls:
             if len(self._turns) >= rounds:
                 message = f"{state.step.node.id!r} still called tools after max_tool_rounds={rounds} rounds"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.ledger_entry import RESERVATION_MARK, EntryDraft, EntryKind
-from meshflow_grpc.kernel.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
@@ -38,7 +37,7 @@ class DurableReservations:
             return None
         run = self._state.step.run
         draft = _draft(self._state, self._count, charged + need, self._ports.clock.now())
-        (entry,) = await uninterrupted(self._ports.recorder.append(run.run_id, (draft,)))
+        (entry,) = await self._ports.recorder.append(run.run_id, (draft,))
         if self._session is None:
             return None
         use = await self._ports.sessions.session_use(run.tenant_id, self._session.session_id, up_to_seq=entry.seq)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -19,9 +18,11 @@ from meshflow_grpc.kernel.stages.audit_ledger import AuditLedger, StepEnd
 from meshflow_grpc.kernel.stages.execution import ExecutionStage
 from meshflow_grpc.kernel.stages.sla_record import SlaRecord
 from meshflow_grpc.kernel.state import StageDecision, StepOutcome, StepState
-from meshflow_grpc.kernel.uninterrupted import uninterrupted
+from meshflow_grpc.ports.tracer import NoTracer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.peer_step import PeerRecord
@@ -45,10 +46,12 @@ class Kernel:
 
     def __init__(self, ports: KernelPorts) -> None:
         self._ports = ports
+        self._tracing = not isinstance(ports.tracer, NoTracer)
         stages = [stage(ports) for stage in FIFTEEN_STAGES]
-        self._before = tuple(s for s in stages[:_EXECUTION] if isinstance(s, Check))
+        checks = [(index, stage) for index, stage in enumerate(stages) if isinstance(stage, Check)]
+        self._before = tuple(check for check in checks if check[0] < _EXECUTION)
+        self._after = tuple(check for check in checks if check[0] > _EXECUTION)
         self._execution = next(s for s in stages if isinstance(s, ExecutionStage))
-        self._after = next(s for s in stages[_EXECUTION + 1 :] if isinstance(s, Check))
         self._ledger = next(s for s in stages if isinstance(s, AuditLedger))
         self._sla = next(s for s in stages if isinstance(s, SlaRecord))
 
@@ -58,6 +61,12 @@ class Kernel:
         Raises LedgerUnavailableError when the entry cannot be made durable: the output is then not released. Cancellation is recorded
         as a cancelled step before it propagates.
         """
+        outcome = await (self._traced(step) if self._tracing else self._govern(step))
+        if outcome.verdict is Verdict.CANCELLED:
+            raise asyncio.CancelledError
+        return outcome
+
+    async def _traced(self, step: Step) -> StepOutcome:
         action = step.action
         tool = action.name if action is not None and action.is_tool else None
         with self._ports.tracer.step(step.run.run_id, step.node, step.step_id, tool) as span:
@@ -71,10 +80,7 @@ class Kernel:
         state = StepState(step, step.prompt, step.labels, step.node.risk, self._ports.clock.monotonic())
         passage = _Passage(state)
         cancelled = False
-        for index, stage in enumerate(self._before):
-            if not passage.take(index, _applied(stage, passage.state)):
-                break
-        else:
+        if passage.checked(self._before):
             cancelled = not await self._execute(passage)
         return await self._record(passage, cancelled=cancelled)
 
@@ -93,14 +99,21 @@ class Kernel:
             _log.exception("stage_failed", stage=STAGE_NAMES[_EXECUTION], step=passage.state.step.step_id)
             result = Fail("STAGE_FAILED", "stage execution failed; nothing was released")
         if passage.take(_EXECUTION, result):
-            passage.take(_EXECUTION + 1, _applied(self._after, passage.state))
+            passage.checked(self._after)
         return True
 
     async def _record(self, passage: _Passage, *, cancelled: bool) -> StepOutcome:
         """Stages 14 and 15: always, and not to be cancelled."""
-        end, entry = await self._made_durable(self._end(passage, cancelled=cancelled))
-        run = end.state.step.run
-        run.budget.settle(end.state.reserved, minus(end.usage, passage.prepaid))
+        end = self._end(passage, cancelled=cancelled)
+        try:
+            entry = await self._ledger.record(end)
+        except MeshflowError:
+            raise
+        except Exception:  # noqa: BLE001 - fail closed: whatever the stage raises withholds the output
+            _log.exception("stage_failed", stage=STAGE_NAMES[_LEDGER], step=end.state.step.step_id)
+            end = _withheld(end)
+            entry = await self._recorded(end)
+        end.state.step.run.budget.settle(end.state.reserved, minus(end.usage, passage.prepaid))
         self._observe(end)
         return StepOutcome(
             end.state.step,
@@ -113,17 +126,10 @@ class Kernel:
             end.message,
         )
 
-    async def _made_durable(self, end: StepEnd) -> tuple[StepEnd, LedgerEntry]:
-        """Fail closed: when stage 14 itself breaks, the output is withheld and the step recorded as denied by it."""
+    async def _recorded(self, end: StepEnd) -> LedgerEntry:
+        """The entry of a step whose stage 14 broke: it is denied by it, and when not even that can be recorded the run fails."""
         try:
-            return end, await uninterrupted(self._ledger.record(end))
-        except MeshflowError:
-            raise
-        except Exception:  # noqa: BLE001 - fail closed: whatever the stage raises withholds the output
-            _log.exception("stage_failed", stage=STAGE_NAMES[_LEDGER], step=end.state.step.step_id)
-        end = _withheld(end)
-        try:
-            return end, await uninterrupted(self._ledger.record(end))
+            return await self._ledger.record(end)
         except MeshflowError:
             raise
         except Exception as error:
@@ -188,8 +194,7 @@ def _withheld(end: StepEnd) -> StepEnd:
     """The step as it is recorded when recording it as it was broke; a cancelled step stays cancelled."""
     stages = list(end.stages)
     stages[_LEDGER] = {"stage": STAGE_NAMES[_LEDGER], "decision": "deny", "reason": "STAGE_FAILED"}
-    return replace(
-        end,
+    return end._replace(
         verdict=Verdict.CANCELLED if end.verdict is Verdict.CANCELLED else Verdict.DENIED,
         stages=stages,
         blocked_by=STAGE_NAMES[_LEDGER],
@@ -211,6 +216,26 @@ class _Passage:
         self.refused_by: str | None = None
         self.prepaid = self.interrupted = ZERO_USAGE
         self.peer: PeerRecord | None = None
+
+    def checked(self, checks: Sequence[tuple[int, Check]]) -> bool:
+        """Asks these stages, each with its place, one after another; returns whether the step goes on. One that raises denies."""
+        state, decided = self.state, self._decided
+        watched = state.step.live is not None
+        for index, check in checks:
+            try:
+                result = check.apply(state)
+            except Exception:  # noqa: BLE001 - fail closed: whatever a stage raises denies the step
+                result = _broken(check, state)
+            if type(result) is StepState and not watched:
+                state = result
+                decided.append(_ALLOWED[index])
+                continue
+            self.state = state
+            if not self.take(index, result):
+                return False
+            state = self.state
+        self.state = state
+        return True
 
     def take(self, index: int, result: StepState | Noted | Refusal) -> bool:
         """Notes a stage's answer; returns whether the step goes on."""
@@ -256,10 +281,6 @@ class _Passage:
         return [*decided, *_SKIPPED[len(decided) : _LEDGER], *_ALLOWED[_LEDGER:]]
 
 
-def _applied(stage: Check, state: StepState) -> StepState | Noted | Refusal:
-    """Fail closed: a stage that raises denies the step."""
-    try:
-        return stage.apply(state)
-    except Exception:  # noqa: BLE001 - fail closed: whatever a stage raises denies the step
-        _log.exception("stage_failed", stage=stage.name, step=state.step.step_id)
-        return Deny("STAGE_FAILED", f"stage {stage.name} failed; the step was denied", "report this with the run id")
+def _broken(check: Check, state: StepState) -> Deny:
+    _log.exception("stage_failed", stage=check.name, step=state.step.step_id)
+    return Deny("STAGE_FAILED", f"stage {check.name} failed; the step was denied", "report this with the run id")

@@ -10,6 +10,7 @@ from meshflow_grpc.kernel.decision import Fail
 from meshflow_grpc.kernel.model_call import model_request
 from meshflow_grpc.kernel.retry import attempt_timeout_s, pause_s, retries_of
 from meshflow_grpc.ports.provider import ProviderError, ProviderFault
+from meshflow_grpc.ports.tracer import NoTracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +77,9 @@ class ModelAttempts:
             fault = None
             self._spending.attempts += 1
             try:
-                reply = await self._shown(attempt)
+                reply = await (
+                    self._call(attempt, None) if self._deltas is None else self._shown(attempt, self._deltas)
+                )
             except ProviderError as error:
                 fault = error
             except BaseException:
@@ -92,29 +95,29 @@ class ModelAttempts:
                 return refusal
             attempt += 1
 
-    async def _shown(self, attempt: int) -> ModelReply:
+    async def _shown(self, attempt: int, deltas: TokenDeltas) -> ModelReply:
         """One attempt, its answer shown as it comes to those who watch."""
-        if self._deltas is None:
-            return await self._call(attempt)
-        await self._deltas.begin()
+        await deltas.begin()
         try:
-            reply = await self._call(attempt, self._deltas.take)
+            reply = await self._call(attempt, deltas.take)
         except ProviderError:
-            self._deltas.take_back()
+            deltas.take_back()
             raise
-        self._deltas.answered(reply)
+        deltas.answered(reply)
         return reply
 
-    async def _call(self, attempt: int, on_delta: Callable[[str], None] | None = None) -> ModelReply:
-        request = model_request(self._state, attempt, self._ports.provider.default_model, self._turns)
-        with self._ports.tracer.model_call(request.model, attempt) as span:
-            reply = await self._answer(request, on_delta)
+    async def _call(self, attempt: int, on_delta: Callable[[str], None] | None) -> ModelReply:
+        ports = self._ports
+        request = model_request(self._state, attempt, ports.provider.default_model, self._turns)
+        answer = self._in_time if self._timeout else ports.provider.complete
+        if isinstance(ports.tracer, NoTracer):
+            return await answer(request, on_delta)
+        with ports.tracer.model_call(request.model, attempt) as span:
+            reply = await answer(request, on_delta)
             span.ended(reply.stop_reason, Usage(reply.input_tokens, reply.output_tokens))
             return reply
 
-    async def _answer(self, request: ModelRequest, on_delta: Callable[[str], None] | None) -> ModelReply:
-        if not self._timeout:
-            return await self._ports.provider.complete(request, on_delta)
+    async def _in_time(self, request: ModelRequest, on_delta: Callable[[str], None] | None) -> ModelReply:
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._ports.provider.complete(request, on_delta)

@@ -19,7 +19,6 @@ from meshflow_grpc.kernel.peer_outcome import Spent, peer_record, step_outcome
 from meshflow_grpc.kernel.peer_request import MAX_DEPTH, asked_now, depth_of, peer_call, peer_intent, target_of
 from meshflow_grpc.kernel.retry import pause_s, retries_of
 from meshflow_grpc.kernel.tool_call import call_arguments
-from meshflow_grpc.kernel.uninterrupted import uninterrupted
 from meshflow_grpc.ports.mesh import PeerError, PeerRefusedError, PeerUnreachableError
 
 if TYPE_CHECKING:
@@ -169,7 +168,7 @@ class _PeerStep:
         short = await self._reservations.reserve(self._charged, self._share)
         if short is None:
             draft = peer_intent(self._state, self._ports.clock.now(), node, self._asked, self._peers_asked)
-            await uninterrupted(self._ports.recorder.append(run.run_id, (draft,)))
+            await self._ports.recorder.append(run.run_id, (draft,))
         return short
 
     async def _once(self, node: MeshNode) -> PeerAnswer:

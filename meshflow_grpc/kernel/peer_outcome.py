@@ -47,7 +47,7 @@ def peer_record(node: MeshNode, answer: PeerAnswer) -> PeerRecord:
 def step_outcome(state: StepState, node: MeshNode, answer: PeerAnswer, spent: Spent) -> StepState | Refusal:
     """The state with its execution when the peer's run completed, else the refusal that tells how it stands."""
     record = peer_record(node, answer)
-    usage = spent.charged + dataclasses.replace(answer.usage, steps=1)
+    usage = spent.charged + answer.usage._replace(steps=1)
     if answer.status is RunStatus.COMPLETED:
         execution = Execution(answer.output, "", usage, spent.prepaid, spent.attempts, spent.latency_ms, peer=record)
         return state._replace(execution=execution, labels=state.labels | FOREIGN)

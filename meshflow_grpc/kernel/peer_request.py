@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.mesh import PeerTarget
@@ -104,4 +103,4 @@ def peer_intent(state: StepState, now: str, node: MeshNode, asked: AskedPeer, nu
         "share": {"carbon_ug": share.carbon_ug, "cost_nano_usd": share.cost_nano_usd, "tokens": share.tokens},
     }
     step_id = draft.step_id if number == 1 else f"{draft.step_id}{PEER_MARK}{number}"
-    return replace(draft, step_id=step_id, facts={**draft.facts, "peer": peer})
+    return draft._replace(step_id=step_id, facts={**draft.facts, "peer": peer})

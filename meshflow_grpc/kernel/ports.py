@@ -9,7 +9,7 @@ from meshflow_grpc.domain.usage import MAX_SEQ
 from meshflow_grpc.governance.carbon import CarbonModel
 from meshflow_grpc.governance.circuit_breaker import Breakers
 from meshflow_grpc.governance.compliance import Safeguards
-from meshflow_grpc.governance.recipients import NO_RECIPIENTS, Recipients
+from meshflow_grpc.governance.recipients import DeclaredRecipients
 from meshflow_grpc.ports.tracer import NoTracer
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ class Recorder(Protocol):
     async def append(
         self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
     ) -> tuple[LedgerEntry, ...]:
-        """Appends entries to a run; see ports.storage.Storage."""
+        """Appends entries to a run; see ports.storage.Storage.
+
+        MUST NOT be interrupted by cancellation: it raises CancelledError when the entries are durable, not before.
+        """
         ...
 
 
@@ -75,7 +78,7 @@ class KernelPorts:
     carbon: CarbonModel = field(default_factory=CarbonModel)
     revoked_agents: frozenset[str] = frozenset()
     safeguards: Safeguards = field(default_factory=Safeguards)
-    recipients: Recipients = NO_RECIPIENTS
+    recipients: DeclaredRecipients = field(default_factory=DeclaredRecipients)
     windows: Windows | None = None
     mesh: MeshAccess | None = None
 

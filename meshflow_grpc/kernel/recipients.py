@@ -21,7 +21,7 @@ def with_recipients(ports: KernelPorts, state: StepState) -> StepState | Deny:
 
     Outside of production a server on which none was declared lets everything pass, and no entry claims otherwise.
     """
-    step, known = state.step, ports.recipients
+    step, known = state.step, ports.recipients.now
     if HELD not in step.run.policy.compliance:
         return state
     if step.node.kind is NodeKind.GRPC:
@@ -43,10 +43,11 @@ def with_recipients(ports: KernelPorts, state: StepState) -> StepState | Deny:
 
 def refused_recipient(ports: KernelPorts, policy: Policy, node: Node) -> Deny | None:
     """Why an agent's step would not get past stage 11, known before the run starts."""
-    if HELD not in policy.compliance or not (ports.recipients.declared or ports.safeguards.production):
+    known = ports.recipients.now
+    if HELD not in policy.compliance or not (known.declared or ports.safeguards.production):
         return None
     names = destinations(node, None, node.risk, ports.provider.name)
-    objection = next(filter(None, map(ports.recipients.objection, names)), None)
+    objection = next(filter(None, map(known.objection, names)), None)
     return None if objection is None else Deny(*objection)
 
 

@@ -20,8 +20,11 @@ def pause_s(attempt: int, ports: KernelPorts, retry_after_s: float | None = None
 
 def attempt_timeout_s(state: StepState, own: float = 0.0) -> float:
     """The shortest of the limits that are set; 0 = none."""
-    limits = (state.step.run.policy.step_timeout_s, state.step.node.timeout_s, own)
-    return min((limit for limit in limits if limit > 0), default=0.0)
+    shortest = own
+    for limit in (state.step.run.policy.step_timeout_s, state.step.node.timeout_s):
+        if 0 < limit < shortest or shortest <= 0:
+            shortest = limit
+    return max(0.0, shortest)
 
 
 def retries_of(state: StepState) -> int:

@@ -88,8 +88,7 @@ class Closing(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One step to govern: a node, the place in the run, and its input.
 
     ``epoch`` grows each time the run is resumed. ``granted`` is the approval the step got.
@@ -120,8 +119,7 @@ class Step:
     closing: Closing | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(NamedTuple):
     """What execution produced. ``usage`` holds all attempts; ``prepaid`` is the part that retries settled already.
 
     ``peer`` is the run elsewhere that produced it.
@@ -157,6 +155,22 @@ class StepState(NamedTuple):
     output: str | None = None
     recipients: tuple[Recipient, ...] | None = None
 
+    def holding(self, reserved: Usage) -> StepState:
+        """With what is reserved for the step. Like the next three what ``_replace`` gives, in a third of the time."""
+        return tuple.__new__(StepState, (*self[:5], reserved, *self[6:]))
+
+    def scanned(self, scan: ScanResult) -> StepState:
+        """With what was found in its input."""
+        return tuple.__new__(StepState, (*self[:7], scan, *self[8:]))
+
+    def executed(self, execution: Execution, labels: frozenset[str]) -> StepState:
+        """With what execution gave, and the labels of all that went into it."""
+        return tuple.__new__(StepState, (*self[:2], labels, *self[3:9], execution, *self[10:]))
+
+    def saying(self, output: str) -> StepState:
+        """With the output that may be released."""
+        return tuple.__new__(StepState, (*self[:10], output, *self[11:]))
+
 
 @dataclass(frozen=True, slots=True)
 class StageDecision:
@@ -167,8 +181,7 @@ class StageDecision:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class StepOutcome:
+class StepOutcome(NamedTuple):
     """How a step ended. ``output`` is released only with its entry."""
 
     step: Step

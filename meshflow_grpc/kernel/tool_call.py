@@ -82,7 +82,7 @@ class _ToolAttempts:
                 latency = round((self._ports.clock.monotonic() - started) * 1000)
                 execution = Execution(output, "", _ONE_STEP, ZERO_USAGE, attempt, latency)
                 labels = self._state.labels | self._tool.labels
-                return self._state._replace(execution=execution, labels=labels)
+                return self._state.executed(execution, labels)
             if failure is not None:
                 return failure
             attempt += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
@@ -53,7 +52,7 @@ def deletion_draft(draft: EntryDraft, last: int, seqs: Iterable[int]) -> EntryDr
             FieldViolation("draft", "a tombstone has facts.actor.principal, facts.basis and no payload")
         )
     spans: list[JsonValue] = [[first, end] for first, end in spans_of(seqs)]
-    return replace(draft, facts={**facts, "deleted": {"last": last, "seqs": spans}})
+    return draft._replace(facts={**facts, "deleted": {"last": last, "seqs": spans}})
 
 
 def deletion_of(record: dict[str, Any]) -> Deletion:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
@@ -49,7 +48,7 @@ def erasure_draft(draft: EntryDraft, last: int) -> EntryDraft:
         raise InvalidRequestError.of(
             FieldViolation("draft", "an erasure entry has facts.actor.principal, facts.basis and no payload")
         )
-    return replace(draft, facts={**facts, "erased": [{"first": 1, "last": last, "names": list(ERASED_NAMES)}]})
+    return draft._replace(facts={**facts, "erased": [{"first": 1, "last": last, "names": list(ERASED_NAMES)}]})
 
 
 def erased_ranges(record: dict[str, Any]) -> tuple[ErasedRange, ...]:

@@ -23,7 +23,7 @@ from meshflow_grpc.ledger.merkle_nodes import CompactRange
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from meshflow_grpc.domain.stored_row import EntryRow
+    from meshflow_grpc.domain.stored_row import LogRow
     from meshflow_grpc.ledger.deletion import Span
     from meshflow_grpc.ledger.merkle_nodes import MerkleNode
 
@@ -58,13 +58,13 @@ class LogVerifier:
         self._deletions: list[Deletion] = []
         self._check_heads()
 
-    def wanted_leaves(self, rows: Sequence[EntryRow]) -> list[tuple[int, int]]:
+    def wanted_leaves(self, rows: Sequence[LogRow]) -> list[tuple[int, int]]:
         """Returns the stored leaves that ``add`` needs for the next rows."""
         last = rows[-1].seq
         end = min(last, self._size) if isinstance(last, int) else self._size
         return [(0, index) for index in range(self._tree.size, end)]
 
-    def add(self, rows: Sequence[EntryRow], leaves: Mapping[tuple[int, int], bytes]) -> list[MerkleNode]:
+    def add(self, rows: Sequence[LogRow], leaves: Mapping[tuple[int, int], bytes]) -> list[MerkleNode]:
         """Verifies the leaves of the next rows; returns the subtrees above them, for ``compare``."""
         nodes: list[MerkleNode] = []
         for row in rows:
@@ -73,7 +73,8 @@ class LogVerifier:
             if seq <= self._tree.size:
                 self._fault(row, "seq: no entry can have this place in the ledger")
                 continue
-            nodes += self._fill(seq - 1, leaves)
+            if seq > self._tree.size + 1:
+                nodes += self._fill(seq - 1, leaves)
             if seq != self._tree.size + 1:
                 self._fault(row, f"seq: the log ends at {self._size}, no entry can have this place")
                 continue
@@ -148,7 +149,7 @@ class LogVerifier:
             self._gaps.append((first, self._tree.size))
         return nodes
 
-    def _note_deletion(self, row: EntryRow) -> None:
+    def _note_deletion(self, row: LogRow) -> None:
         """Takes a tombstone into account; what it says was deleted must be gone."""
         try:
             record: Any = decode(row.record if isinstance(row.record, bytes) else b"")
@@ -171,7 +172,8 @@ class LogVerifier:
 
     def _grow(self, leaf: bytes) -> list[MerkleNode]:
         nodes = self._tree.append_leaves((leaf,))
-        self._check_heads()
+        if self._tree.size in self._heads:
+            self._check_heads()
         return nodes
 
     def _check_heads(self) -> None:
@@ -181,7 +183,7 @@ class LogVerifier:
             elif self._bad is None:
                 self._good = head.size
 
-    def _fault(self, row: EntryRow, description: str) -> None:
+    def _fault(self, row: LogRow, description: str) -> None:
         columns: Any = row
         seq = columns.seq if isinstance(columns.seq, int) else 0
         sequence = columns.sequence if isinstance(columns.sequence, int) else 0

@@ -43,7 +43,7 @@ def run_csv(entries: Iterable[LedgerEntry]) -> str:
 
 def entry_json(entry: LedgerEntry) -> dict[str, Any]:
     """Returns an entry with all that a verifier needs."""
-    fields = asdict(entry)
+    fields = entry._asdict()
     fields["kind"] = entry.kind.value
     fields["record"] = entry.record.decode()
     fields["verdict"] = entry.kind.value.removeprefix("step_") if entry.kind in STEP_ENDS else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-    from meshflow_grpc.domain.stored_row import EntryRow
+    from meshflow_grpc.domain.stored_row import LogRow
 
 NodeKey = tuple[int, int]
 """Level and index of a stored subtree."""
@@ -54,7 +54,7 @@ class RawLog:
     size: int
     runs: tuple[tuple[str, str], ...]
     heads: tuple[StoredHead, ...]
-    pages: AsyncIterator[tuple[EntryRow, ...]]
+    pages: AsyncIterator[tuple[LogRow, ...]]
     nodes: NodeReader
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.usage import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class StepRecord:
+class StepRecord(NamedTuple):
     """A recorded step. ``sla_met`` is None when the node has no SLA; ``blocked_by`` names the stage that refused."""
 
     node_id: str
@@ -79,5 +77,13 @@ class MeshObserver(Protocol):
         ...
 
 
-class Observer(StepObserver, RunObserver, LedgerObserver, MeshObserver, Protocol):
+class AccessObserver(Protocol):
+    """Told about access that somebody should look at."""
+
+    def emergency_access(self, run_id: str, approval_id: str, principal_id: str) -> None:
+        """An approval that its reviewer might not have given is durable, and a second person is to review it."""
+        ...
+
+
+class Observer(StepObserver, RunObserver, LedgerObserver, AccessObserver, MeshObserver, Protocol):
     """Told about everything."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
+
+_NO_CONFIG: Mapping[str, JsonValue] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,7 @@ class Turn:
     opaque: tuple[Mapping[str, JsonValue], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
+class ModelRequest(NamedTuple):
     """One call of a model. ``prompt`` is the user's part; ``turns`` is what happened in the loop so far.
 
     ``iteration`` counts the node's activations in the run, ``attempt`` the tries of this one; both from 1.
@@ -78,11 +80,10 @@ class ModelRequest:
     iteration: int = 1
     tools: tuple[ToolSpec, ...] = ()
     turns: tuple[Turn, ...] = ()
-    config: Mapping[str, JsonValue] = field(default_factory=dict)
+    config: Mapping[str, JsonValue] = _NO_CONFIG
 
 
-@dataclass(frozen=True, slots=True)
-class ModelReply:
+class ModelReply(NamedTuple):
     """Answer of a model. ``confidence`` in 0..1 where the model states one."""
 
     text: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from meshflow_grpc.domain.usage import MAX_SEQ
 from meshflow_grpc.ports.log import LogStore
@@ -11,7 +11,7 @@ from meshflow_grpc.ports.webhooks import WebhookStore
 from meshflow_grpc.ports.workflows import WorkflowStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.usage import SessionUse, Usage
 
 
-@dataclass(frozen=True, slots=True)
-class RunChange:
+class RunChange(NamedTuple):
     """What an append changes in the run's projection. ``usage`` is added to the totals; None leaves a field as it is.
 
     ``step_usage`` is added too, and stands in the record of the first entry: a last step's, when it ends the run in the same append.
@@ -89,10 +88,12 @@ class Storage(LogStore, WorkflowStore, WebhookStore, Protocol):
         """
         ...
 
-    async def append(
+    def append(
         self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
-    ) -> tuple[LedgerEntry, ...]:
-        """Appends entries to a run, in order, and applies the change to its projection; returns the linked entries.
+    ) -> Awaitable[tuple[LedgerEntry, ...]]:
+        """Appends entries to a run, in order, and applies the change to its projection; gives the linked entries.
+
+        An Acknowledgement stands for an append that was taken already; what else is given is awaited to its end by a task of its own.
 
         MUST refuse an entry whose (run_id, step_id, attempt, kind) exists: EntryAlreadyRecordedError. MUST refuse a run that has ended:
         RunConflictError. MUST raise RunNotFoundError for an unknown run. Nothing of a refused append is kept.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 import grpc
@@ -20,6 +21,7 @@ DOMAIN = "meshflow.dev"
 MAX_VIOLATIONS = 100
 # Trailing metadata by which a proxy in front of several servers knows that it may make the call of another one, whatever it is.
 RETRY_ELSEWHERE = "meshflow-retry-elsewhere"
+RETRY_AFTER = "retry-after"
 
 CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
@@ -69,10 +71,16 @@ def status_of(error: MeshflowError) -> grpc.Status:
         details.append(RetryInfo(retry_delay=delay))
     status = Status(code=CODES[error.reason].value[0], message=error.message[:2000], details=map(_packed, details))
     converted = rpc_status.to_status(status)
-    if error.retry_elsewhere:
-        converted = converted._replace(trailing_metadata=(*converted.trailing_metadata, (RETRY_ELSEWHERE, "1")))
+    if added := _headers(error):
+        converted = converted._replace(trailing_metadata=(*converted.trailing_metadata, *added))
     answer: grpc.Status = converted
     return answer
+
+
+def _headers(error: MeshflowError) -> tuple[tuple[str, str], ...]:
+    """What proxies and HTTP clients read who do not look into bodies; whole seconds (RFC 9110, 10.2.3)."""
+    after = () if error.retry_after_s is None else ((RETRY_AFTER, str(ceil(error.retry_after_s))),)
+    return (*after, *(((RETRY_ELSEWHERE, "1"),) if error.retry_elsewhere else ()))
 
 
 def _packed(message: Message) -> Any:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
 
 
+# Google's decoder takes 100 messages inside each other; each array or object of a JSON body is several.
+_MALFORMED = "is not a well-formed message: it breaks off, is nested too deeply, or a text is not UTF-8"
+
+
 def interceptors(authenticator: Authenticator, observe: RpcObserver) -> tuple[Interceptor, ...]:
     """Outermost first."""
     return (
@@ -89,5 +93,5 @@ def _decoded(decode: Callable[[bytes], Any], request: bytes) -> Any:
     try:
         return decode(request)
     except DecodeError:
-        problem = FieldViolation("request", "is not a well-formed message: it breaks off, or a text is not UTF-8")
+        problem = FieldViolation("request", _MALFORMED)
         raise InvalidRequestError.of(problem) from None

@@ -195,7 +195,9 @@ def run_id_of(command: Command) -> str:
 
 def run_exists(run_id: str) -> RunConflictError:
     """Builds the error for a run id that is taken."""
-    return RunConflictError(f"a run with the id {run_id!r} exists", metadata={"run_id": run_id})
+    return RunConflictError(
+        f"a run with the id {run_id!r} exists; take another id, or read that run", metadata={"run_id": run_id}
+    )
 
 
 def disagrees(run_id: str) -> LedgerUnavailableError:

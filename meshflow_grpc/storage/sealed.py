@@ -23,7 +23,7 @@ from meshflow_grpc.storage.sealing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
@@ -67,11 +67,11 @@ class SealedStorage(PassingOn[KeyedStorage]):
         made = await self.store.create_run(run, draft, request_fingerprint)
         return made if made.created else replace(made, run=await self._opened_run(made.run))
 
-    async def append(
+    def append(
         self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
-    ) -> tuple[LedgerEntry, ...]:
+    ) -> Awaitable[tuple[LedgerEntry, ...]]:
         """See Storage."""
-        return await self.store.append(run_id, drafts, change)
+        return self.store.append(run_id, drafts, change)
 
     async def erase_payloads(self, draft: EntryDraft) -> LedgerEntry:
         """See Storage."""

@@ -51,7 +51,7 @@ class Sealer:
         for name, text in texts.items():
             if text is not None:
                 changed[name], changed[f"{name}_salt"] = self._stored(place_of(sequence, name), text, salts[name])
-        return replace(entry, **changed)  # type: ignore[arg-type]  # text fields by name
+        return entry._replace(**changed)  # type: ignore[arg-type]  # text fields by name
 
     def run(self, row: RunRow) -> RunRow:
         """Returns a run's row as it is stored."""
@@ -96,7 +96,7 @@ def opened_entry(entry: LedgerEntry, key: DataKey | None) -> LedgerEntry:
         if text is not None and _marked(text):
             opened = _opened(key, entry, place_of(entry.sequence, name), Opened(text, salt))
             changed[name], changed[f"{name}_salt"] = opened
-    return replace(entry, **changed) if changed else entry  # type: ignore[arg-type]  # text fields by name
+    return entry._replace(**changed) if changed else entry  # type: ignore[arg-type]  # text fields by name
 
 
 def opened_run(run: Run, key: DataKey | None) -> Run:

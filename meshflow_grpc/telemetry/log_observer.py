@@ -83,6 +83,10 @@ class LogObserver:
         """The log's head could not be published; it is tried again, unless the ledger turned out to be inconsistent."""
         _log.error("log_not_published", error=str(error))
 
+    def emergency_access(self, run_id: str, approval_id: str, principal_id: str) -> None:
+        """See AccessObserver."""
+        _log.warning("emergency_access", approval_id=approval_id, run_id=run_id, principal=principal_id)
+
     def mesh_changed(self, change: MeshChange) -> None:
         """See MeshObserver; what somebody should look at is logged as a warning."""
         log = _log.warning if change.kind in _MESH_ALERTS else _log.info

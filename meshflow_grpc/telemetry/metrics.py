@@ -76,6 +76,7 @@ class Metrics(MeshMetrics):
         self._unpublished = Counter(
             "meshflow_log_publication_failures", "Times the log's head could not be published.", registry=registry
         )
+        self._emergencies = Counter("meshflow_emergency_accesses", "Approvals by break_glass.", registry=registry)
         self._rpcs = Labelled(Counter("meshflow_rpcs", "Calls answered.", ["method", "code"], registry=registry))
         self._rpc_seconds = Labelled(
             Histogram(
@@ -147,6 +148,10 @@ class Metrics(MeshMetrics):
     def log_not_published(self, error: Exception) -> None:
         """See LedgerObserver."""
         self._unpublished.inc()
+
+    def emergency_access(self, run_id: str, approval_id: str, principal_id: str) -> None:
+        """See AccessObserver."""
+        self._emergencies.inc()
 
     def answered(self, method: str, code: str, seconds: float) -> None:
         """See RpcObserver."""

@@ -54,6 +54,11 @@ class Observers:
         for observer in self._observers:
             observer.log_not_published(error)
 
+    def emergency_access(self, run_id: str, approval_id: str, principal_id: str) -> None:
+        """See AccessObserver."""
+        for observer in self._observers:
+            observer.emergency_access(run_id, approval_id, principal_id)
+
     def mesh_changed(self, change: MeshChange) -> None:
         """See MeshObserver."""
         for observer in self._observers:

@@ -71,10 +71,7 @@ def ending(progress: Progress, run: NodeRun) -> tuple[NodeRun, ...] | None:
     if run not in progress.outstanding or len(progress.outstanding) > 1 or progress.obsolete:
         return None
     node = graph.index_of[run.node_id]
-    edges = (graph.edges[position] for position in graph.outgoing[node])
-    if graph.loops_from[node] or any(edge.conditional or edge.target >= 0 for edge in edges):
-        return None
-    return _runs(progress, {*progress.final, node})
+    return _runs(progress, {*progress.final, node}) if graph.may_end[node] else None
 
 
 def _runs(progress: Progress, nodes: Iterable[int]) -> tuple[NodeRun, ...]:

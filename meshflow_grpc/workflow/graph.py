@@ -55,6 +55,7 @@ class Graph:
     """An immutable plan that any number of runs share. Nodes, forward edges and loops are addressed by index.
 
     ``last`` says of each node whether, all its edges taken, its output is part of the run's: an edge leads to END, or none leads on.
+    ``may_end`` says whether the run can be over with it: it has no condition, and nothing follows it.
     """
 
     node_ids: tuple[str, ...]
@@ -70,6 +71,7 @@ class Graph:
     rank: tuple[int, ...]
     conditional: tuple[tuple[str, ...], ...]
     last: tuple[bool, ...]
+    may_end: tuple[bool, ...]
 
     def node(self, node_id: str) -> Node:
         """Returns a node by id in constant time; raises KeyError when there is none."""
@@ -96,6 +98,7 @@ def build_graph(workflow: Workflow) -> Graph:
     )
     _refuse_overlaps(backward, bodies)
     forward = _with_exits(forward, bodies)
+    loops_from = _loops_from(backward, index_of, count)
     _refuse_mutual_waits(count, forward, [index_of[edge.source] for _, edge in backward])
     return Graph(
         node_ids=tuple(node.id for node in workflow.nodes),
@@ -106,11 +109,15 @@ def build_graph(workflow: Workflow) -> Graph:
         loops=_loops(backward, bodies, forward, outgoing, index_of),
         incoming=incoming,
         outgoing=outgoing,
-        loops_from=_loops_from(backward, index_of, count),
+        loops_from=loops_from,
         start_edges=tuple(position for position, edge in enumerate(forward) if edge.source == -1),
         rank=tuple(rank),
         conditional=_conditional_targets(workflow, index_of),
         last=tuple(not edges or any(forward[edge].target < 0 for edge in edges) for edges in outgoing),
+        may_end=tuple(
+            not loops and not any(forward[edge].conditional or forward[edge].target >= 0 for edge in edges)
+            for edges, loops in zip(outgoing, loops_from, strict=True)
+        ),
     )
 
 

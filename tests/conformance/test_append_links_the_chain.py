@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -24,6 +23,7 @@ from meshflow_grpc.ports.storage import RunChange
 from tests.conformance.drafts import ENDED, STEP_USAGE, TENANT, create, finished, step, time_of, verified, whole_run
 
 if TYPE_CHECKING:
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.ports.storage import Storage
 
 
@@ -108,7 +108,7 @@ async def test_a_last_step_ends_its_run_as_two_appends_would(storage: Storage) -
     """A change's step_usage stands in the first entry's record, all else in the last one's."""
     for run_id in ("run_1", "run_2"):
         await create(storage, run_id)
-    change = replace(ENDED, step_usage=STEP_USAGE)
+    change = ENDED._replace(step_usage=STEP_USAGE)
     together = await storage.append("run_1", (step("run_1", 1), finished("run_1")), change)
     apart = [
         *await storage.append("run_2", (step("run_2", 1),), RunChange(usage=STEP_USAGE)),
@@ -127,7 +127,7 @@ async def test_a_steps_usage_needs_a_step(storage: Storage) -> None:
     """MUST refuse step_usage with a single entry: InvalidRequestError."""
     await create(storage, "run_1")
     with pytest.raises(InvalidRequestError, match="step_usage"):
-        await storage.append("run_1", (finished("run_1"),), replace(ENDED, step_usage=STEP_USAGE))
+        await storage.append("run_1", (finished("run_1"),), ENDED._replace(step_usage=STEP_USAGE))
     assert (await storage.get_run(TENANT, "run_1")).status is RunStatus.RUNNING
 
 
@@ -201,10 +201,14 @@ async def test_a_cancelled_caller_leaves_a_whole_ledger(storage: Storage) -> Non
     """Cancelling a caller neither harms other callers nor breaks the chain."""
     await create(storage, "run_1")
     await create(storage, "run_2")
+
+    async def append(run_id: str) -> tuple[LedgerEntry, ...]:
+        return await storage.append(run_id, (step(run_id, 1),))
+
     async with asyncio.timeout(10):
         async with asyncio.TaskGroup() as group:
-            doomed = group.create_task(storage.append("run_1", (step("run_1", 1),)))
-            kept = group.create_task(storage.append("run_2", (step("run_2", 1),)))
+            doomed = group.create_task(append("run_1"))
+            kept = group.create_task(append("run_2"))
             await asyncio.sleep(0)
             doomed.cancel()
         assert kept.result()[0].sequence == 2

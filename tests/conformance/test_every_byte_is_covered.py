@@ -13,7 +13,7 @@ import pytest
 from meshflow_grpc.app import Outside, Runtime, RuntimeOptions, assemble
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import RunRequest, RunStatus
-from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+from meshflow_grpc.domain.stored_row import EntryRow, LogRow, RunRow
 from meshflow_grpc.engine.fork import ForkPoint
 from meshflow_grpc.ledger.canonical import decode, encode
 from meshflow_grpc.ledger.chain import entry_hash
@@ -80,7 +80,7 @@ class Rows:
             key=lambda row: row.seq if isinstance(row.seq, int) else -1,
         )
         log = LogVerifier(self.head.size, [self.head])
-        log.add(rows, self.nodes)
+        log.add([LogRow.of(row) for row in rows], self.nodes)
         log.finish_entries(self.nodes)
         return any(
             fault.seq == before.seq or fault.sequence == before.sequence

@@ -63,7 +63,7 @@ async def test_a_run_id_is_taken_once(storage: Storage) -> None:
     await create(storage, "run_1")
     before = await storage.get_run(TENANT, "run_1")
     with pytest.raises(RunConflictError):
-        await storage.create_run(new_run("run_1", workflow="x"), replace(started("run_1"), step_id="other"), "f")
+        await storage.create_run(new_run("run_1", workflow="x"), started("run_1")._replace(step_id="other"), "f")
     assert await storage.get_run(TENANT, "run_1") == before
 
 

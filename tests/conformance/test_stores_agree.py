@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from meshflow_grpc.domain.errors import MeshflowError
-from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.domain.ledger_entry import EntryKind, LedgerEntry
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.ledger.erasure import new_erasure
@@ -52,7 +52,7 @@ def plain(value: object) -> object:
     """Removes what salts make differ: hashes, salts and records."""
     if isinstance(value, MeshflowError):
         return type(value), str(value)
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list) and not isinstance(value, LedgerEntry):
         return [plain(item) for item in value]
     removed = {"hash": "", "prev_hash": "", "head_hash": "", "input_salt": None, "output_salt": None, "record": b""}
     fields = {name: empty for name, empty in removed.items() if hasattr(value, name)}
@@ -60,6 +60,8 @@ def plain(value: object) -> object:
         return plain([value.run, value.entry, value.created])  # type: ignore[attr-defined]
     if hasattr(value, "next_page_token"):
         return plain([*value.runs, value.next_page_token])  # type: ignore[attr-defined]
+    if isinstance(value, LedgerEntry):
+        return value._replace(**fields)  # type: ignore[arg-type]
     return replace(value, **fields) if fields else value  # type: ignore[type-var]
 
 
@@ -109,7 +111,7 @@ class StoresAgree(RuleBasedStateMachine):
         """Creates a run, perhaps again."""
         run = new_run(run_id, tenant, request_id=request_id, session_id=SESSIONS[run_id])
         self.both(
-            lambda storage: storage.create_run(run, replace(started(run_id, tenant), step_id=tenant), fingerprint)
+            lambda storage: storage.create_run(run, started(run_id, tenant)._replace(step_id=tenant), fingerprint)
         )
 
     @rule(run_id=RUN_IDS, tenant=TENANTS, steps=STEPS, change=CHANGES)

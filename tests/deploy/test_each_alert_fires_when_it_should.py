@@ -80,6 +80,7 @@ CASES = (
     Case("MeshflowManyRunsBlocked", {ENDED % "blocked": "0x240", ENDED % "completed": "0x240"}, silent_at=(30,)),
     Case("MeshflowStagesFailClosed", {REFUSED % "STAGE_FAILED": "0x40 1x200"}, fires_at=(11,), silent_at=(9, 20)),
     Case("MeshflowStagesFailClosed", {REFUSED % "INJECTION": "0+9x240"}, silent_at=(11, 20)),
+    Case("MeshflowEmergencyAccess", {"meshflow_emergency_accesses_total": "0x40 1x200"}, (11, 18), (9, 25)),
     Case("MeshflowCostHigh", {"meshflow_cost_usd_total": "0+0.25x240"}, fires_at=(40,), silent_at=(10,)),
     Case("MeshflowCostHigh", {"meshflow_cost_usd_total": "0+0.2x240"}, silent_at=(40,)),
     Case("MeshflowLoopsMany", {ITERATED: "0+40x240", STARTED: "0+10x240"}, fires_at=(30,), silent_at=(8,)),

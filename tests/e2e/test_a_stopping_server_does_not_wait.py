@@ -43,7 +43,9 @@ def test_a_second_signal_ends_the_wait(start_server: StartServer, tmp_path: Path
     server.process.send_signal(signal.SIGTERM)
     wait_until(lambda: [line for line in server.log if line["event"] == "stopping"])
     refused = server.post("/v1/runs", {"task": "late"})
-    assert refused.status_code == 503
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    not_ready = server.get("/readyz")
+    assert (not_ready.status_code, not_ready.headers["retry-after"]) == (503, "1")
     assert server.process.poll() is None
     begun = time.monotonic()
     server.process.send_signal(signal.SIGTERM)

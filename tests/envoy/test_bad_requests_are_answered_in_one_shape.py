@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 POSTS = ["/run", "/stream", "/v1/runs", "/v1/runs:check", "/v1/runs/run_1:cancel"]
 NOT_AN_OBJECT = "the request body must be a JSON object"
-NOT_JSON = "the request body is not valid JSON"
+NOT_JSON = "the request body is not valid JSON, or is nested too deeply"
 JSON = {"content-type": "application/json"}
 
 

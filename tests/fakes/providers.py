@@ -73,7 +73,7 @@ class StreamingProvider(FakeProvider):
         """A line of the script may be (text, exception): that much is streamed before it fails."""
         lines = self.script.get(request.agent_id, [])
         failure = None
-        if lines and isinstance(lines[0], tuple):
+        if lines and type(lines[0]) is tuple:
             lines[0], failure = lines[0]
         reply = await super().complete(request)
         for place in range(0, len(reply.text), self.size):

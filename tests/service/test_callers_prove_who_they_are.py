@@ -212,6 +212,16 @@ def test_a_key_file_that_cannot_be_used_is_refused(text: str) -> None:
         parse_api_keys(text)
 
 
+def test_entries_may_follow_one_another() -> None:
+    """As `meshflow key new` appends them, beside a document of several."""
+    entries = [new_api_key(name, "acme", ("viewer",), lambda size: "ab" * size)[1] for name in ("a", "b", "c")]
+    written = f"{json.dumps(entries[0])}\n{json.dumps({'keys': entries[1:2]}, indent=1)}\n{json.dumps(entries[2])}\n"
+    assert list(parse_api_keys(written)) == ["a", "b", "c"]
+    assert parse_api_keys('{"keys": []}') == {}
+    with pytest.raises(ValueError, match="API key file is not JSON"):
+        parse_api_keys(written + "{")
+
+
 def test_a_key_with_an_unknown_role_or_a_repeated_id_is_refused() -> None:
     """Named by its id."""
     with pytest.raises(ValueError, match="API key 'king'"):

@@ -89,13 +89,13 @@ async def test_a_ledger_that_drops_an_entry_is_found(monkeypatch: pytest.MonkeyP
 
 async def test_a_chain_that_is_not_linked_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every entry begins anew."""
-    tamper(monkeypatch, lambda entry: dataclasses.replace(entry, prev_hash="0" * 64))
+    tamper(monkeypatch, lambda entry: entry._replace(prev_hash="0" * 64))
     assert await failing(1) == {"the_chain_is_linked"}
 
 
 async def test_a_record_that_was_edited_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """One word of the bytes that the hash covers."""
-    tamper(monkeypatch, lambda e: dataclasses.replace(e, record=e.record.replace("run_finished", "run_finishes")))
+    tamper(monkeypatch, lambda e: e._replace(record=e.record.replace("run_finished", "run_finishes")))
     assert "hashes_are_those_of_the_records" in await failing(5)
 
 
@@ -105,8 +105,8 @@ async def test_a_step_without_its_actor_is_found(monkeypatch: pytest.MonkeyPatch
 
     async def forgetful(self: AuditLedger, end: Any) -> Any:
         run = dataclasses.replace(end.state.step.run, agents={})
-        step = dataclasses.replace(end.state.step, run=run)
-        return await real(self, dataclasses.replace(end, state=end.state._replace(step=step)))
+        step = end.state.step._replace(run=run)
+        return await real(self, end._replace(state=end.state._replace(step=step)))
 
     monkeypatch.setattr(AuditLedger, "record", forgetful)
     assert await failing(1) == {"steps_name_who_acted"}

@@ -238,6 +238,8 @@ def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setenv("MESHFLOW_ANTHROPIC_BASE_URL", "ftp://user:hunter2@proxy")
     assert "hunter2" not in str(problems_of())
+    monkeypatch.setenv("MESHFLOW_WEBHOOK_SECRET", "s3cret")
+    assert "must have at least 16 characters;" in problems_of()["MESHFLOW_WEBHOOK_SECRET"]
 
 
 def test_floors_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,14 @@ _LAST_EVENT_ID = {
     "schema": {"type": "integer", "minimum": 0, "maximum": 2**31 - 1},
 }
 
+_KEYED = {"Run", "StreamRun", "CreateRun", "ForkRun"}
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The body's request_id, if the body has none.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
+}
+
 
 def paths(contract: Contract, schemas: Schemas) -> dict[str, dict[str, Schema]]:
     """Returns the path items; their schemas are added to `schemas`."""
@@ -90,7 +98,7 @@ def _path_parameters(route: Route, rpc: Method, schemas: Schemas) -> list[Schema
 
 def _query_parameters(contract: Contract, route: Route, rpc: Method, schemas: Schemas) -> list[Schema]:
     if route.body:
-        return []
+        return [_IDEMPOTENCY_KEY] if rpc.name in _KEYED else []
     message = contract.messages[rpc.request]
     found = []
     for field in message.fields:

@@ -11,7 +11,7 @@ import re
 
 from meshflow_grpc.governance.detection.rule import Rule
 
-_GAP = re.compile(r"<(\d)>")
+_GAP = re.compile(r"<(\d+)>")
 _FROM_HERE = "§"
 
 
@@ -68,6 +68,8 @@ OVERRIDE = _rules(
     r"(?:decode|decipher|decrypt|unscramble|translate|convert|reverse)~<8>(?:and|then)~<2>(?:follow|execute|obey|do|run|comply|perform|act~(?:on|upon)|carry~out)~<4>(?:it|says?|instructions?|inside|exactly|them|commands?|message|steps?)",
     r"(?:call|invoke|run|execute|use)~(?:the~)?[a-z]+_[a-z_]+~<8>§before~(?:responding|replying|answering|continuing|proceeding|anything|summari[sz]ing)",
     r"for~(?:the~|all~|any~)?(?:ai|llm|automated|autonomous)~(?:\w+~)?(?:agents?|assistants?|models?|systems?|readers?|reviewers?)\W{0,3}:\W{0,3}<8>(?:call|run|execute|delete|send|ignore|append|insert|include|must|always|forward|approve|transfer|save)",
+    r"(?:pretend|imagine|assume|act~as~if)~<2>(?:previous|prior|above|earlier|your|all)~<1>(?:instructions?|rules|guidelines|restrictions)~<2>(?:do~not|don.?t|did~not|never|no~longer|were~not)~(?:exist|existed|apply|matter|count|there)",
+    r"(?:here|these|below)~(?:is|are|follow)~(?:your|the)~(?:real|actual|true)~(?:instructions?|orders?|task|directives?)",
     r"(?:end|stop|terminate|begin|start)~(?:of~)?(?:the~)?(?:system~prompt|system~message|user~(?:input|query|message)|prompt|instructions|original~(?:task|instructions)|document|context)~?(?:here|now)?~(?:begin|start|new|now|user|system|ignore|actual|real)",
 )  # fmt: skip
 
@@ -75,7 +77,7 @@ JAILBREAK = _rules(
     "jailbreak", "persona",
     r"do~anything~now", r"(?:you~are|you.?re|act~as|be|become|called|named|as|stay~a|i~am|answer~as)~(?:a~|an~|the~)?(?:dan|stan|dude|aim|kevin|mongo~tom|devmode|evilbot|jailbreak(?:gpt|bot)?|chaosgpt|antigpt|anti~dan|omega|basedgpt|based~gpt|niccolo|ucar|maximum|freegpt|darkgpt|wormgpt|evil~confidant|betterdan|apophis)",
     r"stay~(?:a~|in~)?(?:dan|character~at~all~times|character~no~matter)", r"(?:developer|dev|god|debug|jailbreak|jailbroken|sudo|unrestricted|admin|unfiltered|uncensored|dan|maintenance|opposite|evil|root|unsafe|test)~mode~<2>(?:enabled|activated|active|engaged|on|output|unlocked|response|is~now|granted|initiated)",
-    r"(?:enable|enter|activate|engage|switch~(?:in)?to|go~(?:in)?to|unlock|turn~on|in|simulate)~<2>§(?:developer|dev|god|jailbreak|jailbroken|unrestricted|unfiltered|uncensored|dan|opposite|evil)~mode",
+    r"(?:enable|enter|activate|engage|switch~(?:in)?to|go~(?:in)?to|unlock|turn~on|in|simulate)~<2>§(?:developer|dev|god|sudo|jailbreak|jailbroken|unrestricted|unfiltered|uncensored|dan|opposite|evil)~mode",
     r"jail~?br(?:ea|o)k(?:en?|ing)?~(?:yourself|you|mode|prompt|version|successful|the~(?:ai|model|assistant))",
     r"(?:act|acting|behave|respond|reply|answer|operate|function|roleplay|role~play|pretend|imagine|simulate|speak|write)~<4>§(?:without|no|free~(?:of|from)|devoid~of|unbound~by|lacks?|lacking|ignoring|not~bound~by|with~no|zero)~<3>(?:restrictions?|filters?|limits?|limitations?|censorship|rules|guidelines|boundaries|ethics|morals?|moral~\w+|ethical~\w+|constraints?|safeguards?|guardrails?|content~polic(?:y|ies)|polic(?:y|ies))",
     r"(?:you|ai|model|assistant|character|chatbot|bot|gpt|who|which|that)~<3>(?:has|have|with|having|had|is~bound~by|are~bound~by|follow|follows|know|knows)~<1>§(?:no|zero|not~any)~<2>(?:restrictions?|filters?|limits?|limitations?|censorship|rules|guidelines|boundaries|ethics|ethical~\w+|morals?|moral~\w+|constraints?|safeguards?|guardrails?|content~polic(?:y|ies))",
@@ -97,6 +99,8 @@ JAILBREAK = _rules(
     r"(?:you~are|you.?re|act~as|become|be|pretend~to~be|simulate|acting~as|play|role~?play~as)~<4>§(?:ai|a\.i\.|chatbot|language~model|bot|model|artificial~intelligence|llm|virtual~assistant)~<3>(?:named|called|known~as|dubbed|by~the~name)",
     r"(?:you~are~(?:now|going~to|about~to)|you~will~(?:now|become|act|be|pretend)|act~as|become|pretend~to~be|simulate|play~as|respond~as)~<4>\w*(?:gpt|dan|llm)(?:[\W_]?[\d.]*)?",
     r"(?:answer|respond|reply|comply)~<4>(?:any|every|all|anything|everything)~<4>without~<1>(?:question|hesitation|refus\w*|exception|filter\w*|limit\w*|censor\w*|restriction\w*|judg\w*|warning\w*)",
+    r"you~?(?:are|.?re)~(?:now~)?(?:completely~|totally~|finally~)?free~(?:of|from)~<2>(?:restrictions?|rules|limits|limitations?|filters?|constraints?|guidelines|censorship)",
+    r"(?:act~as|be|become|play|you~are)~<2>(?:late|deceased|dead)~grand\w+", r"strive~to~avoid~norms", r"as~both~<3>(?:dan|stan|aim|dude)",
     r"no~(?:rules|morals|ethics|filters?|limits|laws)~(?:no~|or~|and~)?(?:rules|morals?|ethics|filters?|limits|laws|restrictions|censorship|guidelines)",
     r"(?:unhinged|unfiltered(?:ly)?|uncensored|rebel|unrestricted)~<3>(?:answer|response|manner|way|detail|query|tutorial|advice)",
     r"(?:insert~(?:a~)?divider|new~?response~?format|i.?m~free.{1,12}(?:test|fuck))",
@@ -122,6 +126,8 @@ PROMPT_LEAK = _rules(
     r"(?:in~what~way|how)~(?:were|are|have)~you~(?:been~)?(?:instructed|prompted|programmed|configured|told)~to",
     r"(?:verbatim|word~for~word|in~full|exactly~as~(?:written|given|provided))~<4>(?:system~prompt|your~(?:prompt|instructions)|instructions~(?:you|above)|initial~(?:prompt|instructions))",
     r"(?:your|the)~(?:system~prompt|initial~instructions?|hidden~instructions?|instructions|prompt)~<3>(?:verbatim|word~for~word|in~full|inside~(?:a~)?(?:code~block|xml|tags)|as~(?:json|base64|a~poem|rot13|markdown|yaml|a~code~block)|in~(?:base64|rot13|json|hex|reverse|morse|pig~latin|french|german|spanish))",
+    rf"{_SHOW}~<2>(?:prompt|instructions)~(?:that~)?you~(?:were~(?:given|told|sent)|got|received|are~(?:given|using|following))",
+    r"(?:complete|finish|continue)~<4>my~(?:system~prompt|initial~instructions|hidden~instructions)", r"what.?s~in~your~(?:context~window|system~prompt|prompt)",
     r"(?:tools?|functions?|plugins?)~(?:you~(?:have|can)|available~to~you)~<8>(?:schema|json|verbatim|exact~(?:names?|definitions?))",
     direction="input",
 ) + _rules(
@@ -149,6 +155,14 @@ EXFILTRATION = _rules(
     r"(?:make|issue|perform|do|execute|fire|trigger)~(?:an?~)?(?:http|get|post|dns|curl|web)~(?:request|call|lookup)~<3>(?:to|with|containing|at|against)~<6>(?:data|secret|token|key|conversation|content|history|prompt|credentials?|password|result)",
     r"(?:curl|wget|invoke-webrequest|iwr|nc)~<8>(?:etc~passwd|\.env|id_rsa|\.aws~credentials|\.ssh|printenv|whoami|env~\|)",
     r"(?:transfer|wire|send|pay|move)~<3>(?:all~)?(?:funds|money|balance|bitcoin|btc|eth|usdt|crypto|payment|\d[\d.,]*~(?:usd|eur|dollars|euros|btc|eth))~<4>(?:to~(?:this|my|the~following|account|wallet|iban|attacker|address))",
+) + _rules(
+    "exfiltration", "data_transfer",
+    r"(?:secrets?|passwords?|credentials?|api~?keys?|private~keys?|tokens?|environment~variables)~<6>(?:send|post|forward|upload|transmit|exfiltrate)~(?:it|them|everything|all|this|that)~<1>to~<2>(?:https?|ftp|www)",
+    direction="input",
+) + _raw(
+    "exfiltration", "data_transfer",
+    r"(?i:\b(?:nslookup|dig|host|ping|curl|wget)\s+[^\s|;]{0,60}(?:\$\(|`)\s{0,2}(?:cat|whoami|printenv|env|base64)\b)",
+    r"(?i:\b(?:fetch|open|src|href|location|sendbeacon)\b[^\n]{0,120}(?:\$\{|\+)\s{0,2}(?:document\.cookie|localstorage|sessionstorage))",
 ) + _raw(
     "exfiltration", "markdown_image",
     r"!\[[^\]\n]{0,200}\]\(\s*<?(?:https?:)?//[^)\s]{1,400}[?&][A-Za-z0-9_.\[\]-]{1,40}=[^)\s]{0,400}",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
@@ -31,8 +30,7 @@ KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class StepEnd:
+class StepEnd(NamedTuple):
     """A step that is over: its last state, how it ended, and what each stage decided."""
 
     state: StepState
@@ -76,11 +74,11 @@ class AuditLedger:
             output=_output(end),
         )
         closing = step.closing if end.verdict is Verdict.COMMITTED else None
-        last = closing.change(end.state.output or "", _spent(end)) if closing is not None else None
+        last = None if closing is None else closing.change(end.state.output or "", _spent(end))
         if closing is None or last is None:
             (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(usage=end.usage))
             return entry
-        drafts, change = (draft, last[0]), replace(last[1], step_usage=end.usage)
+        drafts, change = (draft, last[0]), last[1]._replace(step_usage=end.usage)
         entry, end_of_run = await self._ports.recorder.append(run.run_id, drafts, change)
         closing.recorded(end_of_run)
         return entry
@@ -98,12 +96,12 @@ _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 def _output(end: StepEnd) -> str | None:
     """What the step said, or why there is nothing: a payload, because a person may be named in either."""
     if end.verdict is Verdict.COMMITTED:
-        return _json({"output": end.state.output})
-    return None if end.message is None else _json({"message": end.message})
+        return f'{{"output":{_json(end.state.output)}}}'
+    return None if end.message is None else f'{{"message":{_json(end.message)}}}'
 
 
-def _execution_facts(execution: Execution, state: StepState) -> dict[str, JsonValue]:
-    facts: dict[str, JsonValue] = {"attempts": execution.attempts}
+def _add_execution(facts: dict[str, JsonValue], execution: Execution, state: StepState) -> None:
+    facts["attempts"] = execution.attempts
     if execution.model:
         facts["model"] = execution.model
         facts["stop_reason"] = execution.stop_reason
@@ -112,26 +110,28 @@ def _execution_facts(execution: Execution, state: StepState) -> dict[str, JsonVa
         if state.step.run.policy.enable_cross_run_learning:
             bound = state.reserved
             facts["reserved_tokens"] = {"input": bound.input_tokens, "output": bound.output_tokens}
-    return facts
 
 
-def _peer_facts(end: StepEnd) -> dict[str, JsonValue]:
-    """The run elsewhere that gave the outcome, if any."""
-    execution = end.state.execution
-    peer = end.peer or (execution.peer if execution is not None else None)
-    return {} if peer is None else {"peer": peer.facts()}
-
-
-def _found(state: StepState) -> dict[str, JsonValue]:
+def _add_found(facts: dict[str, JsonValue], state: StepState) -> None:
     """What stages found that only some steps have: controls held, data masked, recipients."""
-    facts: dict[str, JsonValue] = {}
     if state.controls:
         facts["controls"] = list(state.controls)
     if state.recipients is not None:
         facts["recipients"] = [recipient.facts() for recipient in state.recipients]
     if state.masked:
         facts["masked"] = dict(state.masked)
-    return facts
+
+
+def _add_end(facts: dict[str, JsonValue], end: StepEnd) -> None:
+    """Why a step did not pass, whom it waits for, who let it pass."""
+    if end.reason is not None:
+        facts["blocked_by"] = end.blocked_by
+        facts["reason"] = end.reason
+    if end.approval is not None:
+        facts["approval"] = dict(end.approval)
+    granted = end.state.step.granted
+    if granted is not None:
+        facts["approved_by"] = {"approval_id": granted.approval_id, "reviewer": granted.reviewer}
 
 
 def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
@@ -159,15 +159,12 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
     }
     if step.action is not None:
         facts |= call_facts(step)
-    if state.execution is not None:
-        facts |= _execution_facts(state.execution, state)
-    facts |= _peer_facts(end)
-    facts |= _found(state)
-    if end.reason is not None:
-        facts["blocked_by"] = end.blocked_by
-        facts["reason"] = end.reason
-    if end.approval is not None:
-        facts["approval"] = dict(end.approval)
-    if step.granted is not None:
-        facts["approved_by"] = {"approval_id": step.granted.approval_id, "reviewer": step.granted.reviewer}
+    execution = state.execution
+    peer = end.peer or (None if execution is None else execution.peer)
+    if execution is not None:
+        _add_execution(facts, execution, state)
+    if peer is not None:
+        facts["peer"] = peer.facts()
+    _add_found(facts, state)
+    _add_end(facts, end)
     return facts

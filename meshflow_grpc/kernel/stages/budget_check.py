@@ -41,5 +41,5 @@ class BudgetCheck(Check):
             need = peer_share(node, run.budget) if asked is None else asked.share
         short = run.budget.reserve(need)
         if short is None:
-            return state._replace(reserved=need)
+            return state.holding(need)
         return Deny("BUDGET_EXHAUSTED", f"step {state.step.step_id!r} {short}", short.remedy)

@@ -14,7 +14,6 @@ from meshflow_grpc.kernel.decision import Fail
 from meshflow_grpc.kernel.peer_call import call_peer
 from meshflow_grpc.kernel.state import Execution
 from meshflow_grpc.kernel.tool_call import call_tool
-from meshflow_grpc.kernel.uninterrupted import uninterrupted
 
 if TYPE_CHECKING:
     from meshflow_grpc.kernel.decision import Refusal
@@ -41,7 +40,7 @@ class ExecutionStage:
             return Fail("IN_DOUBT", in_doubt_message(step.step_id, state.risk), Usage(steps=1))
         if state.risk >= RiskTier.EXTERNAL_IO:
             draft = intent_draft(state, self._ports.clock.now())
-            await uninterrupted(self._ports.recorder.append(step.run.run_id, (draft,)))
+            await self._ports.recorder.append(step.run.run_id, (draft,))
         action = step.action
         if action is None or action.tool is None:
             return await AgentCall(self._ports, state).run()

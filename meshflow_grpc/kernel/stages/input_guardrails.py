@@ -30,4 +30,4 @@ class InputGuardrails(Check):
                     f"the guardian found {kinds} in the step's input",
                     "remove the instruction from the input",
                 )
-        return state._replace(scan=scan)
+        return state.scanned(scan)

@@ -52,7 +52,7 @@ class OutputGuardrails(Check):
             return refusal
         scan = self._ports.scanner.scan_output(text)
         if not scan.findings:
-            return state._replace(output=text)
+            return state.saying(text)
         leaks = scan.of(*OUTPUT_LEAKS) if policy.enable_guardian else ()
         if leaks:
             kinds = ", ".join(sorted({f"{f.category}/{f.kind}" for f in leaks}))
@@ -95,7 +95,7 @@ def _without_sensitive_data(state: StepState, text: str, scan: ScanResult) -> St
     policy = state.step.run.policy
     found = scan.of(*SENSITIVE)
     if not found:
-        return state._replace(output=text)
+        return state.saying(text)
     classes = {f.category for f in found}
     if refusal := denied_data(classes, policy, "output"):
         return refusal

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PREFIX = "mf"
 _FIELDS = frozenset({"id", "sha256", "tenant", "roles"})
+_MADE_BY = "append what `meshflow key new` prints on stdout"
 _NOBODY = hashlib.sha256(b"").hexdigest()
 
 
@@ -43,15 +44,31 @@ def new_api_key(
 
 
 def parse_api_keys(text: str) -> dict[str, ApiKey]:
-    """Reads the file: ``{"keys": [{"id", "sha256", "tenant", "roles"}]}``. Raises ValueError naming what is wrong; never a hash."""
-    try:
-        entries = json.loads(text)["keys"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError('the API key file must be JSON like {"keys": [...]}') from error
-    keys = [_key_of(entry) for entry in entries]
+    """Reads the file: entries ``{"id", "sha256", "tenant", "roles"}``, one after the other or in ``{"keys": [...]}``.
+
+    Raises ValueError naming what is wrong; never a hash.
+    """
+    if not text.strip():
+        raise ValueError(f"the API key file is empty; {_MADE_BY}")
+    keys = [_key_of(entry) for entry in _entries(text)]
     if len({key.id for key in keys}) != len(keys):
         raise ValueError("the API key file holds an id twice")
     return {key.id: key for key in keys}
+
+
+def _entries(text: str) -> list[Any]:
+    decoder, rest, found = json.JSONDecoder(), text.strip(), list[Any]()
+    while rest:
+        try:
+            document, end = decoder.raw_decode(rest)
+        except ValueError as error:
+            raise ValueError(f"the API key file is not JSON; {_MADE_BY}") from error
+        rest = rest[end:].lstrip()
+        entries = document.get("keys", [document]) if isinstance(document, dict) else None
+        if not isinstance(entries, list):
+            raise ValueError('the API key file must be JSON like {"keys": [...]}')
+        found += entries
+    return found
 
 
 def _key_of(entry: Any) -> ApiKey:

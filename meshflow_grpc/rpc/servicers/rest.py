@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from google.api.httpbody_pb2 import HttpBody
 
 from meshflow_grpc._gen.meshflow.v1 import event_pb2
-from meshflow_grpc.domain.errors import MeshflowError
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, MeshflowError
 from meshflow_grpc.rpc.call import current_call, current_principal
 from meshflow_grpc.rpc.convert.approval import approval_to_proto, decision_from_json
 from meshflow_grpc.rpc.convert.event import event_to_proto, sse_block
@@ -59,14 +59,14 @@ class RestServicer(RestMeshServicer):
     async def RunJson(self, request: Struct, context: Any) -> run_pb2.RunResponse:  # noqa: N802 - RPC name
         """See rest_service.proto."""
         run = await self._commands.run.execute(
-            current_principal(), request_from_json(request), deadline_s=context.time_remaining()
+            current_principal(), request_from_json(_keyed(request)), deadline_s=context.time_remaining()
         )
         return self._messages.run(run)
 
     async def StreamRunJson(self, request: Struct, context: Any) -> AsyncGenerator[event_pb2.RunEvent, None]:  # noqa: N802
         """See rest_service.proto. HTTP/1.1 clients cannot see a status after the first event, so a late error is an event."""
         events = self._commands.stream_run.execute(
-            current_principal(), request_from_json(request), deadline_s=context.time_remaining()
+            current_principal(), request_from_json(_keyed(request)), deadline_s=context.time_remaining()
         )
         run_id = ""
         try:
@@ -83,7 +83,7 @@ class RestServicer(RestMeshServicer):
     async def CreateRunJson(self, request: Struct, context: Any) -> run_pb2.RunResponse:  # noqa: N802 - RPC name
         """See rest_service.proto."""
         return self._messages.run(
-            await self._commands.create_run.execute(current_principal(), request_from_json(request))
+            await self._commands.create_run.execute(current_principal(), request_from_json(_keyed(request)))
         )
 
     async def CheckRunJson(self, request: Struct, context: Any) -> run_service_pb2.CheckRunResponse:  # noqa: N802
@@ -98,7 +98,7 @@ class RestServicer(RestMeshServicer):
 
     async def ForkRunJson(self, request: rest_service_pb2.RunBody, context: Any) -> run_pb2.RunResponse:  # noqa: N802
         """See rest_service.proto."""
-        point, request_id = fork_from_json(request.body)
+        point, request_id = fork_from_json(_keyed(request.body))
         return self._messages.run(
             await self._commands.fork_run.execute(current_principal(), request.run_id, point, request_id=request_id)
         )
@@ -155,3 +155,18 @@ class RestServicer(RestMeshServicer):
         async with aclosing(with_heartbeats(events, sse_block, self._heartbeat_s)) as blocks:
             async for block in blocks:
                 yield HttpBody(content_type="text/event-stream", data=block)
+
+
+def _keyed(body: Struct) -> Struct:
+    """A body whose request_id may come as the header Idempotency-Key instead (draft-ietf-httpapi-idempotency-key-header)."""
+    key = current_call().metadata.get("idempotency-key")
+    if key is not None:
+        name = "requestId" if "requestId" in body.fields else "request_id"
+        key = key.removeprefix('"').removesuffix('"')
+        if name not in body.fields or body.fields[name].HasField("null_value"):
+            body[name] = key
+        elif body.fields[name].string_value != key:
+            raise InvalidRequestError.of(
+                FieldViolation("Idempotency-Key", "is not the request_id of the body; send one of them")
+            )
+    return body

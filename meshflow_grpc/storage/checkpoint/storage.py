@@ -148,4 +148,7 @@ class CheckpointedStorage(MemoryStorage):
         self._uncertain = False
 
     def _conflict(self) -> RunConflictError:
-        return RunConflictError(f"another process continues run {self._run_id!r}", metadata={"run_id": self._run_id})
+        return RunConflictError(
+            f"another process continues run {self._run_id!r}; wait for it, or stop it and call again",
+            metadata={"run_id": self._run_id},
+        )

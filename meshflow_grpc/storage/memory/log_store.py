@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError
+from meshflow_grpc.domain.stored_row import LogRow
 from meshflow_grpc.ledger.merkle_nodes import CompactRange
 from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.storage.integration import missing_of, state_of
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.log import LogState, NodeKey, StoredHead
 
 RAW_PAGE_ROWS = 500
+Row = TypeVar("Row")
 
 
 class MemoryLogStore:
@@ -92,7 +94,9 @@ class MemoryLogStore:
         runs += tuple(
             (str(rows[0].tenant_id), run_id) for run_id, rows in self._entries.items() if run_id not in self._runs
         )
-        yield RawLog(self._edge.size, runs, tuple(self._heads), pages(self._present()), self.merkle_nodes)
+        yield RawLog(
+            self._edge.size, runs, tuple(self._heads), pages(tuple(map(LogRow.of, self._present()))), self.merkle_nodes
+        )
 
     def _present(self) -> tuple[EntryRow, ...]:
         return tuple(row for row in self._in_order if row is not None)
@@ -102,7 +106,7 @@ class MemoryLogStore:
             raise LedgerUnavailableError("the ledger is closed")
 
 
-async def pages(rows: tuple[EntryRow, ...]) -> AsyncIterator[tuple[EntryRow, ...]]:
+async def pages(rows: tuple[Row, ...]) -> AsyncIterator[tuple[Row, ...]]:
     """Rows in pages."""
     for start in range(0, len(rows), RAW_PAGE_ROWS):
         yield rows[start : start + RAW_PAGE_ROWS]

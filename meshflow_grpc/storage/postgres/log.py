@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from meshflow_grpc.domain.errors import LogInconsistentError
+from meshflow_grpc.domain.stored_row import LogRow
 from meshflow_grpc.ports.log import StoredHead
-from meshflow_grpc.storage.postgres.ledger import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ SELECT_SEQ = "SELECT seq FROM ledger_entries WHERE run_id = $1 AND sequence = $2
 SELECT_OWNED = "SELECT 1 FROM ledger_entries WHERE seq = $1 AND tenant_id = $2"
 SELECT_SEQS = "SELECT seq FROM ledger_entries WHERE seq BETWEEN $1 AND $2"
 SELECT_TOMBSTONES = "SELECT record FROM ledger_entries WHERE kind = 'run_deleted' ORDER BY seq"
-SELECT_PAGE = f"SELECT {COLUMNS} FROM ledger_entries WHERE seq > $1 ORDER BY seq LIMIT $2"  # noqa: S608
+SELECT_PAGE = f"SELECT {', '.join(LogRow._fields)} FROM ledger_entries WHERE seq > $1 ORDER BY seq LIMIT $2"  # noqa: S608
 # The row of a run says whose it is; of runs without a row the entries do.
 SELECT_RUNS = "SELECT tenant_id, run_id FROM runs ORDER BY run_id DESC"
 SELECT_RUNS_OF_ENTRIES = (

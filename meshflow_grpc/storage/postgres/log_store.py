@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError
-from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.domain.stored_row import LogRow
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
 from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.storage.integration import missing_of, resumed, state_of
@@ -123,11 +123,11 @@ class PostgresLogStore:
                 return cast("list[asyncpg.Record]", await connection.fetch(sql, *parameters))
 
 
-async def _pages(connection: Any) -> AsyncIterator[tuple[EntryRow, ...]]:
+async def _pages(connection: Any) -> AsyncIterator[tuple[LogRow, ...]]:
     last = -(2**63)
     while True:
         with translated():
-            page = tuple(EntryRow(*row) for row in await connection.fetch(log.SELECT_PAGE, last, _PAGE_ROWS))
+            page = tuple(LogRow(*row) for row in await connection.fetch(log.SELECT_PAGE, last, _PAGE_ROWS))
         if page:
             yield page
         if len(page) < _PAGE_ROWS:

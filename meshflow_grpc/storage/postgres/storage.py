@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.ledger.payload_cipher import PayloadKeys
+    from meshflow_grpc.ports.acknowledgement import Acknowledgement
     from meshflow_grpc.ports.storage import RunChange, RunQuery
 
 RAW_PAGE_ROWS = 500
@@ -78,12 +79,12 @@ class PostgresStorage(PostgresWebhooks):
         outcome = await self._writing().submit(CreateRun(run, draft, request_fingerprint))
         return cast("CreatedRun", outcome)
 
-    async def append(
+    def append(
         self, run_id: str, drafts: Sequence[EntryDraft], change: RunChange | None = None
-    ) -> tuple[LedgerEntry, ...]:
+    ) -> Acknowledgement[tuple[LedgerEntry, ...]]:
         """See Storage."""
-        outcome = await self._writing().submit(Append(run_id, drafts, change))
-        return cast("tuple[LedgerEntry, ...]", outcome)
+        outcome = self._writing().submit(Append(run_id, drafts, change))
+        return cast("Acknowledgement[tuple[LedgerEntry, ...]]", outcome)
 
     async def erase_payloads(self, draft: EntryDraft) -> LedgerEntry:
         """See Storage."""

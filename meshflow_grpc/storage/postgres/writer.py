@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS
+from meshflow_grpc.ports.acknowledgement import Acknowledgement
 from meshflow_grpc.storage.gathering import turns_after
 from meshflow_grpc.storage.postgres.errors import RETRY_AFTER_S
 from meshflow_grpc.storage.postgres.transaction import BatchWriter
@@ -36,7 +37,8 @@ class Writer:
         self.url = url
         self.options = options
         self._batches = BatchWriter(url, options, os.urandom, payload_keys)
-        self._waiting: list[tuple[Command, asyncio.Future[Outcome]]] = []
+        self._waiting: list[tuple[Command, Acknowledgement[Outcome]]] = []
+        self._written: list[tuple[Command, Acknowledgement[Outcome]]] = []
         self._working: asyncio.Task[None] | None = None
         self._closing = False
         self._turn = asyncio.Lock()
@@ -50,23 +52,19 @@ class Writer:
         """Connects and brings the database to the current schema; raises LedgerUnavailableError."""
         await self._batches.open()
 
-    async def submit(self, command: Command) -> Outcome:
-        """Returns the outcome of a command once it is durable; raises its error.
+    def submit(self, command: Command) -> Acknowledgement[Outcome]:
+        """Takes a command, which is then carried out whoever is cancelled; gives its outcome once it is durable, or its error.
 
-        Raises LedgerUnavailableError at once when too much is waiting. A cancelled caller's command is carried out all the same.
+        That is LedgerUnavailableError, at once, when too much is waiting.
         """
-        if self._closing:
-            raise LedgerUnavailableError("the ledger is closed")
-        if len(self._waiting) >= MAX_WAITING_COMMANDS:
-            raise LedgerUnavailableError(
-                f"the ledger is behind: {MAX_WAITING_COMMANDS} appends are waiting, the most it takes",
-                retry_after_s=RETRY_AFTER_S,
-            )
-        future: asyncio.Future[Outcome] = self._loop.create_future()
+        future: Acknowledgement[Outcome] = Acknowledgement(loop=self._loop)
+        if (refusal := self._refusal()) is not None:
+            future.set_exception(refusal)
+            return future
         self._waiting.append((command, future))
         if self._working is None or self._working.done():
             self._working = self._loop.create_task(self._work())
-        return await future
+        return future
 
     async def call(self, work: Callable[[BatchWriter], Awaitable[T]]) -> T:
         """Does something on the writing connection between batches; returns what it returns, raises what it raises."""
@@ -91,17 +89,37 @@ class Writer:
         async with self._turn:
             await self._batches.close()
 
+    def _refusal(self) -> LedgerUnavailableError | None:
+        if self._closing:
+            return LedgerUnavailableError("the ledger is closed")
+        if len(self._waiting) < MAX_WAITING_COMMANDS:
+            return None
+        return LedgerUnavailableError(
+            f"the ledger is behind: {MAX_WAITING_COMMANDS} appends are waiting, the most it takes",
+            retry_after_s=RETRY_AFTER_S,
+        )
+
     async def _work(self) -> None:
+        try:
+            await self._write_all()
+        except asyncio.CancelledError:
+            # The loop ends, and nobody else would answer them.
+            for _, future in (*self._written, *self._waiting):
+                if not future.done():
+                    future.set_exception(asyncio.CancelledError())
+            raise
+
+    async def _write_all(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:MAX_BATCH_COMMANDS], self._waiting[MAX_BATCH_COMMANDS:]
+            self._written, self._waiting = self._waiting[:MAX_BATCH_COMMANDS], self._waiting[MAX_BATCH_COMMANDS:]
+            batch = self._written
             outcomes = await self._outcomes([command for command, _ in batch])
             for (_, future), outcome in zip(batch, outcomes, strict=True):
-                if future.done():
-                    continue
                 if isinstance(outcome, MeshflowError):
                     future.set_exception(outcome)
                 else:
                     future.set_result(outcome)
+            self._written = []
             # The callers run first, so that what they append next shares the next commit.
             for _ in range(1 + turns_after(len(batch))):
                 await asyncio.sleep(0)

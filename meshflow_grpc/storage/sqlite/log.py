@@ -7,7 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.errors import LogInconsistentError
-from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.domain.stored_row import LogRow
 from meshflow_grpc.ports.log import StoredHead
 from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 
@@ -37,7 +37,7 @@ SELECT_OWNED = "SELECT 1 FROM ledger_entries WHERE seq = ? AND tenant_id = ?"
 SELECT_SEQS = "SELECT seq FROM ledger_entries WHERE seq BETWEEN ? AND ? ORDER BY seq"
 SELECT_TOMBSTONES = "SELECT record FROM ledger_entries WHERE kind = 'run_deleted' ORDER BY seq"
 SELECT_ENTRIES_BY_SEQ = RawQuery.of(
-    EntryRow._fields, "SELECT {columns} FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"
+    LogRow._fields, "SELECT {columns} FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"
 )
 # The row of a run says whose it is; of runs without a row the entries do.
 SELECT_RUNS = RawQuery.of(("tenant_id", "run_id"), "SELECT {columns} FROM runs ORDER BY run_id DESC")

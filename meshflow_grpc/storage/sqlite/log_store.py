@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from meshflow_grpc.domain.errors import EntryNotFoundError, LedgerUnavailableError
-from meshflow_grpc.domain.stored_row import EntryRow
+from meshflow_grpc.domain.stored_row import LogRow
 from meshflow_grpc.ledger.merkle_nodes import frontier_nodes
 from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.storage.integration import missing_of, resumed, state_of
@@ -130,11 +130,11 @@ async def _nodes(connection: aiosqlite.Connection, keys: Iterable[NodeKey]) -> d
     }
 
 
-async def _log_pages(connection: aiosqlite.Connection) -> AsyncIterator[tuple[EntryRow, ...]]:
+async def _log_pages(connection: aiosqlite.Connection) -> AsyncIterator[tuple[LogRow, ...]]:
     last = -(2**63)
     while True:
         with translated():
-            page = await fetch_raw(connection, EntryRow, log.SELECT_ENTRIES_BY_SEQ, (last, _PAGE_ROWS))
+            page = await fetch_raw(connection, LogRow, log.SELECT_ENTRIES_BY_SEQ, (last, _PAGE_ROWS))
         if page:
             yield page
         if len(page) < _PAGE_ROWS:

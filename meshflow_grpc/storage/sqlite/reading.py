@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import aiosqlite
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
-from meshflow_grpc.domain.stored_row import EntryRow, RunRow
+from meshflow_grpc.domain.stored_row import EntryRow, LogRow, RunRow
 from meshflow_grpc.storage.sqlite.connection import READER_PRAGMAS, reader_uri
 from meshflow_grpc.storage.sqlite.errors import translated
 from meshflow_grpc.storage.sqlite.migrate import check_version, migrations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 
-Row = TypeVar("Row", EntryRow, RunRow)
+Row = TypeVar("Row", EntryRow, LogRow, RunRow)
 
 
 def check_schema(path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS
+from meshflow_grpc.ports.acknowledgement import Acknowledgement
 from meshflow_grpc.storage.batch import Append
 from meshflow_grpc.storage.gathering import turns_after
 from meshflow_grpc.storage.sqlite.errors import RETRY_AFTER_S
@@ -40,7 +41,7 @@ T = TypeVar("T")
 @dataclass(slots=True)
 class _Batch:
     commands: list[Command] = field(default_factory=list)
-    futures: list[asyncio.Future[Outcome]] = field(default_factory=list)
+    futures: list[Acknowledgement[Outcome]] = field(default_factory=list)
     chars: int = 0
 
 
@@ -80,17 +81,19 @@ class Writer:
         await asyncio.to_thread(self._writer.open)
         self._thread.start()
 
-    async def submit(self, command: Command) -> Outcome:
-        """Returns the outcome of a command once it is durable; raises its error.
+    def submit(self, command: Command) -> Acknowledgement[Outcome]:
+        """Takes a command, which is then carried out whoever is cancelled; gives its outcome once it is durable, or its error.
 
-        Raises LedgerUnavailableError at once when too much is waiting. A cancelled caller's command is carried out all the same.
+        That is LedgerUnavailableError, at once, when too much is waiting.
         """
+        future: Acknowledgement[Outcome] = Acknowledgement(loop=self._loop)
         chars = _chars(command)
-        self._admit(chars)
+        if (refusal := self._refusal(chars)) is not None:
+            future.set_exception(refusal)
+            return future
         if not self._waiting or len(self._waiting[-1].commands) >= MAX_BATCH_COMMANDS:
             self._waiting.append(_Batch())
         batch = self._waiting[-1]
-        future: asyncio.Future[Outcome] = self._loop.create_future()
         batch.commands.append(command)
         batch.futures.append(future)
         batch.chars += chars
@@ -100,7 +103,7 @@ class Writer:
             self._busy = True
             self._idle.clear()
             self._loop.call_soon(self._gather, self._turns)
-        return await future
+        return future
 
     async def call(self, work: Callable[[BatchWriter], T]) -> T:
         """Lets the thread do something between batches; returns what it returns, raises what it raises."""
@@ -125,19 +128,20 @@ class Writer:
         self._batches.put(None)
         await asyncio.to_thread(self._thread.join)
 
-    def _admit(self, chars: int) -> None:
+    def _refusal(self, chars: int) -> LedgerUnavailableError | None:
         if self._closing:
-            raise LedgerUnavailableError("the ledger is closed")
+            return LedgerUnavailableError("the ledger is closed")
         if self._waiting_commands >= MAX_WAITING_COMMANDS:
-            raise LedgerUnavailableError(
+            return LedgerUnavailableError(
                 f"the ledger is behind: {MAX_WAITING_COMMANDS} appends are waiting, the most it takes",
                 retry_after_s=RETRY_AFTER_S,
             )
         if self._waiting_chars and self._waiting_chars + chars > MAX_WAITING_CHARS:
-            raise LedgerUnavailableError(
+            return LedgerUnavailableError(
                 f"the ledger is behind: {MAX_WAITING_CHARS} characters are waiting, the most it takes",
                 retry_after_s=RETRY_AFTER_S,
             )
+        return None
 
     def _gather(self, turns: int) -> None:
         if turns and not self._closing:
@@ -179,8 +183,6 @@ class Writer:
         self._waiting_commands -= len(batch.commands)
         self._waiting_chars -= batch.chars
         for future, outcome in zip(batch.futures, outcomes, strict=True):
-            if future.done():
-                continue
             if isinstance(outcome, MeshflowError):
                 future.set_exception(outcome)
             else:
@@ -227,7 +229,7 @@ class Writer:
 
 def _chars(command: Command) -> int:
     drafts = command.drafts if isinstance(command, Append) else (command.draft,)
-    return sum(len(draft.input or "") + len(draft.output or "") for draft in drafts)
+    return sum([len(draft.input or "") + len(draft.output or "") for draft in drafts])
 
 
 def _settle(future: asyncio.Future[Any], result: object) -> None:

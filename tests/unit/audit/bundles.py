@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
@@ -134,7 +134,7 @@ def erase(log: SampleLog, run_id: str, last: int, names: Sequence[str], *, delet
         "erased": [{"first": 1, "last": last, "names": list(names)}],
     }
     kind: Any = ErasureKind.ERASURE
-    draft = replace(_draft(run_id, kind, 55), facts=facts, input=None, output=None)
+    draft = _draft(run_id, kind, 55)._replace(facts=facts, input=None, output=None)
     entry = link(draft, Place(len(log.entries) + 1, sequence, str(run.head_hash)), lambda: bytes(32))
     if delete:
         gone = {column: None for name in ("input", "output") if name in names for column in (name, f"{name}_salt")}

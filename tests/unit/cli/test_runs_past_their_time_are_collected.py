@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,9 +38,9 @@ async def record(url: str) -> None:
         ("run_young", "acme", YOUNG, {}),
     ):
         await storage.create_run(new_run(run_id, tenant, policy=policy), started(run_id, tenant), "")
-        await storage.append(run_id, (replace(finished(run_id, tenant_id=tenant), time=time),), ENDED)
+        await storage.append(run_id, (finished(run_id, tenant_id=tenant)._replace(time=time),), ENDED)
     await storage.create_run(new_run("run_running"), started("run_running"), "")
-    await storage.append("run_running", (replace(started("run_running"), step_id="s", time=OLD),), RunChange())
+    await storage.append("run_running", (started("run_running")._replace(step_id="s", time=OLD),), RunChange())
     await publisher(storage).publish()
     await storage.close()
 
@@ -115,9 +114,9 @@ async def record_payloads(url: str) -> None:
     storage = await open_storage(url)
     held = {"legal_hold": "case 7"}
     for run_id, days, labels in (("run_brief", 30, {}), ("run_held", 30, held), ("run_long", 36_525, {})):
-        draft = replace(started(run_id), facts={"workflow": "default", "payload_days": days})
+        draft = started(run_id)._replace(facts={"workflow": "default", "payload_days": days})
         await storage.create_run(new_run(run_id, policy={"immutable_audit": True}, labels=labels), draft, "")
-        await storage.append(run_id, (replace(finished(run_id), time="2024-01-01T00:00:00.000Z"),), ENDED)
+        await storage.append(run_id, (finished(run_id)._replace(time="2024-01-01T00:00:00.000Z"),), ENDED)
     await storage.close()
 
 

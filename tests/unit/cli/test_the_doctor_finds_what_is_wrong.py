@@ -64,6 +64,7 @@ def test_a_fresh_machine_is_fine(examine: Any) -> None:
         "database": "ok",
         "migrations": "warning",
         "keys": "ok",
+        "authentication": "ok",
         "provider": "ok",
         "envoy": "ok",
         "mesh": "ok",
@@ -79,6 +80,18 @@ def test_a_bad_configuration_is_told_whole(examine: Any) -> None:
     assert found["configuration"]["state"] == "failed"
     assert "MESHFLOW_PORT" in found["configuration"]["detail"]
     assert found["configuration"]["remedy"]
+
+
+def test_a_key_file_that_a_server_would_refuse_fails(examine: Any, tmp_path: Path) -> None:
+    """Before it is deployed: a server would say so only after it opened its ledger."""
+    keys = tmp_path / "api-keys"
+    keys.write_text('{"keys": [')
+    code, found = examine(MESHFLOW_AUTH="api_key", MESHFLOW_API_KEYS_FILE=str(keys))
+    assert (code, found["authentication"]["state"]) == (1, "failed")
+    assert "API key file" in found["authentication"]["detail"]
+    keys.write_text('{"keys": []}')
+    code, found = examine()
+    assert (code, found["authentication"]["state"]) == (0, "ok")
 
 
 def test_a_database_that_is_away_fails(examine: Any) -> None:

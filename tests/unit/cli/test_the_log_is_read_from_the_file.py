@@ -7,7 +7,6 @@ import json
 import sqlite3
 import stat
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,7 +154,7 @@ async def _ask_a_peer(path: Path) -> None:
     storage = await SqliteStorage.open(path)
     await create(storage, "run_c")
     facts = {"peer": {"run_id": "run_b", "slug": "build.ai"}}
-    await storage.append("run_c", (replace(step("run_c", 1), facts=facts),), None)
+    await storage.append("run_c", (step("run_c", 1)._replace(facts=facts),), None)
     await publisher(storage).publish()
     await storage.close()
 

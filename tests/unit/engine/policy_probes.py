@@ -56,7 +56,7 @@ def ignoring(stage: type, path: str) -> Mutant:
                 default = dataclasses.replace(getattr(run.policy, outer), **{inner: getattr(default, inner)})
             blind = dataclasses.replace(run, policy=dataclasses.replace(run.policy, **{outer: default}))
             step = state.step
-            result = original(self, state._replace(step=dataclasses.replace(step, run=blind)))
+            result = original(self, state._replace(step=step._replace(run=blind)))
             if isinstance(result, Noted):
                 return dataclasses.replace(result, state=result.state._replace(step=step))
             return result._replace(step=step) if isinstance(result, StepState) else result

@@ -116,7 +116,7 @@ async def test_the_requesters_own_approval_fails_the_separation(world: World) ->
     await decide(world, asked(run), "approve")
     await ended(world, run.run_id)
     entries = await world.entries(run.run_id)
-    own = [replace(e, facts={**e.facts, "reviewer": "alice"}) if e.kind.value == "gate_decided" else e for e in entries]
+    own = [e._replace(facts={**e.facts, "reviewer": "alice"}) if e.kind.value == "gate_decided" else e for e in entries]
     chain = (await judged(world, run, "sox")).chain
     results = evaluate("sox", RunEvidence(own, chain, STAGE_NAMES))
 
@@ -141,8 +141,8 @@ async def test_a_changed_policy_or_a_missing_decision_is_found(world: World) -> 
     place = next(i for i, e in enumerate(entries) if "stages" in e.facts)
     stages = entries[place].facts["stages"]
     assert isinstance(stages, list)
-    entries[place] = replace(
-        entries[place], facts={**entries[place].facts, "policy_digest": "x", "stages": [*stages[:12], stages[13]]}
+    entries[place] = entries[place]._replace(
+        facts={**entries[place].facts, "policy_digest": "x", "stages": [*stages[:12], stages[13]]}
     )
     failed = {r.control.id for r in evaluate("sox", RunEvidence(entries, chain, STAGE_NAMES)) if r.finding == "fail"}
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from meshflow_grpc.app import RuntimeOptions
+from meshflow_grpc.app.reloading import declared_files
 from meshflow_grpc.config import ConfigurationError, Settings
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.run import RunRequest, RunStatus
 from meshflow_grpc.domain.tool import Action
 from meshflow_grpc.domain.workflow import Node, NodeKind
 from meshflow_grpc.governance.compliance_evidence import evaluate
-from meshflow_grpc.governance.recipients import destinations, parse_recipients
+from meshflow_grpc.governance.recipients import DeclaredRecipients, destinations, parse_recipients
 from meshflow_grpc.governance.run_evidence import Finding, RunEvidence
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 from meshflow_grpc.ports.mesh import MeshAccess
@@ -34,7 +34,7 @@ def declared(*names: str, region: str = "eu") -> RuntimeOptions:
     """A server with these recipients."""
     entries = {name: {"region": region, "contract": "DPA-7"} for name in names}
     document = {"allowed_regions": ["eu", "ch"], "recipients": entries}
-    return RuntimeOptions(recipients=parse_recipients(json.dumps(document)))
+    return RuntimeOptions(recipients=DeclaredRecipients(parse_recipients(json.dumps(document))))
 
 
 async def blocked(world: World, why: str, **fields: object) -> None:
@@ -136,7 +136,7 @@ async def test_a_peer_that_was_not_among_the_recipients_fails_the_control() -> N
     run = await world.run(policy=GDPR, labels=LABELS, workflow_yaml=flow())
     report = await judged(world, run)
     entries = [
-        replace(e, facts={**e.facts, "recipients": []}) if "peer" in e.facts else e
+        e._replace(facts={**e.facts, "recipients": []}) if "peer" in e.facts else e
         for e in await world.entries(run.run_id)
     ]
     (result,) = [
@@ -188,3 +188,28 @@ def test_a_file_that_cannot_be_used_keeps_the_server_from_starting(
         Settings.load()
 
     assert told in str(refused.value)
+
+
+async def test_a_changed_declaration_holds_from_the_next_step_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As the server reads the file again: who is struck off gets nothing more, and a file that cannot be read changes nothing."""
+    monkeypatch.delenv("MESHFLOW_MOCK", raising=False)
+    path = tmp_path / "recipients.json"
+    entry = {"region": "eu", "contract": "DPA-7"}
+    path.write_text(json.dumps({"allowed_regions": ["eu"], "recipients": {"model:fake": entry}}))
+    settings = Settings(recipients_file=path)
+    options = RuntimeOptions(recipients=DeclaredRecipients(settings.recipients))
+    (watched,) = declared_files(settings, options.recipients)
+    world = make_world(options=options)
+    assert (await world.run(policy=GDPR, labels=LABELS)).status is RunStatus.COMPLETED
+    world.provider.requests.clear()
+
+    path.write_text("{")
+    watched.look()
+    assert (await world.run(policy=GDPR, labels=LABELS)).status is RunStatus.COMPLETED
+    world.provider.requests.clear()
+
+    path.write_text(json.dumps({"allowed_regions": ["eu"], "recipients": {"model:other": entry}}))
+    watched.look()
+    await blocked(world, "model:fake")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +27,7 @@ class StatingProvider(FakeProvider):
 
     async def complete(self, request: ModelRequest, on_delta: Callable[[str], None] | None = None) -> ModelReply:
         """The usual reply with that confidence."""
-        return dataclasses.replace(await super().complete(request, on_delta), confidence=self._confidence)
+        return (await super().complete(request, on_delta))._replace(confidence=self._confidence)
 
 
 async def test_a_doubted_output_is_denied_and_recorded() -> None:

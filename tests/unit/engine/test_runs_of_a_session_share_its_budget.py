@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
-    from meshflow_grpc.domain.stored_row import EntryRow
+    from meshflow_grpc.domain.stored_row import LogRow
 
 RUNS = 200
 UNTOLD = RuntimeOptions(conversation=ConversationBounds(turns=0))
@@ -47,7 +47,7 @@ async def session_of_many(world: World, budget_usd: float) -> list[Run]:
     )
 
 
-async def all_rows(world: World) -> AsyncIterator[EntryRow]:
+async def all_rows(world: World) -> AsyncIterator[LogRow]:
     """Every entry, in the ledger's order."""
     async with world.storage.raw_log() as log:
         async for page in log.pages:

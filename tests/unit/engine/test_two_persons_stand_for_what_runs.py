@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -184,7 +183,7 @@ async def test_an_authors_own_approval_fails_the_control() -> None:
     run = await report_of(world)
     entries = list(await world.entries(run.run_id))
     change = {"approve_time": "t", "approver": "alice", "authors": ["alice"], "policy_digest": "p"}
-    entries[0] = replace(entries[0], facts={**entries[0].facts, "change": change})
+    entries[0] = entries[0]._replace(facts={**entries[0].facts, "change": change})
     chain = (await judged(world, run)).chain
     failed = {r.control.id for r in evaluate("sox", RunEvidence(entries, chain, STAGE_NAMES)) if r.finding == "fail"}
 

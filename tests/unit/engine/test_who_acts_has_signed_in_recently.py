@@ -117,7 +117,7 @@ async def test_entries_of_an_older_proof_fail_the_control() -> None:
     run = await world.runtime.commands.run.execute(signed_in(ALICE, 60), RunRequest(task="tides", policy=HIPAA))
     entries = list(await world.entries(run.run_id))
     aged = {"principal": "alice", "auth": "jwt", "auth_age_s": 901, "auth_age_max_s": 900}
-    entries[0] = replace(entries[0], facts={**entries[0].facts, "actor": aged})
+    entries[0] = entries[0]._replace(facts={**entries[0].facts, "actor": aged})
     chain = (await judged(world, run)).chain
     (result,) = [
         r for r in evaluate("hipaa", RunEvidence(entries, chain, STAGE_NAMES)) if r.control.id == "hipaa.logoff"

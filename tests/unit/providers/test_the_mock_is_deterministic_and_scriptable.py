@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 import re
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ def request(
     """A request, with a script if one is given."""
     config = {} if mock is None else {"mock": mock}
     made = ModelRequest("run_1", agent_id, role, MODEL, "Be brief.", prompt, 1024, config=config)
-    return dataclasses.replace(made, **changes)  # type: ignore[arg-type] # whole-number fields only
+    return made._replace(**changes)  # type: ignore[arg-type] # whole-number fields only
 
 
 @given(prompt=st.text(), agent_id=st.sampled_from(["researcher", "quality_gate", "x"]))
@@ -171,7 +170,7 @@ async def test_scripted_tool_calls_come_once() -> None:
 
     first = await MockProvider().complete(asked)
     results = tuple(ToolResult(call.call_id, f"{call.name}: fine") for call in first.calls)
-    second = await MockProvider().complete(dataclasses.replace(asked, turns=(Turn(first.text, first.calls, results),)))
+    second = await MockProvider().complete(asked._replace(turns=(Turn(first.text, first.calls, results),)))
 
     assert [(call.name, call.arguments) for call in first.calls] == [("weather", {"city": "Bern"}), ("time", {})]
     assert (first.text, first.stop_reason, second.stop_reason) == ("", "tool_use", "end_turn")

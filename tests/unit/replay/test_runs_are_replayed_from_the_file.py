@@ -129,8 +129,7 @@ def test_diffs_are_antisymmetric(a: list[tuple[int, bool]], b: list[tuple[int, b
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_formulas_are_inert_in_csv(start: str) -> None:
     """A cell that a spreadsheet would run starts with an apostrophe (OWASP)."""
-    entry = made("r", [(1, True)])[0]
-    object.__setattr__(entry, "node_id", f"{start}cmd|' /C calc'!A0")
+    entry = made("r", [(1, True)])[0]._replace(node_id=f"{start}cmd|' /C calc'!A0")
     line = next(csv.DictReader(io.StringIO(run_csv([entry]), newline="")))
     assert line["node_id"] == f"'{start}cmd|' /C calc'!A0"
 

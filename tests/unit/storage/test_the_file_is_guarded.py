@@ -41,7 +41,10 @@ async def test_a_second_server_is_refused(tmp_path: Path) -> None:
     """The file has one writer: another one is refused by name until the first has closed."""
     path = str(tmp_path / "ledger.db")
     first = await open_storage(path)
-    with pytest.raises(LedgerUnavailableError, match="in use by another process"):
+    with pytest.raises(LedgerUnavailableError, match="in use by this process itself"):
+        await open_storage(path)
+    (tmp_path / "ledger.db.lock").write_text("4194303", encoding="ascii")
+    with pytest.raises(LedgerUnavailableError, match=r"in use by another process \(pid 4194303\)"):
         await open_storage(path)
     await first.close()
     await (await open_storage(path)).close()

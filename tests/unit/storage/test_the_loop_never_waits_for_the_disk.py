@@ -59,7 +59,7 @@ async def test_the_loop_is_free_while_a_commit_is_under_way(tmp_path: Path) -> N
 
     writer._writer._before_commit = slow_disk
     await writer.open()
-    answer = asyncio.create_task(writer.submit(_create("run_1")))
+    answer = writer.submit(_create("run_1"))
     assert await asyncio.to_thread(committing.wait, PATIENCE_S)
     assert not writer._at_work.locked()
     assert not answer.done()

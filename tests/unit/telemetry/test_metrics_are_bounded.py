@@ -84,6 +84,7 @@ def test_ledger_writes_and_verifications_are_counted() -> None:
     observer.verified(intact=False)
     observer.verified(intact=True)
     observer.log_not_published(OSError())
+    observer.emergency_access("run", "approval", "somebody")
     registry = metrics.registry
     assert _value(registry, "meshflow_ledger_entries_total", kind="loop_iterated") == 1
     assert _value(registry, "meshflow_ledger_append_seconds_sum") == 0.25
@@ -91,6 +92,7 @@ def test_ledger_writes_and_verifications_are_counted() -> None:
     assert _value(registry, "meshflow_ledger_verifications_total", result="tampered") == 1
     assert _value(registry, "meshflow_ledger_verifications_total", result="intact") == 1
     assert _value(registry, "meshflow_log_publication_failures_total") == 1
+    assert _value(registry, "meshflow_emergency_accesses_total") == 1
 
 
 def test_gauges_are_read_when_the_metrics_are() -> None:
@@ -109,3 +111,4 @@ def test_series_that_alerts_wait_for_start_at_zero() -> None:
     assert _value(registry, "meshflow_step_refusals_total", stage="audit_ledger", reason="STAGE_FAILED") == 0
     assert _value(registry, "meshflow_ledger_append_failures_total") == 0
     assert _value(registry, "meshflow_log_publication_failures_total") == 0
+    assert _value(registry, "meshflow_emergency_accesses_total") == 0
