@@ -30,7 +30,8 @@ PATIENCE_S = 60.0
 # The mesh's bounds, short enough to see all of it within seconds.
 FAST = {
     "MESHFLOW_APP": "tests.mesh.effects:registry",
-    "MESHFLOW_MESH_TTL_S": "6",
+    # More than three checks that time out: a node that answers none is seen as unhealthy before it counts as gone.
+    "MESHFLOW_MESH_TTL_S": "12",
     "MESHFLOW_MESH_CHECK_INTERVAL_S": "0.3",
     "MESHFLOW_MESH_CHECK_TIMEOUT_S": "2",
     "MESHFLOW_MESH_CHECK_FAILURES": "3",
