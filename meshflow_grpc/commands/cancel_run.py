@@ -43,4 +43,5 @@ class CancelRunCommand:
                 await self._gates.cancel(run, principal, text)
             else:
                 if await self._engine.elsewhere.cancelled(run, reason) is None:
-                    return run
+                    # It may have ended after it was read.
+                    return await self._storage.get_run(principal.tenant_id, run_id)

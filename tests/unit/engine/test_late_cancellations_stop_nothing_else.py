@@ -1,4 +1,4 @@
-"""A caller who goes away after its run lost the ledger: the run goes on by itself all the same."""
+"""A cancellation that comes too late changes nothing, and is told what became of the run."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.unit.engine.conftest import ALICE, make_world
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.domain.run import Run
 
 
 class AwayOnce(MemoryStorage):
@@ -42,4 +43,32 @@ async def test_a_disconnect_after_the_ledger_was_lost_does_not_stop_the_resumpti
         await asyncio.shield(active.done)
     active.cancel(CancelReason.DISCONNECT)
     run = await world.runtime.commands.wait_run.execute(ALICE, "run_1", timeout_s=30)
+    assert run.status is RunStatus.COMPLETED
+
+
+class ReadLate(MemoryStorage):
+    """Gives the first reading of a run as it was, when the run has ended meanwhile."""
+
+    over: asyncio.Future[Run] | None = None
+
+    async def get_run(self, tenant_id: str, run_id: str) -> Run:
+        """See Storage."""
+        run = await super().get_run(tenant_id, run_id)
+        if (over := self.over) is not None:
+            self.over = None
+            await asyncio.shield(over)
+            await asyncio.sleep(0)
+        return run
+
+
+async def test_a_run_that_ended_while_it_was_looked_up_is_told_as_ended() -> None:
+    """It was read as running, and then nobody executed it any more."""
+    storage = ReadLate()
+    world = make_world(storage=storage)
+    engine = world.runtime.engine
+    active = engine.start(await engine.admit(ALICE, RunRequest(task="x")), "run_1")
+    await asyncio.shield(active.created)
+    storage.over = active.done
+    run = await world.runtime.commands.cancel_run.execute(ALICE, "run_1", reason="too late")
+    assert storage.over is None
     assert run.status is RunStatus.COMPLETED
