@@ -10,6 +10,7 @@ import asyncio
 import os
 import queue
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -33,7 +34,9 @@ MAX_WAITING_CHARS: Final = 256 * 1024 * 1024
 MAX_BATCH_COMMANDS: Final = 512
 # Whole milliseconds: uvloop's timers count in them, and take less than half of one as none.
 ALONE_FOR_S: Final = 0.001
+ANSWER_WITHIN_S: Final = 0.002
 YIELD_FOR_S: Final = 0.0005
+BLINK_S: Final = 0.0001
 
 T = TypeVar("T")
 
@@ -169,8 +172,14 @@ class Writer:
         """
         if self._at_work.acquire(timeout=YIELD_FOR_S):
             self._at_work.release()
+            self._yielding = self._loop.call_later(ANSWER_WITHIN_S, self._let_answer)
         else:
             self._yielding = self._loop.call_soon(self._yield)
+
+    def _let_answer(self) -> None:
+        """Lets the thread in for a blink, should it be back from the disk: it needs the interpreter lock to answer, too."""
+        time.sleep(BLINK_S)
+        self._yielding = self._loop.call_later(ANSWER_WITHIN_S, self._let_answer)
 
     def _computed(self) -> None:
         """The thread has computed a batch, and waits for the disk from here on. Idempotent: a batch may be written in parts."""
