@@ -14,7 +14,10 @@ B = TypeVar("B")
 
 
 class Branches(Generic[B]):
-    """Steps under way, each in a task of its own, by what it is a step of. Does what ``asyncio.wait`` does."""
+    """Steps under way, each in a task of its own, by what it is a step of.
+
+    Does what ``asyncio.wait`` does, which adds a callback to every task, and takes it away again, each time one is over.
+    """
 
     def __init__(self) -> None:
         self._under_way: dict[asyncio.Task[StepOutcome], B] = {}

@@ -28,11 +28,11 @@ CONTACT_CONTEXT = words(
     "email",
 )
 
-_TOKEN = (
+NAME_TOKEN = (
     r"(?:(?:[A-Z]|\xc3[\x80-\x9e]|[\xc4\xc5][\x80-\xbf])[a-z\x80-\xff]*(?:['\x80-\xff-][A-Z]?[a-z\x80-\xff]+)*|[A-Z]\.)"
 )
-_FULL_NAME = rf"{_TOKEN}(?:[ ](?:(?:van|von|de|da|del|der|den|la|le|bin|al|el)[ ])?{_TOKEN}){{0,3}}"
-_TWO_NAMES = rf"{_TOKEN}(?:[ ](?:(?:van|von|de|da|del|der|den|la|le|bin|al|el)[ ])?{_TOKEN}){{1,3}}"
+_FULL_NAME = rf"{NAME_TOKEN}(?:[ ](?:(?:van|von|de|da|del|der|den|la|le|bin|al|el)[ ])?{NAME_TOKEN}){{0,3}}"
+_TWO_NAMES = rf"{NAME_TOKEN}(?:[ ](?:(?:van|von|de|da|del|der|den|la|le|bin|al|el)[ ])?{NAME_TOKEN}){{1,3}}"
 _GIVEN = (
     r"(?:Aaron|Abigail|Adam|Adrian|Aisha|Alan|Albert|Alex|Alexander|Alexandra|Alexis|Alice|Alicia|Allen|Allison|Amanda|Amber|Amy|Ana|Andre|Andrea|Andrew|Angela|Anita|Ann|Anna|Anne"
     r"|Anthony|Antonio|Arthur|Ashley|Austin|Autumn|Barbara|Benjamin|Bernard|Beth|Betty|Beverly|Billy|Bobby|Bonnie|Bradley|Brandon|Brandy|Brenda|Brent|Brett|Brian|Brittany|Bruce|Bryan"
@@ -96,7 +96,7 @@ NAMES = (
     _named("pii", ("name", "employee", "customer", "client", "applicant", "tenant", "spouse", "wife", "husband", "daughter", "son", "mother", "father", "sister", "brother", "guardian", "caregiver", "attorney", "contact", "emergency contact", "next of kin", "sincerely", "best regards", "kind regards", "regards", "yours truly", "cheers", "this is", "i am", "i'm", "signed", "attending", "provider", "referred by", "seen by"), _TWO_NAMES, context="personal"),
     _named("phi", ("patients?(?: name)?", "pt", "mother of", "father of", "resident", "subject name"), _TWO_NAMES, gap=r"(?:[\s:,\-]|\bname\b|\bis\b|\bwas\b|\bnamed\b){1,6}"),
     _named("phi", ("patient(?: name)?", "pt", "pat"), _FULL_NAME, gap=r"(?:\s?:\s?|\s+named\s+|\s+name:?\s+)"),
-    Rule("pii", "person_name", rf"\b({_GIVEN}(?:[ ][A-Z]\.)?[ ]{_TOKEN}(?:-{_TOKEN})?)", group=1, check=person_name, trigger=rf"\b{_GIVEN}[ ][A-Z\xc3-\xc5]", context="personal"),
+    Rule("pii", "person_name", rf"\b({_GIVEN}(?:[ ][A-Z]\.)?[ ]{NAME_TOKEN}(?:-{NAME_TOKEN})?)", group=1, check=person_name, trigger=rf"\b{_GIVEN}[ ][A-Z\xc3-\xc5]", context="personal"),
     _named("pii", ("dear", "hi", "hello"), _FULL_NAME, gap=r"[ ]", context="personal"),
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from meshflow_grpc.governance.detection.clinical_rules import _TOKEN, person_name
+from meshflow_grpc.governance.detection.clinical_rules import NAME_TOKEN, person_name
 from meshflow_grpc.governance.detection.given_names import GIVEN_NAMES
 from meshflow_grpc.governance.detection.rule import Rule
 
@@ -30,6 +30,6 @@ _GIVEN = rf"(?:{'|'.join(sorted(GIVEN_NAMES))})"
 _KNOWN = rf"\b{_GIVEN}\b"
 
 NAME_RULES = (
-    Rule("pii", "person_name", rf"\b({_GIVEN}(?:-{_TOKEN})?(?:[ ](?:{_PARTICLE}[ ])?{_TOKEN}){{1,3}})", group=1, check=full_name, trigger=_KNOWN),
+    Rule("pii", "person_name", rf"\b({_GIVEN}(?:-{NAME_TOKEN})?(?:[ ](?:{_PARTICLE}[ ])?{NAME_TOKEN}){{1,3}})", group=1, check=full_name, trigger=_KNOWN),
     Rule("pii", "person_name", rf"(?:^|[\n.!?;\"(\[>]\s?|[a-z,:]['\x80-\xff]*[ ])({_GIVEN})(?:'s\b|[ ]?[,.!?;:)\]\"<\n]|[ ][a-z(]|$)", group=1, trigger=_KNOWN),
 )  # fmt: skip

@@ -44,14 +44,6 @@ class State(TypedDict):
     items: NotRequired[list[Item] | None]
 
 
-@pytest.fixture(autouse=True)
-def ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The offline model and a ledger of its own."""
-    monkeypatch.setenv("MESHFLOW_MOCK", "1")
-    monkeypatch.setenv("MESHFLOW_LEDGER_DB", str(tmp_path / "graph.db"))
-    return str(tmp_path / "graph.db")
-
-
 def _count(state: State) -> dict[str, Any]:
     return {"count": state["count"] + 1}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -30,14 +29,6 @@ class State(TypedDict, total=False):
     count: int
     name: Annotated[str, last]
     best: Annotated[int, max]
-
-
-@pytest.fixture(autouse=True)
-def ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """The offline model and a ledger of its own."""
-    monkeypatch.setenv("MESHFLOW_MOCK", "1")
-    monkeypatch.setenv("MESHFLOW_LEDGER_DB", str(tmp_path / "graph.db"))
-    return str(tmp_path / "graph.db")
 
 
 def _count(state: State) -> dict[str, Any]:
