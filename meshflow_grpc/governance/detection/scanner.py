@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -174,9 +175,10 @@ class TextScanner:
             start, end = places[first], places[last]
             if reading == text[start:end]:
                 continue
-            for finding in self._read(reading, direction, depth - 1):
-                if not encoding.attacks_only or finding.category not in _DATA_CATEGORIES:
-                    yield _placed(finding, encoding, start, text[start:end])
+            inner = self._read(reading, direction, depth - 1)
+            if encoding.attacks_only:
+                inner = [finding for finding in inner if finding.category not in _DATA_CATEGORIES]
+            yield from _placed(inner, encoding, start, text[start:end])
 
 
 def _found(locators: Iterable[Locator], data: bytes) -> list[Finding]:
@@ -216,28 +218,54 @@ def _in_code_points(data: bytes, findings: list[Finding]) -> list[Finding]:
     ]
 
 
-def _placed(finding: Finding, encoding: Encoding, start: int, blob: str) -> Finding:
-    end = start + len(blob)
-    match encoding.alignment:
-        case "same":
-            inner = (start + finding.start, start + finding.end)
-        case "mirrored":
-            inner = (end - finding.end, end - finding.start)
-        case "closed_up":
-            places = closed_up_places(blob) + [len(blob)] * len(blob)
-            inner = (start + places[finding.start], min(start + places[finding.end - 1] + 1, end))
-        case _:
-            inner = (start, end)
-    return replace(finding, start=inner[0], end=inner[1], layer=encoding.layer)
+def _placed(findings: list[Finding], encoding: Encoding, start: int, blob: str) -> Iterator[Finding]:
+    """Findings of a blob's reading, with the spans that they have in the text."""
+    length = len(blob)
+    closed_up = closed_up_places(blob) if findings and encoding.alignment == "closed_up" else []
+    for finding in findings:
+        first, last = 0, length
+        match encoding.alignment:
+            case "same":
+                first, last = finding.start, finding.end
+            case "mirrored":
+                first, last = length - finding.end, length - finding.start
+            case "closed_up":
+                first, last = (_nth(closed_up, at, length) for at in (finding.start, finding.end - 1))
+                last = min(last + 1, length)
+        yield replace(finding, start=start + first, end=start + last, layer=encoding.layer)
+
+
+def _nth(places: list[int], at: int, beyond: int) -> int:
+    return places[at] if at < len(places) else beyond
 
 
 def _new(findings: Iterable[Finding], known: list[Finding]) -> list[Finding]:
     """Those that do not repeat a known finding of the same kind within their span."""
-    spans: dict[str, list[tuple[int, int]]] = {}
-    for finding in known:
-        spans.setdefault(finding.kind, []).append((finding.start, finding.end))
-    return [
-        finding
-        for finding in findings
-        if not any(start < finding.end and finding.start < end for start, end in spans.get(finding.kind, ()))
-    ]
+    spans = {kind: _apart(places) for kind, places in _by_kind(known).items()}
+    return [finding for finding in findings if not _meets(finding, *spans.get(finding.kind, ([], [])))]
+
+
+def _by_kind(findings: list[Finding]) -> dict[str, list[tuple[int, int]]]:
+    places: dict[str, list[tuple[int, int]]] = {}
+    for finding in findings:
+        places.setdefault(finding.kind, []).append((finding.start, finding.end))
+    return places
+
+
+def _apart(places: list[tuple[int, int]]) -> tuple[list[int], list[int]]:
+    """Starts and ends of the stretches that some spans cover, in their order, so that one can be looked up."""
+    starts: list[int] = []
+    ends: list[int] = []
+    for start, end in sorted(places):
+        if ends and start < ends[-1]:
+            ends[-1] = max(ends[-1], end)
+        else:
+            starts.append(start)
+            ends.append(end)
+    return starts, ends
+
+
+def _meets(finding: Finding, starts: list[int], ends: list[int]) -> bool:
+    """Whether it overlaps one of these stretches: only the last one that starts before its end can reach into it."""
+    before = bisect_left(starts, finding.end)
+    return before > 0 and ends[before - 1] > finding.start
