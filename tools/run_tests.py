@@ -50,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         return code
     tests = list(failures.tests)
     print("\nAsked again, alone:", *tests, sep="\n  ", flush=True)
-    again = subprocess.run([sys.executable, "-m", "pytest", *tests], check=False).returncode  # noqa: S603 - our own tests
+    again = subprocess.run([sys.executable, "-m", "pytest", *tests], check=False).returncode
     if again == 0:
         print("\nUNSTABLE: failed, then passed alone; find out why:", *tests, sep="\n  ", flush=True)
     return again
