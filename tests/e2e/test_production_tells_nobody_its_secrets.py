@@ -106,7 +106,7 @@ def test_nothing_the_server_says_holds_a_secret(start_server: StartServer, tmp_p
             client.get_run("run_thoroughfare")
         said += str(denied.value)
     (metrics_address,) = [entry["address"] for entry in server.log if entry["event"] == "serving_metrics"]
-    said += httpx.get(metrics_address).text
+    said += httpx.get(metrics_address, timeout=60).text
     assert server.stop() == 0
     log = json.dumps(server.log, ensure_ascii=False)
     assert log.count('"rpc"') > 50

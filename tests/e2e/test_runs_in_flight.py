@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from meshflow_grpc.client import Client
 from tests.e2e.conftest import MeshflowServer, StartServer
 from tests.session_peak import peak_nano_usd
 
+POLL_S = 0.01
 # Longer than any test: only what a test does ends its step.
 HELD = "name: held\nentry: sloth\nnodes:\n  sloth: {role: BUILDER, mock: {latency_ms: 600000}}\n"
 ORDER = """
@@ -112,7 +114,7 @@ def test_kill_9_lets_no_session_exceed_its_budget(start_server: StartServer, tmp
         "FROM ledger_entries GROUP BY run_id) WHERE reserved > ended"
     )
     while not server.rows(unsettled)[0][0]:
-        pass
+        time.sleep(POLL_S)
     server.kill()
 
     again = start_server(tmp_path)
@@ -138,7 +140,7 @@ def test_sigterm_finishes_what_is_in_flight(start_server: StartServer, tmp_path:
         calls = [pool.submit(server.post, "/run", {"task": f"task {i}", "request_id": f"r{i}"}) for i in range(8)]
         with Client(server.url) as client:
             while len(client.list_runs().runs) < 8:
-                pass
+                time.sleep(POLL_S)
         code = server.stop()
         answers = [call.result() for call in calls]
 
