@@ -51,7 +51,7 @@ def _prometheus(directory: Path, target: str) -> Iterator[str]:
         yield f"http://{address}"
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def _query(prometheus: str, expression: str) -> list[dict[str, Any]]:

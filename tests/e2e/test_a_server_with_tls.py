@@ -127,7 +127,7 @@ def shown_serial(server: SecureServer) -> str:
         context.load_cert_chain(server.client.certificate, server.client.key)
     address = (urlsplit(server.url).hostname, urlsplit(server.url).port)
     with (
-        closing(socket.create_connection(address, timeout=10)) as plain,
+        closing(socket.create_connection(address, timeout=60)) as plain,
         context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
     ):
         return str((secure.getpeercert() or {})["serialNumber"])

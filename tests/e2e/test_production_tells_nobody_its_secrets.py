@@ -82,7 +82,7 @@ def everything_said(server: MeshflowServer) -> tuple[str, str]:
     """The answers to all sorts of requests, and to those that were refused."""
     said, refused = "", ""
     credentials = ({}, {"authorization": "Bearer wrong-credential-of-somebody"}, {"authorization": f"Bearer {API_KEY}"})
-    with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as http:
+    with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as http:
         for headers in credentials:
             for path, body in product(("/run", "/stream", "/v1/runs", "/v1/runs:check"), BODIES):
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()

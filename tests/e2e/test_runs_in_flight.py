@@ -37,7 +37,7 @@ def ended(server: MeshflowServer, run_id: str) -> dict[str, Any]:
 def test_the_first_sse_event_arrives_while_the_run_goes_on_and_closing_cancels_it(server: MeshflowServer) -> None:
     """Not buffered; and the ledger says who ended it."""
     url = f"{server.url}/stream"
-    with httpx.stream("POST", url, json={"task": "x", "workflow_yaml": HELD}, timeout=30) as response:
+    with httpx.stream("POST", url, json={"task": "x", "workflow_yaml": HELD}, timeout=60) as response:
         lines = response.iter_lines()
         line = next(line for line in lines if line.startswith("data: "))
         run_id = json.loads(line.removeprefix("data: "))["run_id"]
@@ -55,7 +55,7 @@ def test_a_reader_that_reconnects_gets_exactly_the_missing_events(slow_server: M
 
     def ids(after: int) -> list[int]:
         url = f"{slow_server.url}/v1/runs/{run_id}/events"
-        with httpx.stream("GET", url, headers={"last-event-id": str(after)}, timeout=30) as response:
+        with httpx.stream("GET", url, headers={"last-event-id": str(after)}, timeout=60) as response:
             return [int(line.removeprefix("id: ")) for line in response.iter_lines() if line.startswith("id: ")]
 
     with ThreadPoolExecutor(5) as pool:

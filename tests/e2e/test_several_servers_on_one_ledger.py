@@ -153,7 +153,7 @@ def test_any_server_serves_any_run(postgres: PostgresCluster, start_server: Star
         assert {answer["status"] for answer in answers} == {"completed"}
 
         (watched,) = created(owner, 1)
-        with httpx.stream("GET", f"{other.url}/v1/runs/{watched}/events", timeout=30) as stream:
+        with httpx.stream("GET", f"{other.url}/v1/runs/{watched}/events", timeout=60) as stream:
             lines = [line for line in stream.iter_lines() if line.startswith("id:")]
         assert [int(line.removeprefix("id:")) for line in lines] == sorted({int(x.removeprefix("id:")) for x in lines})
 
