@@ -56,7 +56,7 @@ async def running(options: EnvoyOptions, config: EnvoyConfig) -> AsyncIterator[E
 
 def client(envoy: EnvoyProcess) -> httpx.AsyncClient:
     """An HTTP client of one Envoy."""
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{envoy.port}", trust_env=False)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{envoy.port}", timeout=60, trust_env=False)
 
 
 async def test_a_taken_port_is_named(proxy: Proxy, options: EnvoyOptions) -> None:
