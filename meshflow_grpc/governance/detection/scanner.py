@@ -223,7 +223,6 @@ def _placed(findings: list[Finding], encoding: Encoding, start: int, blob: str) 
     length = len(blob)
     closed_up = closed_up_places(blob) if findings and encoding.alignment == "closed_up" else []
     for finding in findings:
-        first, last = 0, length
         match encoding.alignment:
             case "same":
                 first, last = finding.start, finding.end
@@ -232,6 +231,8 @@ def _placed(findings: list[Finding], encoding: Encoding, start: int, blob: str) 
             case "closed_up":
                 first, last = (_nth(closed_up, at, length) for at in (finding.start, finding.end - 1))
                 last = min(last + 1, length)
+            case _:
+                first, last = 0, length
         yield replace(finding, start=start + first, end=start + last, layer=encoding.layer)
 
 
