@@ -46,8 +46,9 @@ _ASSIGNMENTS = ", ".join(
     for name in RunUpdate._fields
     if name != "run_id"
 )
-# Nothing happens when another server took the place. Runs come before entries: a trigger refuses a run whose id has some. A run that
-# waits or has ended is nobody's; when one that changed hands was to be written, the division fails, and the whole statement with it.
+# Nothing happens when another server took the place. Each part counts all of the one before it, because triggers look at that: a new
+# run must have no entries yet, and an immutable run is changed after its end only if its erasure is recorded. A run that waits or has
+# ended is nobody's; when one that changed hands was to be written, the division fails, and the whole statement with it.
 _WRITE = f"""\
 WITH place AS (
     UPDATE ledger_state SET last_seq = $2 WHERE last_seq = $1 RETURNING 1
@@ -59,13 +60,13 @@ WITH place AS (
 ), entered AS (
     INSERT INTO ledger_entries ({", ".join(EntryRow._fields)})
     SELECT * FROM unnest({_arrays(_ENTRIES, EntryRow._fields, ("record",))})
-    WHERE EXISTS (SELECT 1 FROM place) AND (SELECT count(*) FROM created) >= 0
+    WHERE EXISTS (SELECT 1 FROM place) AND (SELECT count(*) FROM created) >= 0 RETURNING 1
 ), changed AS (
     UPDATE runs SET {_ASSIGNMENTS}, owner = CASE WHEN coalesce(v.status, runs.status) = 'running' THEN runs.owner END
     FROM unnest({_arrays(_UPDATES, RunUpdate._fields, _RUN_BYTES)}, ${_HELD}::bigint[])
     AS v({", ".join(RunUpdate._fields)}, held)
     WHERE runs.run_id = v.run_id AND (runs.epoch = v.held OR (runs.owner IS NULL AND v.held IS NULL))
-    AND EXISTS (SELECT 1 FROM place) RETURNING 1
+    AND (SELECT count(*) FROM entered) > 0 RETURNING 1
 )
 SELECT 1 / CASE WHEN (SELECT count(*) FROM changed) = $3 THEN 1 ELSE 0 END FROM place
 """  # noqa: S608
