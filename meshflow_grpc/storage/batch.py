@@ -220,12 +220,17 @@ def already_recorded(draft: EntryDraft) -> EntryAlreadyRecordedError:
 def planned_row(plan: Plan, run_id: str, held: RunRow | None) -> RunRow:
     """A run's row as a plan leaves it; ``held`` is the one before, None for a new run."""
     row = held if held is not None else next(new for new in plan.runs if new.run_id == run_id)
-    update = plan.updates.get(run_id)
-    if update is not None:
-        row = row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
+    row = updated_row(row, plan.updates.get(run_id))
     if run_id in plan.erased_runs:
         row = without_person(row)._replace(header_salt=plan.header_salts[run_id])
     return row
+
+
+def updated_row(row: RunRow, update: RunUpdate | None) -> RunRow:
+    """A run's row with the new values of an update, if there is one."""
+    if update is None:
+        return row
+    return row._replace(**{name: value for name, value in update._asdict().items() if value is not None})
 
 
 def without_payloads(row: EntryRow) -> EntryRow:

@@ -50,6 +50,19 @@ async def test_entries_and_change_commit_together(storage: Storage) -> None:
     assert len(await storage.entries(TENANT, "run_1")) == 2
 
 
+async def test_a_run_may_be_changed_in_the_batch_that_creates_it(storage: Storage) -> None:
+    """An append that follows at once, before the run is durable, finds the run, and its row is what both say."""
+    creating = asyncio.create_task(create(storage, "run_1"))
+    await asyncio.sleep(0)
+    await storage.append("run_1", (step("run_1", 1),), RunChange(usage=STEP_USAGE))
+    ended = storage.append("run_1", (finished("run_1"),), ENDED)
+    assert (await creating).created
+    await ended
+    run = await storage.get_run(TENANT, "run_1")
+    assert (run.entries, run.usage, run.status) == (3, STEP_USAGE, RunStatus.COMPLETED)
+    assert await verified(storage, "run_1")
+
+
 async def test_a_failing_append_does_not_harm_its_neighbours(storage: Storage) -> None:
     """MUST serve concurrent appends of many runs in shared transactions, without a failing append harming its neighbours."""
     for place in range(20):

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 _RUN_LOCK = "SELECT pg_try_advisory_lock(hashtextextended($1, 0))"
 COMMAND_TIMEOUT_S = 30.0
 POOL_WAIT_S = 5.0
-_WRITER = {"application_name": "meshflow-writer", "synchronous_commit": "on"}
+_WRITER = {
+    "application_name": "meshflow-writer",
+    "synchronous_commit": "on",
+    "default_transaction_isolation": "read committed",
+}
 _LEASES = {"application_name": "meshflow-leases"}
 _READER = {"application_name": "meshflow-reader", "default_transaction_read_only": "on"}
 

@@ -5,25 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.stored_row import EntryRow
-from meshflow_grpc.storage.postgres.fence import OvertakenError
-from meshflow_grpc.storage.rows import entry_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
+    from meshflow_grpc.domain.ledger_entry import EntryDraft
 
 COLUMNS = ", ".join(EntryRow._fields)
-
-_BIGINTS = frozenset({"seq", "sequence", "attempt"})
-_TYPES = ["bytea" if name == "record" else "bigint" if name in _BIGINTS else "text" for name in EntryRow._fields]
-_ARRAYS = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(_TYPES, start=1))
-_BEFORE, _AFTER = len(_TYPES) + 1, len(_TYPES) + 2
-# The place is taken and the entries are inserted in one statement: nothing happens when another server took the place.
-_INSERT = (
-    f"WITH place AS (UPDATE ledger_state SET last_seq = ${_AFTER} WHERE last_seq = ${_BEFORE} RETURNING 1) "  # noqa: S608
-    f"INSERT INTO ledger_entries ({COLUMNS}) SELECT * FROM unnest({_ARRAYS}) WHERE EXISTS (SELECT 1 FROM place)"
-)
 
 _ERASE = (
     "UPDATE ledger_entries SET input = NULL, output = NULL, input_salt = NULL, output_salt = NULL "
@@ -44,14 +32,6 @@ SELECT_PAGE = (
     "WHERE run_id = $1 AND tenant_id = $2 AND sequence > $3 ORDER BY sequence LIMIT $4"
 )
 SELECT_RAW = f"SELECT {COLUMNS} FROM ledger_entries WHERE run_id = $1 AND sequence > $2 ORDER BY sequence LIMIT $3"  # noqa: S608
-
-
-async def insert_entries(connection: Any, entries: Sequence[LedgerEntry]) -> None:
-    """Inserts entries in one statement, if they follow the highest seq given; raises OvertakenError when they do not."""
-    columns = zip(*map(entry_row, entries), strict=True)
-    done = await connection.execute(_INSERT, *map(list, columns), entries[0].seq - 1, entries[-1].seq)
-    if done != f"INSERT 0 {len(entries)}":
-        raise OvertakenError
 
 
 async def erase_payloads(connection: Any, run_ids: Sequence[str]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.storage.batch import CreateRun, already_recorded, disagrees, run_exists
-from meshflow_grpc.storage.postgres.fence import OvertakenError
-from meshflow_grpc.storage.postgres.ledger import delete_entries, erase_payloads, insert_entries, locked_seq, recorded
+from meshflow_grpc.storage.postgres.batch_statement import write_batch
+from meshflow_grpc.storage.postgres.ledger import delete_entries, erase_payloads, recorded
 from meshflow_grpc.storage.postgres.payload_keys import delete_keys, insert_keys
-from meshflow_grpc.storage.postgres.runs import delete_runs, erase_texts, insert_runs, update_runs
+from meshflow_grpc.storage.postgres.runs import delete_runs, erase_texts
 from meshflow_grpc.storage.postgres.signals import NOTIFY, RUNS_CHANNEL, payloads
 
 if TYPE_CHECKING:
@@ -20,16 +20,21 @@ if TYPE_CHECKING:
 
 
 async def write_plan(connection: Any, plan: Plan, fence: Fence) -> None:
-    """Raises OvertakenError or FencedError when the plan does not hold any more."""
-    if plan.runs:
-        # Locked before rows that may collide with another server's, so that no two wait for each other.
-        if await locked_seq(connection) != plan.entries[0].seq - 1:
-            raise OvertakenError
-        await insert_runs(connection, plan.runs, fence)
+    """Writes all of a plan, in a transaction if it takes several statements.
+
+    Raises OvertakenError or FencedError when the plan does not hold any more.
+    """
+    if plan.keys or plan.erased_runs or plan.deleted_runs or fence.notifies:
+        async with connection.transaction(isolation="read_committed"):
+            await write_batch(connection, plan, fence)
+            await _write_more(connection, plan, fence)
+    else:
+        await write_batch(connection, plan, fence)
+
+
+async def _write_more(connection: Any, plan: Plan, fence: Fence) -> None:
     if plan.keys:
         await insert_keys(connection, plan.keys)
-    await insert_entries(connection, plan.entries)
-    await update_runs(connection, plan.updates.values(), fence)
     if plan.erased_runs:
         await erase_payloads(connection, plan.erased_runs)
         await erase_texts(connection, plan.header_salts)

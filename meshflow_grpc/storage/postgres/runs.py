@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.stored_row import RunRow
-from meshflow_grpc.storage.batch import RunUpdate, head_of, request_of
-from meshflow_grpc.storage.postgres.fence import FencedError
+from meshflow_grpc.storage.batch import head_of, request_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from meshflow_grpc.domain.errors import MeshflowError
     from meshflow_grpc.ports.storage import RunQuery
@@ -18,33 +17,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ", ".join(RunRow._fields)
 _BYTES = frozenset({"output", "reason"})
-_BIGINTS = frozenset({"input_tokens", "output_tokens", "cost_nano_usd", "carbon_ug", "steps", "entries"})
-_KEPT_WHEN_NULL = frozenset({"status", "output", "output_salt", "blocked_by", "reason", "reason_salt"})
-
-
-def _arrays(names: Sequence[str]) -> str:
-    kinds = ("bytea" if name in _BYTES else "bigint" if name in _BIGINTS else "text" for name in names)
-    return ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(kinds, start=1))
-
-
-_INSERT = (
-    f"INSERT INTO runs ({COLUMNS}, owner, epoch) "  # noqa: S608
-    f"SELECT v.*, CASE WHEN v.status = 'running' THEN ${len(RunRow._fields) + 1} END, 1 "
-    f"FROM unnest({_arrays(RunRow._fields)}) AS v({COLUMNS})"
-)
-_ASSIGNMENTS = ", ".join(
-    f"{name} = coalesce(v.{name}, runs.{name})" if name in _KEPT_WHEN_NULL else f"{name} = v.{name}"
-    for name in RunUpdate._fields
-    if name != "run_id"
-)
-# A run that waits or has ended is nobody's; one that changed hands is not written.
-_UPDATE = (
-    f"UPDATE runs SET {_ASSIGNMENTS}, "  # noqa: S608
-    "owner = CASE WHEN coalesce(v.status, runs.status) = 'running' THEN runs.owner END "
-    f"FROM unnest({_arrays(RunUpdate._fields)}, ${len(RunUpdate._fields) + 1}::bigint[]) "
-    f"AS v({', '.join(RunUpdate._fields)}, held) WHERE runs.run_id = v.run_id "
-    "AND (runs.epoch = v.held OR (runs.owner IS NULL AND v.held IS NULL))"
-)
 _SELECT_EPOCHS = "SELECT run_id, owner, epoch FROM runs WHERE run_id = ANY($1::text[])"
 _ERASE = (
     "UPDATE runs SET output = ''::bytea, output_salt = NULL, reason = NULL, reason_salt = NULL, session_id = NULL, "
@@ -69,22 +41,6 @@ def row_of(found: Mapping[str, Any]) -> RunRow:
         if values[name] is not None:
             values[name] = values[name].decode("utf-8", "surrogateescape")
     return RunRow(**values)
-
-
-async def insert_runs(connection: Any, rows: Sequence[RunRow], fence: Fence) -> None:
-    """Inserts new runs in one statement; they are the server's own."""
-    await connection.execute(_INSERT, *_columns(RunRow._fields, rows), fence.owner)
-    if fence.owner is not None:
-        fence.epochs.update((str(row.run_id), 1) for row in rows)
-
-
-async def update_runs(connection: Any, updates: Collection[RunUpdate], fence: Fence) -> None:
-    """Applies updates in one statement; raises FencedError when one is of a run that somebody else holds."""
-    if updates:
-        held = [fence.epochs.get(update.run_id) for update in updates]
-        done = await connection.execute(_UPDATE, *_columns(RunUpdate._fields, list(updates)), held)
-        if done != f"UPDATE {len(updates)}":
-            raise FencedError
 
 
 async def fenced_runs(connection: Any, run_ids: Sequence[str], fence: Fence) -> set[str]:
@@ -113,14 +69,6 @@ async def select_row(connection: Any, run_id: str) -> RunRow | None:
 async def delete_runs(connection: Any, run_ids: Sequence[str]) -> None:
     """Deletes the rows of runs."""
     await connection.execute("DELETE FROM runs WHERE run_id = ANY($1::text[])", list(run_ids))
-
-
-def _columns(names: Sequence[str], rows: Sequence[Any]) -> list[list[Any]]:
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    for place, name in enumerate(names):
-        if name in _BYTES:
-            columns[place] = [None if text is None else text.encode() for text in columns[place]]
-    return columns
 
 
 async def select_heads(connection: Any, run_ids: Sequence[str]) -> dict[str, Head | MeshflowError]:

@@ -225,13 +225,17 @@ class BatchWriter:
                 return plan.outcomes
 
     async def _transact(self, connection: Any, commands: Sequence[Command]) -> Plan:
-        """Plans and writes in one transaction. While nobody else writes, what is remembered holds, and nothing is locked ahead."""
+        """Plans and writes. While nobody else writes, what is remembered holds, and nothing is locked ahead."""
+        if not self._shared:
+            return await self._planned_and_written(connection, commands)
         async with connection.transaction(isolation="read_committed"):
-            if self._shared:
-                self._catch_up(await locked_seq(connection))
-            plan = await self._plan(connection, commands)
-            if plan.entries:
-                await write_plan(connection, plan, self.fence)
+            self._catch_up(await locked_seq(connection))
+            return await self._planned_and_written(connection, commands)
+
+    async def _planned_and_written(self, connection: Any, commands: Sequence[Command]) -> Plan:
+        plan = await self._plan(connection, commands)
+        if plan.entries:
+            await write_plan(connection, plan, self.fence)
         return plan
 
     def _catch_up(self, newest: int) -> None:
