@@ -6,33 +6,33 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from meshflow_grpc.mesh.call_channels import PeerConnection
+    from collections.abc import AsyncGenerator, Callable
 
 
 class CallAhead:
     """A run that a peer is about to be asked for. Until ``go`` nothing of the request is sent, and the peer's handler is not called.
 
-    What it saves is the way there: threads that rested are awake at both ends when the request comes.
+    What it saves is the way there: threads that rested are awake at both ends when the request comes. ``begin`` begins the call, with
+    what it waits for before it sends the request.
     """
 
-    def __init__(self, peer: PeerConnection, request: bytes, fresh_s: float, **options: object) -> None:
-        loop = asyncio.get_running_loop()
-        self._loop = loop
-        self._request = request
-        self._go: asyncio.Future[None] = loop.create_future()
-        self._fresh_until = loop.time() + fresh_s
-        self._call = peer.begin_run(self._body(), **options)
+    def __init__(self, begin: Callable[[asyncio.Future[None]], Any], fresh_s: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._begin = begin
+        self._go: asyncio.Future[None] = self._loop.create_future()
+        self._call: Any = None
+        self._fresh_until = self._loop.time() + fresh_s
+        # In the turn after next: what is to be written goes to the ledger's thread in the next one, and is not to wait for this.
+        self._loop.call_soon(self._loop.call_soon, self._open)
 
-    async def _body(self) -> AsyncGenerator[bytes, None]:
-        await self._go
-        yield self._request
+    def _open(self) -> None:
+        if not self._go.done():
+            self._call = self._begin(self._go)
 
     @property
     def usable(self) -> bool:
-        """Whether the call still stands, with most of its time left."""
-        return not self._call.done() and self._loop.time() < self._fresh_until
+        """Whether the call has begun and still stands, with most of its time left."""
+        return self._call is not None and not self._call.done() and self._loop.time() < self._fresh_until
 
     def go(self) -> Any:  # noqa: ANN401 - as PeerConnection.call
         """Sends the request; returns the call under way."""
@@ -40,6 +40,13 @@ class CallAhead:
         return self._call
 
     def take_back(self) -> None:
-        """Cancels a call that has not ended. Idempotent."""
+        """Cancels a call that has not ended, or does not begin it. Idempotent."""
         self._go.cancel()
-        self._call.cancel()
+        if self._call is not None:
+            self._call.cancel()
+
+
+async def once(go: asyncio.Future[None], request: bytes) -> AsyncGenerator[bytes, None]:
+    """A request that is sent when ``go`` is done."""
+    await go
+    yield request

@@ -13,7 +13,7 @@ from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2, log_pb2, run_pb2,
 from meshflow_grpc.domain.node_token import digest_of_call
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import MICRO_PER_GRAM, Usage, nano_usd
-from meshflow_grpc.mesh.call_ahead import CallAhead
+from meshflow_grpc.mesh.call_ahead import CallAhead, once
 from meshflow_grpc.mesh.call_channels import CallChannels
 from meshflow_grpc.mesh.peer_errors import peer_error, run_under_way
 from meshflow_grpc.mesh.peer_messages import run_request
@@ -21,6 +21,7 @@ from meshflow_grpc.mesh.peer_methods import CANCEL_RUN, CREATE_RUN, EXPORT_RUN, 
 from meshflow_grpc.ports.mesh import PeerAnswer, PeerRefusedError, PeerUnreachableError
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Awaitable, Callable, Iterator
 
     from google.protobuf.message import Message
@@ -53,9 +54,12 @@ class GrpcPeerClient:
         if peer is None:
             yield None
             return
-        data = run_request(call).SerializeToString()
-        options = self._options(node, call, RUN, data, 2 * self._answer_s)
-        begun = CallAhead(peer, data, self._answer_s * FRESH_PART, **options)
+
+        def begin(go: asyncio.Future[None]) -> Any:  # noqa: ANN401 - the call under way
+            data = run_request(call).SerializeToString()
+            return peer.begin_run(once(go, data), **self._options(node, call, RUN, data, 2 * self._answer_s))
+
+        begun = CallAhead(begin, self._answer_s * FRESH_PART)
         try:
             yield begun
         finally:

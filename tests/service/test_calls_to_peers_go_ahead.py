@@ -33,7 +33,7 @@ class _Peer:
         self.runs: list[tuple[Mapping[str, str], bytes]] = []
         self._server = aio.server()
         handlers = {"Run": self._run, "CancelRun": self._cancel}
-        made = {name: grpc.unary_unary_rpc_method_handler(each) for name, each in handlers.items()}
+        made: dict[str, Any] = {name: grpc.unary_unary_rpc_method_handler(each) for name, each in handlers.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("meshflow.v1.RunService", made),))
         self.port = self._server.add_insecure_port("127.0.0.1:0")
 
@@ -74,9 +74,9 @@ async def _world(answer_s: float = WAIT_S) -> AsyncIterator[tuple[_Peer, MeshNod
         await peer.stop()
 
 
-async def _until_unusable(ahead: CallAhead) -> None:
+async def _until(ahead: CallAhead, *, usable: bool) -> None:
     async with asyncio.timeout(WAIT_S):
-        while ahead.usable:  # noqa: ASYNC110 - the clock tells nobody
+        while ahead.usable is not usable:  # noqa: ASYNC110 - the clock tells nobody
             await asyncio.sleep(0.01)
 
 
@@ -97,6 +97,7 @@ async def test_a_call_that_went_ahead_is_the_same_call() -> None:
         plain = await client.run(node, CALL, told.append)
         with client.ahead(node, CALL) as ahead:
             assert ahead is not None
+            await _until(ahead, usable=True)
             answer = await client.run(node, CALL, told.append, ahead)
 
     (first, request), (second, ahead_request) = peer.runs
@@ -124,8 +125,22 @@ async def test_a_call_that_waited_too_long_is_made_anew() -> None:
         await client.cancel(node, CALL, "r")
         with client.ahead(node, CALL) as ahead:
             assert ahead is not None
-            await _until_unusable(ahead)
+            await client.cancel(node, CALL, "r")
+            await _until(ahead, usable=False)
             answer = await client.run(node, CALL, lambda _: None, ahead)
+
+    assert (answer.status, len(peer.runs)) == (RunStatus.COMPLETED, 1)
+
+
+async def test_what_is_durable_at_once_is_asked_at_once() -> None:
+    """A call that has not begun yet never does."""
+    async with _world() as (peer, node, client):
+        await client.cancel(node, CALL, "r")
+        with client.ahead(node, CALL) as ahead:
+            assert ahead is not None
+            assert not ahead.usable
+            answer = await client.run(node, CALL, lambda _: None, ahead)
+        await client.cancel(node, CALL, "r")
 
     assert (answer.status, len(peer.runs)) == (RunStatus.COMPLETED, 1)
 
@@ -138,7 +153,7 @@ async def test_a_connection_that_breaks_meanwhile_was_asked_nothing() -> None:
             assert ahead is not None
             await client.cancel(node, CALL, "r")
             await peer.stop()
-            await _until_unusable(ahead)
+            await _until(ahead, usable=False)
             with pytest.raises(PeerUnreachableError) as unreachable:
                 await client.run(node, CALL, lambda _: None, ahead)
 
