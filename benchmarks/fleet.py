@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshflow_grpc.envoy.jwt_filter import JwtFilter
+    from meshflow_grpc.envoy.tls import EdgeTls
     from meshflow_grpc.envoy.upstream_tls import UpstreamTls
 
 START_TIMEOUT_S = 90.0
@@ -149,18 +150,19 @@ async def edge_envoy(
     *,
     jwt: JwtFilter | None = None,
     tls: UpstreamTls | None = None,
+    public_tls: EdgeTls | None = None,
     allowed_origins: tuple[str, ...] = (),
 ) -> AsyncIterator[tuple[str, str]]:
     """A real Envoy with the edge's configuration, written to a file, for servers on ports; yields its URL and its administration's."""
     public, admin = TcpAddress("127.0.0.1", free_port()), TcpAddress("127.0.0.1", free_port())
     servers = tuple(TcpAddress("127.0.0.1", port) for port in upstreams)
-    text = edge_yaml(EdgeConfig(public, servers, admin, allowed_origins, jwt, tls))
+    text = edge_yaml(EdgeConfig(public, servers, admin, allowed_origins, jwt, tls, public_tls))
     await asyncio.to_thread(path.write_text, text)
     command = [str(find_envoy()), "--config-path", str(path), "--concurrency", "1", "--disable-hot-restart"]
     process = await asyncio.create_subprocess_exec(*command, "--log-level", "error")
     try:
         await _ready(f"http://127.0.0.1:{admin.port}/ready", process)
-        yield f"http://127.0.0.1:{public.port}", f"http://127.0.0.1:{admin.port}"
+        yield f"{'https' if public_tls else 'http'}://127.0.0.1:{public.port}", f"http://127.0.0.1:{admin.port}"
     finally:
         if process.returncode is None:
             process.terminate()

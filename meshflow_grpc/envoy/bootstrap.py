@@ -120,10 +120,12 @@ def _listener(config: EnvoyConfig) -> dict[str, Any]:
 
 
 def _filter_chain(manager: dict[str, Any], tls: DownstreamTls | None) -> dict[str, Any]:
-    if tls is None:
-        return {"filters": [manager]}
-    # Whoever connects and does not shake hands holds a connection no longer than that.
-    return {"filters": [manager], "transport_socket": transport_socket(tls), "transport_socket_connect_timeout": "10s"}
+    return {"filters": [manager], **({} if tls is None else encrypted(transport_socket(tls)))}
+
+
+def encrypted(socket: dict[str, Any]) -> dict[str, Any]:
+    """Returns what a filter chain has beside its filters; who connects and does not shake hands holds a connection for 10 s at most."""
+    return {"transport_socket": socket, "transport_socket_connect_timeout": "10s"}
 
 
 def _connection_manager(config: EnvoyConfig) -> dict[str, Any]:

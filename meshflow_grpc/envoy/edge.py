@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from meshflow_grpc.envoy.bootstrap import MIB, Address, EnvoyConfig, TcpAddress, bootstrap, cluster
+from meshflow_grpc.envoy.bootstrap import MIB, Address, EnvoyConfig, TcpAddress, bootstrap, cluster, encrypted
 from meshflow_grpc.envoy.http_filters import TRANSCODER
 from meshflow_grpc.envoy.jwt_filter import JwtFilter, jwks_clusters, jwt_filter
 from meshflow_grpc.envoy.rest_routes import api_methods
 from meshflow_grpc.envoy.retries import edge_retries
 from meshflow_grpc.envoy.route_table import CLUSTER, route_config
+from meshflow_grpc.envoy.tls import EdgeTls, edge_socket
 from meshflow_grpc.envoy.upstream_tls import UpstreamTls, upstream_socket
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ READINESS = "meshflow-readiness"
 
 @dataclass(frozen=True, slots=True)
 class EdgeConfig:
-    """The servers behind the edge (addresses, or DNS names of which every address is one); JWT filter and TLS to them if wanted."""
+    """The servers behind the edge (addresses, or DNS names of which every address is one); JWT filter, TLS to them (``tls``) and TLS
+    on the public address (``public_tls``) if wanted.
+    """
 
     public: TcpAddress
     upstreams: tuple[TcpAddress, ...]
@@ -29,6 +32,7 @@ class EdgeConfig:
     allowed_origins: tuple[str, ...] = ()
     jwt: JwtFilter | None = None
     tls: UpstreamTls | None = None
+    public_tls: EdgeTls | None = None
 
     def __post_init__(self) -> None:
         if not self.upstreams:
@@ -53,7 +57,10 @@ def edge_bootstrap(config: EdgeConfig) -> dict[str, Any]:
     if config.tls is not None:
         upstream["transport_socket"] = upstream_socket(config.tls, config.upstreams)
     resources["clusters"] = [upstream, *jwks_clusters(config.jwt)]
-    manager = resources["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"]
+    chain = resources["listeners"][0]["filter_chains"][0]
+    if config.public_tls is not None:
+        chain.update(encrypted(edge_socket(config.public_tls)))
+    manager = chain["filters"][0]["typed_config"]
     body = base.max_request_bytes + MIB
     manager["route_config"] = route_config(methods, config.allowed_origins, body_bytes=body, retries=edge_retries)
     if config.jwt is not None:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 _TLS: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
@@ -64,19 +64,48 @@ class SecretFiles:
 
 def transport_socket(tls: DownstreamTls) -> dict[str, Any]:
     """Returns the listener's transport socket: TLS 1.2 or newer, HTTP/2 and HTTP/1.1."""
-    common: dict[str, Any] = {
-        "alpn_protocols": ["h2", "http/1.1"],
-        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-        "tls_certificate_sds_secret_configs": [_source(_CERTIFICATE, tls.certificate)],
-    }
+    secrets: dict[str, Any] = {"tls_certificate_sds_secret_configs": [_source(_CERTIFICATE, tls.certificate)]}
     if tls.authorities is not None:
-        common["validation_context_sds_secret_config"] = _source(_AUTHORITIES, tls.authorities)
+        secrets["validation_context_sds_secret_config"] = _source(_AUTHORITIES, tls.authorities)
+    return _downstream(secrets, mutual=tls.authorities is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeTls:
+    """Files on the machine of an Envoy that nobody feeds, by absolute paths: its certificate and key and, for mutual TLS, its clients'
+    authorities. It reads them when it starts. Raises ValueError.
+    """
+
+    certificate: PurePath
+    key: PurePath
+    authorities: PurePath | None = None
+
+    def __post_init__(self) -> None:
+        for path in (self.certificate, self.key, self.authorities):
+            if path is not None and not path.is_absolute():
+                raise ValueError(f"{path}: name the file by its absolute path on Envoy's machine")
+
+
+def edge_socket(tls: EdgeTls) -> dict[str, Any]:
+    """Returns the transport socket of an edge's listener, as ``transport_socket``."""
+    pair = {"certificate_chain": {"filename": str(tls.certificate)}, "private_key": {"filename": str(tls.key)}}
+    secrets: dict[str, Any] = {"tls_certificates": [pair]}
+    if tls.authorities is not None:
+        secrets["validation_context"] = {"trusted_ca": {"filename": str(tls.authorities)}}
+    return _downstream(secrets, mutual=tls.authorities is not None)
+
+
+def _downstream(secrets: dict[str, Any], *, mutual: bool) -> dict[str, Any]:
     return {
         "name": "envoy.transport_sockets.tls",
         "typed_config": {
             "@type": f"{_TLS}.DownstreamTlsContext",
-            "common_tls_context": common,
-            "require_client_certificate": tls.authorities is not None,
+            "common_tls_context": {
+                "alpn_protocols": ["h2", "http/1.1"],
+                "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                **secrets,
+            },
+            "require_client_certificate": mutual,
         },
     }
 

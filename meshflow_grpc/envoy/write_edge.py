@@ -11,6 +11,7 @@ import yaml
 from meshflow_grpc.envoy.bootstrap import TcpAddress
 from meshflow_grpc.envoy.edge import EdgeConfig, edge_bootstrap
 from meshflow_grpc.envoy.jwt_filter import SYSTEM_AUTHORITIES, JwtFilter
+from meshflow_grpc.envoy.tls import EdgeTls
 from meshflow_grpc.envoy.upstream_tls import UpstreamTls
 from meshflow_grpc.envoy.write_sidecar import PlainDumper
 
@@ -42,6 +43,11 @@ def parsed(arguments: Sequence[str] | None = None) -> tuple[Path, EdgeConfig]:
         "--admin", default=ADMIN, help="Envoy's administration (default: %(default)s)", metavar="HOST:PORT"
     )
     parser.add_argument("--origin", action="append", default=[], help="origin whose web pages may call; repeatable")
+    parser.add_argument("--cert", type=PurePosixPath, help="TLS to callers: absolute path of the edge's certificate")
+    parser.add_argument("--key", type=PurePosixPath, help="absolute path of its key")
+    parser.add_argument(
+        "--client-ca", type=PurePosixPath, help="mutual TLS to callers: absolute path of their authorities"
+    )
     parser.add_argument("--jwt-issuer", help="check tokens at the edge already: their iss")
     parser.add_argument("--jwt-audience", help="their aud")
     parser.add_argument("--jwt-jwks-file", type=PurePosixPath, help="absolute path of the JWKS on Envoy's machine")
@@ -63,6 +69,7 @@ def parsed(arguments: Sequence[str] | None = None) -> tuple[Path, EdgeConfig]:
             tuple(given.origin),
             _jwt(given),
             _tls(given),
+            _public_tls(given),
         )
     except ValueError as error:
         parser.error(str(error))
@@ -94,6 +101,14 @@ def _tls(given: argparse.Namespace) -> UpstreamTls | None:
         raise ValueError(
             "--upstream-name, --upstream-cert and --upstream-key need --upstream-ca, without which there is no TLS"
         )
+    return None
+
+
+def _public_tls(given: argparse.Namespace) -> EdgeTls | None:
+    if given.cert is not None and given.key is not None:
+        return EdgeTls(given.cert, given.key, given.client_ca)
+    if given.cert or given.key or given.client_ca:
+        raise ValueError("--cert and --key go together, and --client-ca needs both")
     return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -123,20 +124,26 @@ class _PeerStep:
 
     async def _ask(self, node: MeshNode, *, more: bool) -> PeerAnswer | Deny | Fail:
         """One peer, whose breaker admitted a call, as often as retries allow. Raises _GaveUpError."""
-        try:
-            short = await self._announce(node)
-        except BaseException:
-            self._peers.release(node.node_id)
-            raise
-        if short is not None:
-            self._peers.release(node.node_id)
-            text = f"step {self._state.step.step_id!r} at {node.slug} {short}"
-            return Deny("BUDGET_EXHAUSTED", text, short.remedy, self._charged, self._prepaid)
+        with ExitStack() as stack:
+            try:
+                ahead = stack.enter_context(self._client.ahead(node, self._call))
+                short = await self._announce(node)
+            except BaseException:
+                self._peers.release(node.node_id)
+                raise
+            if short is not None:
+                self._peers.release(node.node_id)
+                text = f"step {self._state.step.step_id!r} at {node.slug} {short}"
+                return Deny("BUDGET_EXHAUSTED", text, short.remedy, self._charged, self._prepaid)
+            return await self._asked_often(node, ahead, more=more)
+
+    async def _asked_often(self, node: MeshNode, ahead: object, *, more: bool) -> PeerAnswer | Fail:
+        """What its intent is durable for: the call that was begun ahead, then calls anew. Raises _GaveUpError."""
         attempt = 1
         while True:
             self._attempts += 1
             try:
-                return await self._once(node)
+                return await self._once(node, ahead)
             except PeerRefusedError as error:
                 if error.reason == ErrorReason.REQUEST_ID_REUSED:
                     return self._failed("PEER_REFUSED", f"{node.slug} refused: {error}")
@@ -147,7 +154,7 @@ class _PeerStep:
             if at_once:
                 raise _GaveUpError(why)
             await self._before_retry(node, attempt, why)
-            attempt += 1
+            attempt, ahead = attempt + 1, None
 
     async def _announce(self, node: MeshNode) -> Shortfall | None:
         """Charges what another peer may have used, reserves anew, and makes durable whom the step asks."""
@@ -171,12 +178,12 @@ class _PeerStep:
             await self._ports.recorder.append(run.run_id, (draft,))
         return short
 
-    async def _once(self, node: MeshNode) -> PeerAnswer:
+    async def _once(self, node: MeshNode, ahead: object) -> PeerAnswer:
         """One call. Every way out gives the breaker its result. Raises PeerError, _GaveUpError, CancelledError."""
         began = self._ports.clock.monotonic()
         try:
             async with asyncio.timeout(self._call.timeout_s):
-                answer = await self._client.run(node, self._call, partial(self._accepted, node))
+                answer = await self._client.run(node, self._call, partial(self._accepted, node), ahead)
         except TimeoutError:
             self._may_run_at(node)
             self._record(node, began, ok=False)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from grpc import aio
 
-from meshflow_grpc.mesh.peer_methods import METHODS
+from meshflow_grpc.mesh.peer_methods import METHODS, RUN
 from meshflow_grpc.ports.mesh import PeerUnreachableError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from meshflow_grpc.domain.mesh import MeshNode
     from meshflow_grpc.mesh.peer_methods import PeerMethod
     from meshflow_grpc.ports.mesh import NodeCredentials
@@ -54,7 +56,7 @@ class NoCredentials:
 class PeerConnection:
     """A channel with the calls that peers are asked with, made once: making them costs more than a call does."""
 
-    __slots__ = ("_calls", "channel")
+    __slots__ = ("_begin_run", "_calls", "channel")
 
     def __init__(self, channel: aio.Channel) -> None:
         self.channel = channel
@@ -62,10 +64,20 @@ class PeerConnection:
         for method in METHODS:
             make: Any = channel.unary_stream if method.streams else channel.unary_unary
             self._calls[method] = make(method.path, response_deserializer=method.answer.FromString)
+        self._begin_run: Any = channel.stream_unary(RUN.path, response_deserializer=RUN.answer.FromString)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the connection stands now; never begins one."""
+        return self.channel.get_state() is grpc.ChannelConnectivity.READY
 
     def call(self, method: PeerMethod, request: bytes, **options: object) -> Any:  # noqa: ANN401 - of the method's kind
         """Begins a call with a serialized request."""
         return self._calls[method](request, **options)
+
+    def begin_run(self, request: AsyncIterator[bytes], **options: object) -> Any:  # noqa: ANN401 - as above
+        """Begins RUN with a serialized request that comes later: on the wire the same call, its headers sent ahead."""
+        return self._begin_run(request, **options)
 
 
 class CallChannels:
@@ -95,6 +107,11 @@ class CallChannels:
                 # Certificates may have been renewed since: the next attempt reads them anew.
                 self._drop((endpoint, True))
         return None
+
+    def standing(self, node: MeshNode) -> PeerConnection | None:
+        """The connection that ``connected`` would give without waiting, if it has used it before; None otherwise."""
+        kept = self._kept.get((node.endpoints[0], node.tls)) if node.endpoints else None
+        return kept if kept is not None and kept.ready else None
 
     def _connection(self, node: MeshNode, endpoint: str) -> PeerConnection:
         key = (endpoint, node.tls)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from grpc import aio
@@ -13,6 +13,7 @@ from meshflow_grpc._gen.meshflow.v1 import ledger_service_pb2, log_pb2, run_pb2,
 from meshflow_grpc.domain.node_token import digest_of_call
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import MICRO_PER_GRAM, Usage, nano_usd
+from meshflow_grpc.mesh.call_ahead import CallAhead, once
 from meshflow_grpc.mesh.call_channels import CallChannels
 from meshflow_grpc.mesh.peer_errors import peer_error, run_under_way
 from meshflow_grpc.mesh.peer_messages import run_request
@@ -20,7 +21,8 @@ from meshflow_grpc.mesh.peer_methods import CANCEL_RUN, CREATE_RUN, EXPORT_RUN, 
 from meshflow_grpc.ports.mesh import PeerAnswer, PeerRefusedError, PeerUnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    import asyncio
+    from collections.abc import Awaitable, Callable, Iterator
 
     from google.protobuf.message import Message
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 # Most seconds a peer has to say that it took a call, and between two words of one whose run goes on: one that is silent is lost.
 ANSWER_S = 5.0
+# The part of that time after which a call that was begun ahead is begun anew.
+FRESH_PART = 0.2
 EXPORT_S = 60.0
 CANCEL_REASON = "the run that asked for it ended"
 
@@ -43,12 +47,33 @@ class GrpcPeerClient:
         self._channels = CallChannels(credentials)
         self._answer_s = answer_s
 
-    async def run(self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None]) -> PeerAnswer:
+    @contextmanager
+    def ahead(self, node: MeshNode, call: PeerCall) -> Iterator[CallAhead | None]:
+        """See ports.mesh.PeerClient."""
+        peer = self._channels.standing(node)
+        if peer is None:
+            yield None
+            return
+
+        def begin(go: asyncio.Future[None]) -> Any:  # noqa: ANN401 - the call under way
+            data = run_request(call).SerializeToString()
+            return peer.begin_run(once(go, data), **self._options(node, call, RUN, data, 2 * self._answer_s))
+
+        begun = CallAhead(begin, self._answer_s * FRESH_PART)
+        try:
+            yield begun
+        finally:
+            begun.take_back()
+
+    async def run(
+        self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None], ahead: object = None
+    ) -> PeerAnswer:
         """See ports.mesh.PeerClient."""
         peer = await self._connected(node)
         request = run_request(call)
         give_up = time.monotonic() + call.timeout_s
-        run = await self._begun(peer, node, call, request, accepted)
+        begun = ahead if isinstance(ahead, CallAhead) and ahead.usable else None
+        run = await self._begun(peer, node, call, request, accepted, begun)
         received = run.ByteSize()
         while RunStatus(run.status) is RunStatus.RUNNING:
             run = await self._as_it_goes_on(peer, node, call, run.run_id, give_up - time.monotonic())
@@ -62,9 +87,10 @@ class GrpcPeerClient:
         call: PeerCall,
         request: run_pb2.RunRequest,
         accepted: Callable[[str], None],
+        ahead: CallAhead | None,
     ) -> run_pb2.RunResponse:
         """The run as it ended, in one request, when it is quick; else as it goes on."""
-        asked = self._sent(peer, node, call, RUN, request, 2 * self._answer_s)
+        asked = self._sent(peer, node, call, RUN, request, 2 * self._answer_s) if ahead is None else ahead.go()
         try:
             run: run_pb2.RunResponse = await asked
         except aio.AioRpcError as error:
@@ -142,9 +168,14 @@ class GrpcPeerClient:
     ) -> Any:  # noqa: ANN401 - the call under way; awaited, it gives an answer of the method's
         """Sends a request, with a credential of its own: it may be good for this call only."""
         data = request.SerializeToString()
+        return peer.call(method, data, **self._options(node, call, method, data, timeout_s))
+
+    def _options(
+        self, node: MeshNode, call: PeerCall, method: PeerMethod, data: bytes, timeout_s: float
+    ) -> dict[str, object]:
         trace = (("traceparent", call.traceparent),) if call.traceparent else ()
         proof = self._credentials.metadata(node, call.tenant_id, digest_of_call(method.path, data))
-        return peer.call(method, data, timeout=timeout_s, metadata=(*proof, *trace))
+        return {"timeout": timeout_s, "metadata": (*proof, *trace)}
 
 
 async def _answer(call: Awaitable[run_pb2.RunResponse], node: MeshNode) -> run_pb2.RunResponse:

@@ -9,6 +9,7 @@ from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.mesh import MeshChange, MeshChangeKind, MeshNode, NodeView, PeerTarget
@@ -168,7 +169,16 @@ class PeerFailedError(PeerError):
 class PeerClient(Protocol):
     """Calls peers."""
 
-    async def run(self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None]) -> PeerAnswer:
+    def ahead(self, node: MeshNode, call: PeerCall) -> AbstractContextManager[object]:
+        """Tells a peer, if there is a connection to it now, that a call comes, and nothing of what it asks for.
+
+        For ``run``, while what has to be durable before is being written. Taken back at the end of the context. Never waits.
+        """
+        ...
+
+    async def run(
+        self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None], ahead: object = None
+    ) -> PeerAnswer:
         """Has a peer carry out a call, and waits until its run has ended or waits for a human.
 
         Tells ``accepted`` the run's id as soon as the peer has recorded its start. Going away does not end the run.

@@ -22,6 +22,12 @@ MAX_VIOLATIONS = 100
 # Trailing metadata by which a proxy in front of several servers knows that it may make the call of another one, whatever it is.
 RETRY_ELSEWHERE = "meshflow-retry-elsewhere"
 RETRY_AFTER = "retry-after"
+# What a 401 has to ask for (RFC 9110, 11.6.1; RFC 6750); a sign-in that is too old is told apart (RFC 9470).
+CHALLENGE = "www-authenticate"
+CHALLENGES = {
+    ErrorReason.UNAUTHENTICATED: 'Bearer realm="meshflow"',
+    ErrorReason.REAUTHENTICATION_REQUIRED: 'Bearer realm="meshflow", error="insufficient_user_authentication"',
+}
 
 CODES: dict[ErrorReason, grpc.StatusCode] = {
     ErrorReason.INVALID_REQUEST: grpc.StatusCode.INVALID_ARGUMENT,
@@ -79,8 +85,14 @@ def status_of(error: MeshflowError) -> grpc.Status:
 
 def _headers(error: MeshflowError) -> tuple[tuple[str, str], ...]:
     """What proxies and HTTP clients read who do not look into bodies; whole seconds (RFC 9110, 10.2.3)."""
-    after = () if error.retry_after_s is None else ((RETRY_AFTER, str(ceil(error.retry_after_s))),)
-    return (*after, *(((RETRY_ELSEWHERE, "1"),) if error.retry_elsewhere else ()))
+    headers = []
+    if error.retry_after_s is not None:
+        headers.append((RETRY_AFTER, str(ceil(error.retry_after_s))))
+    if error.retry_elsewhere:
+        headers.append((RETRY_ELSEWHERE, "1"))
+    if error.reason in CHALLENGES:
+        headers.append((CHALLENGE, CHALLENGES[error.reason]))
+    return tuple(headers)
 
 
 def _packed(message: Message) -> Any:

@@ -35,6 +35,7 @@ def test_rest_and_grpc_take_the_key_and_nothing_goes_without(start_server: Start
     assert server.get("/health").status_code == 200
     refused = server.post("/run", {"task": "x"})
     assert (refused.status_code, refused.json()["details"][0]["reason"]) == (401, "UNAUTHENTICATED")
+    assert refused.headers["www-authenticate"] == 'Bearer realm="meshflow"'
     headers = {"authorization": f"Bearer {key}"}
     run = server.post("/run", {"task": "x"}, headers=headers).json()
     assert run["status"] == "completed"

@@ -87,6 +87,7 @@ async def test_others_are_refused_in_the_shape_of_every_error(
     """None, expired, of another issuer, for another audience."""
     answer = await run(url, bearer=None if claims is None else token(**claims))
     assert (answer.status_code, answer.json()["details"][0]["reason"]) == (status, reason), answer.text
+    assert status == 403 or answer.headers["www-authenticate"].startswith("Bearer realm=")
 
 
 async def test_grpc_clients_see_a_status(url: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -55,6 +56,8 @@ class FakeMesh:
     cancelled: list[tuple[str, str | None]] = field(default_factory=list)
     recorded: list[tuple[str, bool]] = field(default_factory=list)
     announced: list[tuple[MeshChangeKind, str, str]] = field(default_factory=list)
+    ahead_of: list[str] = field(default_factory=list)
+    went_ahead: list[bool] = field(default_factory=list)
     admitted: int = 0
     end: PeerAnswer | PeerError = field(default_factory=lambda: answer("", RunStatus.CANCELLED))
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -102,8 +105,22 @@ class FakeMesh:
         """Keeps it."""
         self.announced.append((kind, slug, detail))
 
-    async def run(self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None]) -> PeerAnswer:
+    @contextmanager
+    def ahead(self, node: MeshNode, call: PeerCall) -> Iterator[object]:
+        """Counts those that stand."""
+        assert call.request_id
+        self.ahead_of.append(node.slug)
+        try:
+            yield node
+        finally:
+            self.ahead_of.remove(node.slug)
+
+    async def run(
+        self, node: MeshNode, call: PeerCall, accepted: Callable[[str], None], ahead: object = None
+    ) -> PeerAnswer:
         """The next behaviour."""
+        assert ahead in (None, node)
+        self.went_ahead.append(ahead is not None)
         self.calls.append((node.slug, call))
         queue = self.script[node.slug]
         behaviour = queue.pop(0) if len(queue) > 1 else queue[0]

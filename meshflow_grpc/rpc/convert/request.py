@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from google.protobuf.unknown_fields import UnknownFieldSet
 
+from meshflow_grpc._gen.meshflow.v1 import policy_pb2
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.domain.run import EventView
+from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.rpc.convert.run_request import parse_run_request
 from meshflow_grpc.rpc.convert.struct import struct_to_dict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from google.protobuf.message import Message
 
-    from meshflow_grpc._gen.meshflow.v1 import policy_pb2, run_pb2
+    from meshflow_grpc._gen.meshflow.v1 import run_pb2
     from meshflow_grpc.domain.run import RunRequest
+
+# Callers, nodes of a mesh above all, send few different policies: the last 256 of up to so many bytes are parsed once.
+MAX_KEPT_BYTES: Final = 4096
 
 
 def request_from_proto(message: run_pb2.RunRequest) -> RunRequest:
@@ -26,16 +35,26 @@ def request_from_proto(message: run_pb2.RunRequest) -> RunRequest:
         if descriptor.name == "input":
             fields["input"] = struct_to_dict(message.input, path="input")
         elif descriptor.name == "policy":
-            fields["policy"] = policy_fields(message.policy)
+            fields["policy"] = message.policy
         else:
             fields[descriptor.name] = dict(value) if descriptor.name == "labels" else value
-    return parse_run_request(fields)
+    return parse_run_request(fields, _policy)
 
 
-def policy_fields(message: policy_pb2.Policy) -> dict[str, object]:
-    """The fields that are set, as plain values."""
+def _policy(message: policy_pb2.Policy) -> Mapping[str, object]:
+    data = message.SerializeToString()
+    return (_kept if len(data) <= MAX_KEPT_BYTES else _parsed)(data)
+
+
+def _parsed(data: bytes) -> Mapping[str, object]:
+    """The fields that are set; what requests share may not be changed."""
+    message = policy_pb2.Policy.FromString(data)
     _refuse_unknown(message, "policy")
-    return {descriptor.name: _plain(value, f"policy.{descriptor.name}") for descriptor, value in message.ListFields()}
+    plain = {each.name: _plain(value, f"policy.{each.name}") for each, value in message.ListFields()}
+    return MappingProxyType(parse_policy_fields(plain))
+
+
+_kept = lru_cache(maxsize=256)(_parsed)
 
 
 def _plain(value: Any, path: str) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
@@ -27,12 +27,17 @@ MAX_URL_CHARS = 2000
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
-def parse_run_request(fields: Mapping[str, object]) -> RunRequest:
-    """Raises InvalidRequestError naming every field that is unknown, missing, of the wrong type or out of range."""
+def parse_run_request(
+    fields: Mapping[str, object], policy: Callable[[Any], Mapping[str, object]] | None = None
+) -> RunRequest:
+    """Raises InvalidRequestError naming every field that is unknown, missing, of the wrong type or out of range.
+
+    ``policy`` parses the policy of a request that brings it in another form than plain data; it raises the same.
+    """
     problems: list[FieldViolation] = []
     values: dict[str, object] = {}
     for name, value in fields.items():
-        parse = _FIELDS.get(name)
+        parse = policy if policy is not None and name == "policy" else _FIELDS.get(name)
         if parse is None:
             problems.append(FieldViolation(name, unknown_key(name, tuple(_FIELDS))))
         elif value is not None:

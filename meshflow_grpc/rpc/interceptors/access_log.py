@@ -15,6 +15,7 @@ from meshflow_grpc.rpc.call import current_call
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from meshflow_grpc.rpc.call import Call
     from meshflow_grpc.rpc.handler import Context, Streaming, Unary
 
 RpcObserver = Callable[[str, str, float], None]  # told of each call: method, status code, seconds
@@ -41,7 +42,7 @@ class AccessLog:
                 _left()
                 raise
             finally:
-                self._write(started)
+                self._ended(started)
 
         return call
 
@@ -58,16 +59,20 @@ class AccessLog:
                 _left()
                 raise
             finally:
-                self._write(started)
+                self._ended(started)
 
         return call
 
-    def _write(self, started: float) -> None:
-        call = current_call()
-        principal = call.principal.id if call.principal else None
-        seconds = time.monotonic() - started
-        _log.info("rpc", method=call.method, code=call.code, ms=round(seconds * 1000, 3), principal=principal)
+    def _ended(self, started: float) -> None:
+        """Measures at once; gRPC sends a unary answer in the same turn of the loop, so the line does not hold it up."""
+        call, seconds = current_call(), time.monotonic() - started
         self._observe(call.method, call.code, seconds)
+        asyncio.get_running_loop().call_soon(_write, call, seconds)
+
+
+def _write(call: Call, seconds: float) -> None:
+    principal = call.principal.id if call.principal else None
+    _log.info("rpc", method=call.method, code=call.code, ms=round(seconds * 1000, 3), principal=principal)
 
 
 def _left() -> None:

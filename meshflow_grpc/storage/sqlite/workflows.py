@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from meshflow_grpc.domain.workflow import ApprovedChange, StoredWorkflow
 from meshflow_grpc.storage.sqlite.log_store import SqliteLogStore
 
 if TYPE_CHECKING:
     import sqlite3
+    from pathlib import Path
+
+    import aiosqlite
+
+    from meshflow_grpc.storage.sqlite.transaction import BatchWriter
+    from meshflow_grpc.storage.sqlite.writer import Writer
+
+MAX_KEPT: Final = 256
+MAX_KEPT_CHARS: Final = 32_768
 
 _COLUMNS = "tenant_id, name, version, digest, yaml, description, create_time, principal_id"
 _SELECT = f"SELECT {_COLUMNS}, number FROM workflows WHERE tenant_id = ?"  # noqa: S608
@@ -30,22 +39,44 @@ _INSERT_CHANGE = f"INSERT INTO approved_changes ({_CHANGE}) VALUES (?, ?, ?, ?, 
 
 
 class SqliteWorkflows(SqliteLogStore):
-    """See ``ports.workflows.WorkflowStore``."""
+    """See ``ports.workflows.WorkflowStore``. Who holds the file's lock puts workflows alone, and so may keep what runs ask for.
+
+    What is kept is found until the next put is durable: ``_puts``, which the writer's thread counts, is part of its key.
+    """
+
+    def __init__(self, path: Path, reader: aiosqlite.Connection, writer: Writer | None) -> None:
+        super().__init__(path, reader, writer)
+        self._kept: dict[tuple[int, str, str, str], StoredWorkflow] = {}
+        self._puts = 0
 
     async def put_workflow(self, workflow: StoredWorkflow) -> StoredWorkflow:
         """See WorkflowStore."""
-        found = await self._writing().call(
-            lambda writer: writer.on_connection(lambda connection: _put(connection, workflow))
-        )
-        return _stored(found)
+
+        def put(writer: BatchWriter) -> Any:  # noqa: ANN401 - a driver's row
+            try:
+                return writer.on_connection(lambda connection: _put(connection, workflow))
+            finally:
+                self._puts += 1
+
+        return _stored(await self._writing().call(put))
 
     async def get_workflow(self, tenant_id: str, name: str, version: str = "") -> StoredWorkflow | None:
         """See WorkflowStore."""
+        self._check_open()
+        key = (self._puts, tenant_id, name, version)
+        kept = self._kept.get(key)
+        if kept is not None:
+            return kept
         if version:
-            found = await self._fetch(_SELECT_VERSION, (tenant_id, name, version))
+            rows = await self._fetch(_SELECT_VERSION, (tenant_id, name, version))
         else:
-            found = await self._fetch(_SELECT_NEWEST, (tenant_id, name))
-        return _stored(found[0]) if found else None
+            rows = await self._fetch(_SELECT_NEWEST, (tenant_id, name))
+        found = _stored(rows[0]) if rows else None
+        if found is not None and self._writer is not None and len(found.yaml) <= MAX_KEPT_CHARS:
+            if len(self._kept) >= MAX_KEPT:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = found
+        return found
 
     async def list_workflows(self, tenant_id: str, *, after_name: str = "", limit: int) -> tuple[StoredWorkflow, ...]:
         """See WorkflowStore."""
