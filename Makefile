@@ -65,7 +65,7 @@ test: $(DEV) ## Run every check, cheapest first; options for pytest in PYTEST_AR
 	@echo "== 2/5 style"; $(MAKE) lint
 	@echo "== 3/5 types"; $(MAKE) types
 	@echo "== 4/5 layers"; $(MAKE) layers
-	@echo "== 5/5 tests"; $(BIN)/python -m pytest $(PYTEST_ARGS)
+	@echo "== 5/5 tests"; $(BIN)/python tools/run_tests.py $(PYTEST_ARGS)
 
 .PHONY: test-clients
 test-clients: $(DEV) ## Test every client, and the one contract through every face; needs Go, Node and Maven.

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import signal
-import socket
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from meshflow_grpc.envoy.binary import find_envoy
 from meshflow_grpc.envoy.bootstrap import TcpAddress
 from meshflow_grpc.envoy.edge import EdgeConfig
 from meshflow_grpc.envoy.write_edge import edge_yaml
+from tests.free_ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -26,15 +26,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.envoy.jwt_filter import JwtFilter
     from meshflow_grpc.envoy.upstream_tls import UpstreamTls
 
-START_TIMEOUT_S = 60.0
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+START_TIMEOUT_S = 90.0
 
 
 @dataclass
@@ -110,7 +102,10 @@ async def until_healthy(admin: str, count: int) -> None:
 
     Each was asked twice since: a server that restarts faster than it is asked counts as healthy until a check of its old process fails.
     """
-    async with httpx.AsyncClient(base_url=admin) as http, asyncio.timeout(START_TIMEOUT_S):
+    async with (
+        httpx.AsyncClient(base_url=admin, timeout=START_TIMEOUT_S, trust_env=False) as http,
+        asyncio.timeout(START_TIMEOUT_S),
+    ):
         checks = await _stat(http, "health_check.success") + 2 * count
         while True:
             healthy = await _stat(http, "membership_healthy")
@@ -173,7 +168,7 @@ async def edge_envoy(
 
 
 async def _ready(url: str, process: asyncio.subprocess.Process) -> None:
-    async with httpx.AsyncClient() as http, asyncio.timeout(START_TIMEOUT_S):
+    async with httpx.AsyncClient(timeout=START_TIMEOUT_S, trust_env=False) as http, asyncio.timeout(START_TIMEOUT_S):
         while process.returncode is None:
             try:
                 if (await http.get(url)).status_code == 200:

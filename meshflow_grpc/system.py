@@ -8,6 +8,10 @@ import random
 import signal
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 
 class SystemClock:
@@ -82,3 +86,12 @@ class StopRequests:
 
     def _ask(self) -> None:
         (self.second if self.first.is_set() else self.first).set()
+
+    async def unless_hurried(self, end: Coroutine[object, object, None], within_s: float) -> None:
+        """Waits for an end, at most so long and only until the second request. Raises what it raises."""
+        ending, hurried = asyncio.create_task(end), asyncio.create_task(self.second.wait())
+        await asyncio.wait((ending, hurried), timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if ending.done():
+            ending.result()
+        ending.cancel()

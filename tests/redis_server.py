@@ -32,7 +32,7 @@ class RedisServer:
         command = [self._program, "--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
         command += ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 60
         while not self._answers():
             assert self._process.poll() is None, "redis-server ended"
             assert time.monotonic() < give_up, "redis-server does not answer"

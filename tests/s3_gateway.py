@@ -80,7 +80,7 @@ def s3_gateway() -> Iterator[S3Gateway]:
 
 
 def _wait_for(process: subprocess.Popen[bytes], port: int) -> None:
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while True:
         with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
 from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress, bootstrap
-from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartError
+from meshflow_grpc.envoy.process import EnvoyExitedError, EnvoyOptions, EnvoyProcess, EnvoyStartError
 
 if TYPE_CHECKING:
     from meshflow_grpc.config import Settings
     from meshflow_grpc.envoy.bootstrap import Address
     from meshflow_grpc.envoy.process import MakeBootstrap
     from meshflow_grpc.envoy.tls import DownstreamTls
+    from meshflow_grpc.system import StopRequests
+
+# For answers that are on their way through it when the server has given them.
+SENT_WITHIN_S: Final = 5.0
 
 _log = structlog.get_logger(__name__)
 
@@ -63,3 +68,10 @@ async def until_stopped(stop: asyncio.Event, envoy: EnvoyProcess | None) -> int:
     if envoy is not None:
         _log.error("stopping", reason=str(envoy.crashed.result()))
     return 1
+
+
+async def leave(envoy: EnvoyProcess, requests: StopRequests) -> None:
+    """Ends it once it has sent on what the server answered."""
+    with suppress(EnvoyExitedError):
+        await requests.unless_hurried(envoy.until_idle(), SENT_WITHIN_S)
+    await envoy.stop()

@@ -13,7 +13,7 @@ from meshflow_grpc.app.authentication import open_authentication
 from meshflow_grpc.app.interpreter import run_as_server
 from meshflow_grpc.app.mesh_security import with_nodes
 from meshflow_grpc.app.options import runtime_options
-from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
+from meshflow_grpc.app.public_envoy import leave, public_address, start_envoy, until_stopped
 from meshflow_grpc.app.readiness import keep_readiness
 from meshflow_grpc.app.reloading import declared_files, keep_reloading
 from meshflow_grpc.config.display import bare_url
@@ -41,6 +41,10 @@ _log = structlog.get_logger(__name__)
 HEARTBEAT_S: Final = 0.5
 # Calls that Envoy or clients sent before they saw that the server drains still arrive for a moment.
 LINGER_S: Final = 0.5
+# Answers of which the last bytes are still to be sent when the runs have ended; a reader that stopped reading may never take its own.
+ANSWERED_WITHIN_S: Final = 8.0
+# Connections whose last bytes are with the network, on a machine that has other things to do.
+CLOSED_WITHIN_S: Final = 4.0
 # Callers that are refused come back later; so long connections are left to those that do not.
 QUIET_WITHIN_S: Final = 2.0
 # A JSON body becomes up to this many times larger as a google.protobuf.Struct (an array of short numbers grows most).
@@ -174,7 +178,7 @@ class Serving:
         closing = None
         if self._seat is not None and not self._settings.use_envoy:
             # The other workers listen on the port too: a connection that ends now is made anew with one of them.
-            closing = asyncio.create_task(self._server.stop(grace_s))
+            closing = asyncio.create_task(self._server.stop(grace_s + ANSWERED_WITHIN_S))
         hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
         left = asyncio.create_task(self._leave(grace_s, hurry))
         stopped = await runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
@@ -186,33 +190,27 @@ class Serving:
         await left
         await runtime.ownership.leave()
         runtime.hub.close()
+        await self._stop_requests.unless_hurried(self._server.until_answered(), ANSWERED_WITHIN_S)
         if not hurry.is_set():
             await self._server.until_quiet(LINGER_S)
-        await self._server.stop(0 if hurry.is_set() else min(LINGER_S, grace_s))
+        await self._server.stop(0 if hurry.is_set() else CLOSED_WITHIN_S)
         if closing is not None:
             await closing
         await runtime.log.stop()
         if self._envoy is not None:
-            await self._envoy.stop()
+            await leave(self._envoy, self._stop_requests)
         _log.info("stopped")
 
     async def _leave(self, grace_s: float, hurry: asyncio.Event) -> None:
         """Proxies send their calls elsewhere; then connections end while runs on them go on, so that other callers leave too."""
-        await self._told(grace_s, hurry)
-        if self._settings.use_envoy or self._seat is not None:
+        if self._settings.use_envoy:
+            return  # it closes its connections in order
+        await self._stop_requests.unless_hurried(self._server.until_told(), grace_s)
+        if self._seat is not None:
             return
         await self._server.until_quiet(QUIET_WITHIN_S)
         if self._runtime.engine.in_flight and not hurry.is_set():
             try:
-                await self._server.send_away(grace_s)
+                await self._server.send_away(grace_s + ANSWERED_WITHIN_S)
             except OSError as error:
                 _log.warning("port_taken_while_stopping", error=str(error))
-
-    async def _told(self, grace_s: float, hurry: asyncio.Event) -> None:
-        """Until proxies send their calls elsewhere. The server's own Envoy closes its connections in order without it."""
-        if self._settings.use_envoy:
-            return
-        ways = [asyncio.create_task(self._server.until_told()), asyncio.create_task(hurry.wait())]
-        await asyncio.wait(ways, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
-        for way in ways:
-            way.cancel()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from meshflow_grpc import __version__
-from meshflow_grpc.app.public_envoy import public_address, start_envoy, until_stopped
+from meshflow_grpc.app.public_envoy import leave, public_address, start_envoy, until_stopped
 from meshflow_grpc.app.public_tls import public_tls
 from meshflow_grpc.app.reloading import keep_reloading
 from meshflow_grpc.app.seat import Seat
@@ -125,7 +125,7 @@ class Supervisor:
         well = await self._workers.stop(self._settings.shutdown_grace_s + STOP_MARGIN_S)
         hurrying.cancel()
         if self._envoy is not None:
-            await self._envoy.stop()
+            await leave(self._envoy, stop)
         self._probes.stop()
         _log.info("stopped")
         return well

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.audit.report import Report
 
 APPROVALS = "approvals.jsonl"
+# What a run names that was recorded by hand: no stage held it to anything.
+NO_POLICY = "0" * 64
 
 
 def policy_digest(document: object) -> str:
@@ -34,10 +36,11 @@ def _decimal(value: object) -> object:
 
 
 def check_policies(archive: Archive, report: Report, entries: EntryAudit, rows: dict[str, dict[str, Any]]) -> int:
-    """Checks that each policy named is here and has its digest; returns how many there are."""
-    held = {name.removeprefix("policies/").removesuffix(".json") for name in archive.names("policies/")}
-    for digest in sorted(held):
+    """Checks that each policy named is here and has its digest; returns how many there are. NO_POLICY names none."""
+    policies = {name.removeprefix("policies/").removesuffix(".json") for name in archive.names("policies/")}
+    for digest in sorted(policies):
         _check_digest(archive, report, digest)
+    held = policies | {NO_POLICY}
     for digest, (run_id, sequence) in entries.policy_digests.items():
         if digest not in held:
             message = f"names policy {digest}, which is not in policies/"
@@ -47,9 +50,9 @@ def check_policies(archive: Archive, report: Report, entries: EntryAudit, rows: 
             message = f"names policy {row['policy_digest']}, which is not in policies/"
             report.add(Finding(Check.POLICIES, "runs.jsonl", message, run_id=run_id, field="policy_digest"))
     named = {str(row["policy_digest"]) for row in rows.values()} | entries.policy_digests.keys()
-    for digest in sorted(held - named):
+    for digest in sorted(policies - named):
         report.add(Finding(Check.POLICIES, f"policies/{digest}.json", "no run and no record names it"))
-    return len(held)
+    return len(policies)
 
 
 def _check_digest(archive: Archive, report: Report, digest: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from meshflow_grpc.audit.policies import NO_POLICY
 from meshflow_grpc.audit.report import Check
 from meshflow_grpc.audit.run_rows import OPEN_STATES
 
@@ -70,7 +71,7 @@ def _proofs(report: Report, heads: Heads, newest: Head, trusted: Head | None, *,
         f"{' and '.join(newest.signers)} signed the log {newest.origin!r} at {newest.size} entries",
         f"every byte of {counts['entries']} records of {counts['runs']} runs is what was under that head",
         f"{counts['payloads_present']} of {sum(_payload_counts(counts))} payloads are here, and are those the records commit to",
-        f"each run was held to the policies given here ({counts['policies']}), {counts['approvals']} decisions by people included",
+        f"each run that names a policy was held to it ({counts['policies']} given), {counts['approvals']} decisions by people included",
     ]
     if whole_log:
         proved.append("nothing is missing: these are all entries of the log up to that head")
@@ -108,6 +109,9 @@ def _limits(
             limits.append(f"that there is no later entry of a run that has not ended: {', '.join(running[:20])}")
     elif heads.newest is not None:
         limits.append(f"that nothing was written after entry {heads.newest.size} of the log")
+    by_hand = sorted(run_id for run_id, row in rows.items() if row["policy_digest"] == NO_POLICY)
+    if by_hand:
+        limits.append(f"that any policy was kept in runs that a program recorded by hand: {', '.join(by_hand[:20])}")
     limits += _gone(report.counts, rows)
     return limits
 

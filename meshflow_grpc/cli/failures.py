@@ -25,6 +25,7 @@ _FIXES = {
     ErrorReason.PERMISSION_DENIED: "use a token whose role may do this",
     ErrorReason.RUN_NOT_FOUND: "check the id; `meshflow run list` shows the runs",
     ErrorReason.WORKFLOW_NOT_FOUND: "check the name given to --workflow",
+    ErrorReason.RUN_CONFLICT: "see where the run stands with `meshflow ledger show`, or `meshflow run get` on its server",
     ErrorReason.REQUEST_ID_REUSED: "choose a new --request-id, or repeat the earlier request unchanged",
     ErrorReason.POLICY_DIGEST_MISMATCH: "see the policy in force with `meshflow run check`",
     ErrorReason.POLICY_FLOOR_VIOLATED: "tighten the policy as `meshflow run check` proposes",
@@ -81,8 +82,10 @@ def explain(error: Exception) -> Failure:
             what, where = _told(error.message, error.violations)
             return Failure(of_reason(error.reason), what, where, (_fix(error.reason, error.retry_after_s),))
         case FileNotFoundError() | PermissionError() | IsADirectoryError() if error.filename:
-            what, where = f"cannot read a file: {error.strerror}", (str(error.filename),)
-            return Failure(ExitCode.USAGE, what, where, ("name a readable file",))
+            what, where = f"cannot open a file: {error.strerror}", (str(error.filename),)
+            return Failure(
+                ExitCode.USAGE, what, where, ("name a file that can be read, or written where it is the output",)
+            )
         case OSError():
             return Failure(ExitCode.UNAVAILABLE, error.strerror or str(error))
         case ValueError():

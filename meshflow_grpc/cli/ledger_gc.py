@@ -47,7 +47,7 @@ def gc(
         raise typer.BadParameter(
             "no run is deleted with --payloads-only; leave one of them out", param_hint="--keep-days"
         )
-    days = None if payloads_only else _days(keep_days, settings)
+    days = None if payloads_only else _days(keep_days, settings, dry_run=dry_run)
     verdicts = asyncio.run(_collect(settings, days, tenant, by, delete=not dry_run))
     shown = [verdict for verdict in verdicts if verdict.due]
     if output is not OutputFormat.TABLE:
@@ -72,10 +72,15 @@ def _done(verdict: RetentionVerdict, deleted: str, erased: str) -> str:
     return erased if verdict.erase else "kept"
 
 
-def _days(given: int | None, settings: LedgerSettings) -> int:
+def _days(given: int | None, settings: LedgerSettings, *, dry_run: bool) -> int | None:
+    """None when a dry run is told of no period: then every run is kept, and payloads as long as their runs say."""
     from meshflow_grpc.governance.retention import LEAST_DAYS
 
     days = given if given is not None else settings.retention_days
+    if days is None and dry_run:
+        told = "no period is set, so no run would be deleted: name one with --keep-days or MESHFLOW_RETENTION_DAYS"
+        stderr_console().print(told, highlight=False)
+        return None
     if days is None:
         raise typer.BadParameter(
             "say how long runs are kept, here or in MESHFLOW_RETENTION_DAYS; until then all are kept",

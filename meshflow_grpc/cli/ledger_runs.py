@@ -78,7 +78,10 @@ def fork(
 
     point = ForkPoint(before_sequence, before_node)
     typer.echo(asyncio.run(_ledger(db, tenant).fork_before(run_id, point, principal_id=by)))
-    stderr_console().print("the fork goes on when a server with this ledger starts", highlight=False)
+    told = (
+        "the fork goes on when a server with this ledger starts; one of a run recorded by hand, with ReplayLedger.write"
+    )
+    stderr_console().print(told, highlight=False)
 
 
 def export(

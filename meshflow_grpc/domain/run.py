@@ -90,6 +90,9 @@ class RunRequest:
 RECORDED_WORKFLOW = "(recorded)"
 """Workflow of runs whose steps a program recorded by hand; no definition has this name."""
 
+NO_POLICY_DIGEST = "0" * 64
+"""What such a run has in place of its policy's digest: no stage held it to anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:

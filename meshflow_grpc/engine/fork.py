@@ -55,13 +55,15 @@ class Fork:
 class NewFork:
     """Id and start of a fork to make; with a request id, the same request makes it once.
 
-    ``actor`` says of who makes it what entries say of actors, where more is known than the principal.
+    ``actor`` says of who makes it what entries say of actors, where more is known than the principal. ``by_hand`` forks also what
+    a program recorded, which only that program goes on with.
     """
 
     run_id: str
     time: str
     request_id: str | None = None
     actor: Mapping[str, JsonValue] | None = None
+    by_hand: bool = False
 
 
 def fork_of(parent: Run, entries: Sequence[LedgerEntry], point: ForkPoint, new: NewFork, principal: Principal) -> Fork:
@@ -71,14 +73,10 @@ def fork_of(parent: Run, entries: Sequence[LedgerEntry], point: ForkPoint, new: 
     """
     start = entries[0]
     inherited, cut = _cut(inherited_of(start), entries, point)
-    if start.input is None:
-        raise RunConflictError(
-            "the run's first payload is gone, erased or never recorded; it cannot be forked; start a new run",
-            metadata={"run_id": parent.run_id},
-        )
-    payload = cast("dict[str, JsonValue]", json.loads(start.input))
+    kept = [entry for entry in entries[: cut - 1] if _is_commit(entry)]
+    payload = _payload(start, kept, by_hand=new.by_hand)
     before = entries[cut - 2]
-    inherited += [_inherit(entry) for entry in entries[: cut - 1] if _is_commit(entry)]
+    inherited += [_inherit(entry) for entry in kept]
     origin: dict[str, JsonValue] = {
         "run_id": parent.run_id,
         "sequence": before.sequence,
@@ -105,6 +103,22 @@ def fork_of(parent: Run, entries: Sequence[LedgerEntry], point: ForkPoint, new: 
     payload["inherited"] = cast("JsonValue", inherited)
     fingerprint = "" if new.request_id is None else _fingerprint(parent.run_id, point)
     return Fork(run, forked_draft(run, start, new.actor or actor_of(principal), origin, payload), fingerprint)
+
+
+def _payload(start: LedgerEntry, kept: Sequence[LedgerEntry], *, by_hand: bool) -> dict[str, JsonValue]:
+    """What the parent's first entry said; of a run recorded by hand it says nothing unless that is a fork."""
+    recorded = "recorded" in start.facts
+    if recorded and not by_hand:
+        message = "the run was recorded by hand, no server goes on with it; ReplayLedger.fork forks it"
+        raise RunConflictError(message, metadata={"run_id": start.run_id})
+    if start.input is not None:
+        return cast("dict[str, JsonValue]", json.loads(start.input))
+    if recorded and "forked_from" not in start.facts and all(entry.output is not None for entry in kept):
+        return {}
+    raise RunConflictError(
+        "the run's first payload is gone, erased or never recorded; it cannot be forked; start a new run",
+        metadata={"run_id": start.run_id},
+    )
 
 
 def ancestors_of(start: LedgerEntry) -> list[JsonValue]:

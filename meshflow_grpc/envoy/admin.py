@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -46,3 +47,11 @@ class EnvoyAdmin:
         """Tells clients to reconnect elsewhere at once, and closes the listeners when the drain time has passed."""
         (await self._client.post("/healthcheck/fail")).raise_for_status()
         (await self._client.post("/drain_listeners?graceful")).raise_for_status()
+
+    async def is_idle(self, listener: str) -> bool:
+        """Whether no request is under way at a listener and nothing that it answered waits to be sent."""
+        gauges = f"http.{listener}.downstream_rq_active", f"http.{listener}.downstream_cx_tx_bytes_buffered"
+        pattern = f"^({'|'.join(map(re.escape, gauges))})$"
+        answer = await self._client.get("/stats", params={"filter": pattern, "format": "json"})
+        answer.raise_for_status()
+        return all(stat["value"] == 0 for stat in answer.json()["stats"])

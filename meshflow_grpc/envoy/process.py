@@ -27,6 +27,7 @@ _LAST_LINES = 20
 _POLL_S = 0.01
 _LINE_LIMIT = 2**20
 _LOG_FORMAT = "%l %n: %v"
+_SILENT = "Envoy does not answer on its administration socket: {!r}"
 _LAUNCHER = Path(__file__).with_name("launch.py")
 
 
@@ -111,7 +112,16 @@ class EnvoyProcess:
             async with EnvoyAdmin(self.admin_socket) as admin:
                 await admin.drain()
         except httpx.HTTPError as error:
-            raise EnvoyExitedError(f"Envoy does not answer on its administration socket: {error!r}") from error
+            raise EnvoyExitedError(_SILENT.format(error)) from error
+
+    async def until_idle(self) -> None:
+        """Waits until every request is answered and sent, for which a client has to read. Raises EnvoyExitedError as drain does."""
+        try:
+            async with EnvoyAdmin(self.admin_socket) as admin:
+                while not await admin.is_idle(LISTENER):  # noqa: ASYNC110 - of another process
+                    await asyncio.sleep(_POLL_S)
+        except httpx.HTTPError as error:
+            raise EnvoyExitedError(_SILENT.format(error)) from error
 
     async def stop(self) -> None:
         """Ends the child (SIGTERM, after the bound SIGKILL) and removes its files; connections still open are cut. Idempotent."""

@@ -33,6 +33,10 @@ def _result(control: Control, evidence: RunEvidence) -> ControlResult:
         return _integrity(control, evidence)
     if not evidence.chain.valid:
         return ControlResult(control, Finding.NOT_EVIDENCED, "the chain does not verify: its entries prove nothing")
+    if evidence.by_hand and name not in _KEPT_BY_THE_LEDGER:
+        return ControlResult(
+            control, Finding.NOT_EVIDENCED, "a program recorded the run by hand: no stage saw its steps"
+        )
     rule = _RULES.get(name) if control.stage else None
     if rule is None:
         return ControlResult(control, Finding.NOT_EVIDENCED, control.absent)
@@ -204,6 +208,7 @@ def _dpia(control: Control, evidence: RunEvidence) -> ControlResult:
     return judged(control, evidence.executed, "steps were executed without an assessment", "nothing was executed")
 
 
+_KEPT_BY_THE_LEDGER = frozenset({"erasure", "retention"})
 _RULES: dict[str, Callable[[Control, RunEvidence], ControlResult]] = {
     "profile": _profile,
     "identity": _identity,

@@ -60,6 +60,7 @@ class RunEvidence:
         self.stage_names = stage_names
         self.steps = tuple(e for e in entries if "stages" in e.facts)
         self.executed = tuple(e for e in self.steps if decision(e, _EXECUTION) != "skip")
+        self.by_hand = any("recorded" in e.facts for e in entries)
         self.gates = tuple(e for e in entries if e.kind is EntryKind.GATE_DECIDED)
         self.start = next((e for e in entries if e.kind is EntryKind.RUN_STARTED), None)
         self.end = next((e for e in entries if e.kind is EntryKind.RUN_FINISHED), None)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Self
 from meshflow_grpc.domain.errors import FieldViolation, InvalidWorkflowError
 from meshflow_grpc.domain.run import RunRequest
 from meshflow_grpc.domain.workflow import END, START, Edge, Node, Workflow
-from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.graph.back_edges import back_edges
 from meshflow_grpc.graph.local import LOCAL, local_runtime
+from meshflow_grpc.graph.policies import policy_document, request_policy
 from meshflow_grpc.graph.result import WorkflowResult
 from meshflow_grpc.workflow.document import from_document
 from meshflow_grpc.workflow.problem import dotted
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.graph.policies import AnyPolicy
     from meshflow_grpc.tools.registry import Registry
 
 MAX_ITERATIONS = 2
@@ -39,10 +40,10 @@ class WorkflowDefinition:
         *,
         version: str = "1",
         description: str = "",
-        policy: Mapping[str, JsonValue] | None = None,
+        policy: AnyPolicy | None = None,
         max_iterations: int = MAX_ITERATIONS,
     ) -> None:
-        self._made = Workflow(name, (), version=version, description=description, policy=policy or {})
+        self._made = Workflow(name, (), version=version, description=description, policy=policy_document(policy))
         self._max_iterations = max_iterations
 
     @classmethod
@@ -103,7 +104,7 @@ class WorkflowDefinition:
         self,
         input: str | Mapping[str, JsonValue],  # noqa: A002 - the name callers use
         *,
-        policy: Mapping[str, object] | None = None,
+        policy: AnyPolicy | None = None,
         registry: Registry | None = None,
         ledger: str | None = None,
     ) -> WorkflowResult:
@@ -114,7 +115,7 @@ class WorkflowDefinition:
         request = RunRequest(
             task=input if isinstance(input, str) else None,
             input=None if isinstance(input, str) else input,
-            policy=parse_policy_fields(policy or {}),
+            policy=request_policy(policy),
             workflow_yaml=self.to_yaml(),
         )
         async with local_runtime(registry, ledger) as runtime:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.config import Settings
 from meshflow_grpc.domain.approval import ApprovalStatus, Decision
-from meshflow_grpc.domain.errors import RunConflictError, RunNotFoundError
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, RunConflictError, RunNotFoundError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import Principal, RunOutcome, RunRequest, RunStatus
 from meshflow_grpc.engine.approvals import approvals_of
@@ -18,10 +18,10 @@ from meshflow_grpc.engine.fork import ForkPoint, NewFork, fork_of
 from meshflow_grpc.engine.gates import Review
 from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft
-from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.graph.checkpoints import keeper_of
 from meshflow_grpc.graph.durable_run import DurableRun, Runnable
 from meshflow_grpc.graph.local import LOCAL, runtime_on
+from meshflow_grpc.graph.policies import request_policy
 from meshflow_grpc.graph.result import WorkflowResult
 from meshflow_grpc.ledger.erasure import new_erasure
 from meshflow_grpc.ledger.run_diff import STEP_ENDS
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.graph.checkpoints import RunKeeper
+    from meshflow_grpc.graph.policies import AnyPolicy
     from meshflow_grpc.ports.storage import Storage
     from meshflow_grpc.tools.registry import Registry
 
@@ -95,21 +96,21 @@ class DurableWorkflowExecutor:
         workflow: Runnable,
         input: str | Mapping[str, JsonValue],  # noqa: A002 - the name callers use
         *,
-        policy: Mapping[str, object] | None = None,
+        policy: AnyPolicy | None = None,
     ) -> WorkflowResult:
         """Runs a workflow or a graph until it ends or waits for a human. A run that was begun with the same goes on instead.
 
-        Raises RunConflictError when the id is that of another run, or another process continues it.
+        Raises RunConflictError when the id is that of another run, or of one under another policy, or another process continues it.
         """
         if self._forked_from is not None:
             raise ValueError("a fork has its workflow and input from its parent; call resume()")
         request = RunRequest(
             task=input if isinstance(input, str) else None,
             input=None if isinstance(input, str) else dict(input),
-            policy=parse_policy_fields(policy or {}),
+            policy=request_policy(policy),
         )
         async with self._opened(workflow) as run:
-            return await run.start_or_go_on(request)
+            return await run.start_or_go_on(request, same_policy=policy is not None)
 
     async def resume(self, workflow: Runnable | None = None) -> WorkflowResult:
         """Goes on where the run stopped; a run that ended, or still waits for a human, is returned as it is.
@@ -134,6 +135,8 @@ class DurableWorkflowExecutor:
 
         Raises RunConflictError when nothing waits, and what deciding raises (docs/human-gates.md).
         """
+        if not reviewer.strip():
+            raise InvalidRequestError.of(FieldViolation("reviewer", "must name who decides"))
         review = Review(Decision(decision), Principal(reviewer, LOCAL.tenant_id, method="process"), comment)
         async with self._opened(workflow) as run:
             return await run.decide(review, approval_id)

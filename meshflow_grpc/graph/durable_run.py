@@ -22,14 +22,16 @@ from meshflow_grpc.workflow.expansion import as_written
 from meshflow_grpc.workflow.yaml_codec import dump_workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from meshflow_grpc.app import Runtime
     from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.domain.ledger_entry import LedgerEntry
     from meshflow_grpc.domain.run import Run, RunRequest
     from meshflow_grpc.domain.workflow import Workflow
     from meshflow_grpc.engine.fork import Fork
     from meshflow_grpc.engine.gates import Review
+    from meshflow_grpc.engine.run_record import RunOrigin
     from meshflow_grpc.ports.storage import Storage
     from meshflow_grpc.tools.registry import Registry
 
@@ -69,8 +71,8 @@ class DurableRun:
         except RunNotFoundError:
             return None
 
-    async def start_or_go_on(self, request: RunRequest) -> WorkflowResult:
-        """See DurableWorkflowExecutor.run."""
+    async def start_or_go_on(self, request: RunRequest, *, same_policy: bool) -> WorkflowResult:
+        """See DurableWorkflowExecutor.run; ``same_policy`` holds a run that is there to the request's."""
         if self._workflow is None:
             raise TypeError("run() needs a workflow")
         request = replace(request, workflow_yaml=dump_workflow(self._workflow))
@@ -78,11 +80,10 @@ class DurableRun:
         held = await self.held()
         if held is not None:
             entries = await run_entries(self._storage, held.tenant_id, held.run_id)
-            if origin_of(entries[0]).task != admitted.task:
-                raise RunConflictError(
-                    f"run {self._run_id!r} was begun with another input; take another id, or clear() it",
-                    metadata={"run_id": self._run_id},
-                )
+            if self._origin(entries).task != admitted.task:
+                raise self._conflict("was begun with another input; take another id, or clear() it")
+            if same_policy and held.policy_digest != admitted.policy.digest:
+                raise self._conflict("was begun under another policy, under which resume() goes on; or take another id")
             return await self.go_on()
         if self._graph is not None:
             self._graph.start(request.input)
@@ -125,11 +126,12 @@ class DurableRun:
         """The run, with the graph's state as its entries left it."""
         run = await self._storage.get_run(LOCAL.tenant_id, self._run_id)
         entries = await run_entries(self._storage, run.tenant_id, run.run_id)
-        self._check_workflow(origin_of(entries[0]).definition)
+        origin = self._origin(entries)
+        self._check_workflow(origin.definition)
         if not run.status.ended:
-            self._runtime.engine.check_executable(origin_of(entries[0]).definition)
+            self._runtime.engine.check_executable(origin.definition)
         if self._graph is not None:
-            self._graph.start(json.loads(origin_of(entries[0]).task))
+            self._graph.start(json.loads(origin.task))
             for entry in entries:
                 self._graph.take(entry)
         return run
@@ -137,10 +139,15 @@ class DurableRun:
     def _check_workflow(self, recorded: Mapping[str, JsonValue]) -> None:
         given = self._workflow
         if given is not None and workflow_digest(given) != workflow_digest(as_written(from_json(recorded))):
-            raise RunConflictError(
-                f"run {self._run_id!r} was begun with another workflow; it goes on with that one only",
-                metadata={"run_id": self._run_id},
-            )
+            raise self._conflict("was begun with another workflow; it goes on with that one only")
+
+    def _origin(self, entries: Sequence[LedgerEntry]) -> RunOrigin:
+        if entries[0].input is None:
+            raise self._conflict("was cleared or erased; take another id")
+        return origin_of(entries[0])
+
+    def _conflict(self, what: str) -> RunConflictError:
+        return RunConflictError(f"run {self._run_id!r} {what}", metadata={"run_id": self._run_id})
 
     async def _until_still(self, run: Run) -> WorkflowResult:
         """Waits until the run has ended or waits for a human."""

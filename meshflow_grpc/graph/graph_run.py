@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -122,7 +123,7 @@ class GraphRun:
         route, targets = self.plan.routes.get(name, (None, {}))
         answer = [] if route is None else route(state.copy())
         chosen = []
-        for label in [answer] if isinstance(answer, str) else list(answer):
+        for label in [answer] if isinstance(answer, str) or not isinstance(answer, Iterable) else list(answer):
             if label not in targets:
                 known = ", ".join(map(repr, targets))
                 raise GraphRouteError(f"the router of {name!r} answered {label!r}; its edges are for {known}")

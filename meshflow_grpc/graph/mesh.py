@@ -14,10 +14,10 @@ import structlog
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.run import RunRequest
 from meshflow_grpc.domain.workflow import NodeKind, Workflow
-from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.graph.agent import Agent
 from meshflow_grpc.graph.definition import WorkflowDefinition
 from meshflow_grpc.graph.local import LOCAL, local_runtime
+from meshflow_grpc.graph.policies import request_policy
 from meshflow_grpc.graph.result import WorkflowResult
 from meshflow_grpc.tools.registry import Registry
 from meshflow_grpc.workflow.yaml_codec import dump_workflow
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.app import Runtime
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.workflow import Node
+    from meshflow_grpc.graph.policies import AnyPolicy
 
 _log = structlog.get_logger(__name__)
 Handler: TypeAlias = Callable[[RunEvent], Awaitable[None] | None]
@@ -78,7 +79,7 @@ class Mesh:
         workflow: WorkflowDefinition | Workflow,
         input: str | Mapping[str, JsonValue],  # noqa: A002 - the name callers use
         *,
-        policy: Mapping[str, object] | None = None,
+        policy: AnyPolicy | None = None,
     ) -> WorkflowResult:
         """Runs a workflow with the registered agents, governed and recorded; returns when it ended or waits for a human."""
         if not isinstance(workflow, WorkflowDefinition | Workflow):
@@ -89,7 +90,7 @@ class Mesh:
         request = RunRequest(
             task=input if isinstance(input, str) else None,
             input=None if isinstance(input, str) else dict(input),
-            policy=parse_policy_fields(policy or {}),
+            policy=request_policy(policy),
             workflow_yaml=dump_workflow(self._staffed(definition.build())),
         )
         async with local_runtime(self._tools(), self._ledger) as runtime:

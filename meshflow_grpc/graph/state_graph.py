@@ -11,13 +11,14 @@ from meshflow_grpc.domain.workflow import END, START, Edge, Node, NodeKind, Work
 from meshflow_grpc.graph.back_edges import back_edges
 from meshflow_grpc.graph.compiled_graph import CompiledStateGraph
 from meshflow_grpc.graph.graph_run import GraphPlan
+from meshflow_grpc.graph.policies import policy_document
 from meshflow_grpc.graph.state import StateType
 from meshflow_grpc.tools.registry import tier_of
 from meshflow_grpc.workflow.schema import MAX_LOOP_ITERATIONS
 from meshflow_grpc.workflow.yaml_codec import dump_workflow, load_workflow
 
 if TYPE_CHECKING:
-    from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.graph.policies import AnyPolicy
 
 NodeFunction: TypeAlias = Callable[[Any], Mapping[str, Any] | Awaitable[Mapping[str, Any] | None] | None]
 Route: TypeAlias = Callable[[Any], str | Sequence[str]]
@@ -95,7 +96,7 @@ class StateGraph:
     def compile(
         self,
         *,
-        policy: Mapping[str, JsonValue] | None = None,
+        policy: AnyPolicy | None = None,
         ledger: str | None = None,
         recursion_limit: int = RECURSION_LIMIT,
     ) -> CompiledStateGraph:
@@ -118,7 +119,7 @@ class StateGraph:
             for name, function in self._functions.items()
         )
         workflow = load_workflow(
-            dump_workflow(Workflow(self._name, nodes, edges, policy=policy or {})), source=self._name
+            dump_workflow(Workflow(self._name, nodes, edges, policy=policy_document(policy))), source=self._name
         )
         routes = {name: (branch.route, branch.targets) for name, branch in self._branches.items()}
         plan = GraphPlan(workflow, self._state, dict(self._functions), routes, loops, recursion_limit)

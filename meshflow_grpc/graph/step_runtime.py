@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.domain.run import RunRequest
 from meshflow_grpc.domain.usage import usd
 from meshflow_grpc.domain.workflow import Workflow
 from meshflow_grpc.engine.prompt import node_prompt
 from meshflow_grpc.engine.run_entries import run_entries
-from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.graph.agent import Agent
 from meshflow_grpc.graph.local import LOCAL, local_runtime
+from meshflow_grpc.graph.policies import request_policy
 from meshflow_grpc.ledger.run_diff import STEP_ENDS
 from meshflow_grpc.tools.registry import Registry
 from meshflow_grpc.workflow.yaml_codec import dump_workflow
@@ -22,10 +20,9 @@ from meshflow_grpc.workflow.yaml_codec import dump_workflow
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from _typeshed import DataclassInstance
-
     from meshflow_grpc.domain.run import PendingApproval
     from meshflow_grpc.domain.workflow import Node
+    from meshflow_grpc.graph.policies import AnyPolicy
     from meshflow_grpc.replay.ledger import ReplayLedger
 
 
@@ -59,7 +56,7 @@ class StepRuntime:
     def __init__(
         self,
         ledger: ReplayLedger | str | None = None,
-        policy: Policy | Mapping[str, object] | None = None,
+        policy: AnyPolicy | None = None,
         *,
         registry: Registry | None = None,
     ) -> None:
@@ -68,7 +65,7 @@ class StepRuntime:
         Raises InvalidRequestError for a field of the policy that is wrong.
         """
         self._ledger = ledger if ledger is None or isinstance(ledger, str) else ledger.url
-        self._policy = _fields_of(policy) if isinstance(policy, Policy) else parse_policy_fields(policy or {})
+        self._policy = request_policy(policy)
         self._registry = registry
 
     async def run(self, node_input: NodeInput) -> RuntimeOutcome:
@@ -96,18 +93,3 @@ class StepRuntime:
             reason=run.reason,
             pending_approval=run.pending_approval,
         )
-
-
-def _fields_of(policy: Policy) -> dict[str, object]:
-    """The fields that differ from the default, as a request gives them."""
-    return _differences(policy, Policy())
-
-
-def _differences(value: DataclassInstance, default: object) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for each in dataclasses.fields(value):
-        own, usual = getattr(value, each.name), getattr(default, each.name)
-        if own != usual:
-            nested = dataclasses.is_dataclass(own) and not isinstance(own, type)
-            found[each.name] = _differences(own, usual) if nested else own
-    return found

@@ -44,19 +44,49 @@ def entry_hash(record: bytes) -> str:
     return _digest(_CHAIN_DOMAIN + _length(len(record)), record)
 
 
+class Committer:
+    """Commits to the texts of one entry, each with a fresh salt: its payloads, and what it says of its run's row.
+
+    ``next_salt`` gives 32 fresh random bytes a call.
+    """
+
+    __slots__ = ("_next_salt", "_place")
+
+    def __init__(self, tenant_id: str, run_id: str, sequence: int, next_salt: Callable[[], bytes]) -> None:
+        self._place = commitment_place(tenant_id, run_id, sequence)
+        self._next_salt = next_salt
+
+    def commit(self, name: str, text: str) -> tuple[str, str]:
+        """Returns the commitment to a text, and its salt in hex; raises NotCanonicalError for one that is not valid Unicode."""
+        salt = self._next_salt()
+        return _commitment(self._place, name, salt, text), salt.hex()
+
+
 def payload_commitment(tenant_id: str, run_id: str, sequence: int, name: str, salt: bytes, payload: str) -> str:
     """Returns the commitment to a payload: hex SHA-256 over domain and length-prefixed fields.
 
     Without the salt the payload cannot be guessed from it, so erasing payload and salt leaves no personal data behind.
     Raises NotCanonicalError for a payload that is not valid Unicode.
     """
+    return _commitment(commitment_place(tenant_id, run_id, sequence), name, salt, payload)
+
+
+def _commitment(place: bytes, name: str, salt: bytes, text: str) -> str:
     try:
-        owner, data = _owner(tenant_id, run_id), payload.encode()
+        data = text.encode()
     except UnicodeEncodeError as error:
-        raise NotCanonicalError.at(name, "the text or its run's ids hold a lone surrogate") from error
+        raise NotCanonicalError.at(name, "the text holds a lone surrogate") from error
+    return _digest(b"".join((place, _label(name, len(salt)), salt, _length(len(data)))), data)
+
+
+def commitment_place(tenant_id: str, run_id: str, sequence: int) -> bytes:
+    """Returns the part of a commitment's input that all texts of an entry share; raises NotCanonicalError for ids that are not text."""
+    try:
+        owner = _owner(tenant_id, run_id)
+    except UnicodeEncodeError as error:
+        raise NotCanonicalError.at("run", "its tenant or its id holds a lone surrogate") from error
     place = b"%d" % sequence
-    head = (owner, _length(len(place)), place, _label(name, len(salt)), salt, _length(len(data)))
-    return _digest(b"".join(head), data)
+    return b"".join((owner, _length(len(place)), place))
 
 
 @lru_cache(maxsize=4096)
@@ -87,21 +117,25 @@ def _digest(head: bytes, body: bytes) -> str:
 
 
 def link(
-    draft: EntryDraft, place: Place, next_salt: Callable[[], bytes], change: Mapping[str, JsonValue] | None = None
+    draft: EntryDraft, place: Place, committer: Committer, change: Mapping[str, JsonValue] | None = None
 ) -> LedgerEntry:
     """Turns a draft into the entry at a place; ``change`` is what the entry changes in the run's projection.
 
-    ``next_salt`` gives 32 fresh random bytes a call. Raises NotCanonicalError when a fact has no canonical form.
+    ``committer`` is the place's. Raises NotCanonicalError when a fact has no canonical form.
     """
-    input_salt, input_commitment = _commit(draft, place.sequence, "input", draft.input, next_salt)
-    output_salt, output_commitment = _commit(draft, place.sequence, "output", draft.output, next_salt)
+    input_commitment = input_salt = output_commitment = output_salt = None
+    if draft.input is not None:
+        input_commitment, input_salt = committer.commit("input", draft.input)
+    if draft.output is not None:
+        output_commitment, output_salt = committer.commit("output", draft.output)
+    kind = draft.kind
     record = encode(
         {
             "v": FORMAT_VERSION,
             "run_id": draft.run_id,
             "tenant_id": draft.tenant_id,
             "sequence": place.sequence,
-            "kind": draft.kind.value,
+            "kind": kind.value,
             "time": draft.time,
             "node_id": draft.node_id,
             "step_id": draft.step_id,
@@ -119,7 +153,7 @@ def link(
         draft.run_id,
         draft.tenant_id,
         place.sequence,
-        draft.kind,
+        kind,
         draft.time,
         draft.node_id,
         draft.step_id,
@@ -135,26 +169,23 @@ def link(
     )
 
 
-def _commit(
-    draft: EntryDraft, sequence: int, name: str, payload: str | None, next_salt: Callable[[], bytes]
-) -> tuple[str | None, str | None]:
-    if payload is None:
-        return None, None
-    salt = next_salt()
-    return salt.hex(), payload_commitment(draft.tenant_id, draft.run_id, sequence, name, salt, payload)
-
-
 def opens_commitment(
     commitment: str, tenant_id: str, run_id: str, sequence: int, name: str, salt: object, payload: object
 ) -> bool:
     """Whether a stored salt (lower-case hex) and payload are those a commitment was made of; any stored value may be given."""
+    try:
+        place = commitment_place(tenant_id, run_id, sequence)
+    except NotCanonicalError:
+        return False
+    return opens_commitment_at(place, commitment, name, salt, payload)
+
+
+def opens_commitment_at(place: bytes, commitment: str, name: str, salt: object, payload: object) -> bool:
+    """The same for an entry's place, which all its payloads share."""
     if not isinstance(salt, str) or not isinstance(payload, str):
         return False
     try:
         raw = bytes.fromhex(salt)
-        computed = payload_commitment(tenant_id, run_id, sequence, name, raw, payload)
-    except ValueError:
+        return raw.hex() == salt and len(raw) == SALT_BYTES and _commitment(place, name, raw, payload) == commitment
+    except (ValueError, NotCanonicalError):
         return False
-    except NotCanonicalError:
-        return False
-    return raw.hex() == salt and len(raw) == SALT_BYTES and computed == commitment

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.domain.run import NO_POLICY_DIGEST
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode, encode
 from meshflow_grpc.ledger.checkpoint import parse_checkpoint
 from meshflow_grpc.ledger.deterministic_tar import tar_chunks
@@ -191,7 +192,8 @@ def _runs(evidence: Evidence) -> bytes:
 
 
 def _policies(evidence: Evidence) -> dict[str, bytes]:
-    return {f"policies/{row.policy_digest}.json": str(row.policy).encode() for row in evidence.runs}
+    held = (row for row in evidence.runs if row.policy_digest != NO_POLICY_DIGEST)
+    return {f"policies/{row.policy_digest}.json": str(row.policy).encode() for row in held}
 
 
 def _proofs(evidence: Evidence, heads: Sequence[tuple[Checkpoint, str]]) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 KEY_BYTES: Final = 32
 NONCE_BYTES: Final = 12
 
-_MARK = "mfenc"
+MARK: Final = "mfenc"
 _SEALED: Final = "mfenc1."
 _VERBATIM: Final = "mfenc0."
 _KEY_ID_DOMAIN = b"meshflow/v1/payload-key-id\0"
@@ -162,12 +162,12 @@ def is_sealed(text: object) -> bool:
 
 def verbatim(text: str) -> str:
     """Returns a text as it is stored without encryption: marked when it could be taken for a sealed one."""
-    return _VERBATIM + text if text.startswith(_MARK) else text
+    return _VERBATIM + text if text.startswith(MARK) else text
 
 
 def plain(text: str) -> str:
     """Returns the text that ``verbatim`` stored."""
-    return text.removeprefix(_VERBATIM) if text.startswith(_VERBATIM + _MARK) else text
+    return text.removeprefix(_VERBATIM) if text.startswith(_VERBATIM + MARK) else text
 
 
 def owner_of(tenant_id: str, run_id: str) -> bytes:

@@ -12,16 +12,17 @@ from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode, encode
-from meshflow_grpc.ledger.chain import opens_commitment, payload_commitment
+from meshflow_grpc.ledger.chain import opens_commitment
 from meshflow_grpc.ledger.erasure import ErasedRange, covering, erased_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from meshflow_grpc.domain.stored_row import RunRow
     from meshflow_grpc.domain.usage import Usage
 
-_COMMITTED = {"header": "run_header", "output": "run_output", "reason": "run_reason"}
+# What the texts of a run's row are called in commitments.
+COMMITTED = {"header": "run_header", "output": "run_output", "reason": "run_reason"}
 _ERASURE = EntryKind.ERASURE.value
 _ENDED = frozenset(status.value for status in RunStatus if status.ended)
 
@@ -66,7 +67,7 @@ def opens_header(record: object, row: RunRow) -> bool:
         told = first["change"]["header"]
     except (NotCanonicalError, KeyError, TypeError):
         return False
-    name = _COMMITTED["header"]
+    name = COMMITTED["header"]
     text = _header_or_none(row)
     return opens_commitment(told, str(row.tenant_id), str(row.run_id), 1, name, row.header_salt, text)
 
@@ -80,22 +81,6 @@ def usage_change(usage: Usage) -> dict[str, int]:
         "carbon_ug": usage.carbon_ug,
         "steps": usage.steps,
     }
-
-
-class Committer:
-    """Commits to texts of a run's row at one place of its chain."""
-
-    def __init__(self, tenant_id: str, run_id: str, sequence: int, next_salt: Callable[[], bytes]) -> None:
-        self._tenant_id = tenant_id
-        self._run_id = run_id
-        self._sequence = sequence
-        self._next_salt = next_salt
-
-    def commit(self, field: str, text: str) -> tuple[str, str]:
-        """Returns the commitment to ``header``, ``output`` or ``reason``, and its new salt in hex."""
-        salt = self._next_salt()
-        name = _COMMITTED[field]
-        return payload_commitment(self._tenant_id, self._run_id, self._sequence, name, salt, text), salt.hex()
 
 
 class _Told(NamedTuple):
@@ -201,11 +186,11 @@ class Projection:
             elif (
                 salt is None
                 and text in ("", None)
-                and covering(self.erased, told.sequence, _COMMITTED[field]) is not None
+                and covering(self.erased, told.sequence, COMMITTED[field]) is not None
             ):
                 continue
             elif not opens_commitment(
-                told.value, str(run.tenant_id), self._run_id, told.sequence, _COMMITTED[field], salt, text
+                told.value, str(run.tenant_id), self._run_id, told.sequence, COMMITTED[field], salt, text
             ):
                 what = "workflow, policy, times, ids or labels" if field == "header" else "the text or its salt"
                 yield f"run: {field}: {what} do not match the commitment in entry {told.sequence}"

@@ -18,7 +18,7 @@ from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadEra
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
-from meshflow_grpc.ledger.chain import FORMAT_VERSION, entry_hash, opens_commitment
+from meshflow_grpc.ledger.chain import FORMAT_VERSION, commitment_place, entry_hash, opens_commitment_at
 from meshflow_grpc.ledger.deletion import Deletion, deletion_of
 from meshflow_grpc.ledger.erasure import covering
 from meshflow_grpc.ledger.projection import Projection
@@ -34,6 +34,9 @@ _RUN_DELETED = EntryKind.RUN_DELETED.value
 _FIELDS = ("run_id", "tenant_id", "sequence", "kind", "node_id", "step_id", "attempt", "time", "prev_hash")
 _INDEXED = itemgetter(*_FIELDS)
 _COLUMNS = itemgetter(*map(EntryRow._fields.index, _FIELDS))
+_TEXT_FIELDS = ("run_id", "tenant_id", "kind", "node_id", "step_id", "time", "prev_hash")
+_TEXTS = itemgetter(*_TEXT_FIELDS)
+_TEXT = frozenset({str})
 _RECORD_FIELDS = frozenset({*_FIELDS, "v", "input", "output", "change", "facts"})
 
 
@@ -151,10 +154,7 @@ class ChainVerifier:
         if digest != row.hash:
             self._fault(sequence, row.seq, node_id, "hash: the record does not have the stored hash")
         self._compare_columns(row, record, sequence, node_id)
-        if record["input"] is not None or row.input is not None or row.input_salt is not None:
-            self._check_payload(row, record, "input", sequence, node_id)
-        if record["output"] is not None or row.output is not None or row.output_salt is not None:
-            self._check_payload(row, record, "output", sequence, node_id)
+        self._check_payloads(row, record, sequence, node_id)
         self._projection.fold(record)
         link = _Link(
             sequence, _number(row.seq), str(node_id), record["prev_hash"], digest, row.hash, sound=before == self._found
@@ -180,26 +180,23 @@ class ChainVerifier:
         if record["run_id"] != self._run_id:
             self._fault(sequence, row.seq, node_id, f"run_id: the record belongs to run {record['run_id']!r}")
 
-    def _check_payload(self, row: EntryRow, record: dict[str, Any], name: str, sequence: int, node_id: object) -> None:
-        commitment = record[name]
-        payload, salt = (row.input, row.input_salt) if name == "input" else (row.output, row.output_salt)
-        if commitment is None:
-            self._fault(sequence, row.seq, node_id, f"{name}: a payload or salt is stored, the record knows of none")
-            return
-        self._payloads += 1
-        if payload is None and salt is None:
-            self._missing.append((sequence, row.seq, node_id, name))
-            return
-        self._present.append((sequence, row.seq, node_id, name))
-        if not opens_commitment(
-            commitment, record["tenant_id"], record["run_id"], record["sequence"], name, salt, payload
-        ):
-            self._fault(
-                sequence,
-                row.seq,
-                node_id,
-                f"{name}: the payload and its salt do not match the commitment in the record",
-            )
+    def _check_payloads(self, row: EntryRow, record: dict[str, Any], sequence: int, node_id: object) -> None:
+        place = commitment_place(record["tenant_id"], record["run_id"], record["sequence"])
+        for name, payload, salt in (("input", row.input, row.input_salt), ("output", row.output, row.output_salt)):
+            commitment = record[name]
+            if commitment is None:
+                if payload is not None or salt is not None:
+                    description = f"{name}: a payload or salt is stored, the record knows of none"
+                    self._fault(sequence, row.seq, node_id, description)
+                continue
+            self._payloads += 1
+            if payload is None and salt is None:
+                self._missing.append((sequence, row.seq, node_id, name))
+                continue
+            self._present.append((sequence, row.seq, node_id, name))
+            if not opens_commitment_at(place, commitment, name, salt, payload):
+                description = f"{name}: the payload and its salt do not match the commitment in the record"
+                self._fault(sequence, row.seq, node_id, description)
 
     def _join(self, link: _Link) -> None:
         """Checks that an entry in its place names its predecessor's hash."""
@@ -258,6 +255,8 @@ def _parsed(data: bytes) -> dict[str, Any]:
         raise NotCanonicalError.at("record", "does not have the fields of an entry")
     if record["v"] != FORMAT_VERSION:
         raise NotCanonicalError.at("record", f"has format version {record['v']!r}, this program knows {FORMAT_VERSION}")
+    if not _TEXT.issuperset(map(type, _TEXTS(record))):
+        raise NotCanonicalError.at("record", f"{', '.join(_TEXT_FIELDS)} must be texts")
     if type(record["sequence"]) is not int or type(record["attempt"]) is not int:
         raise NotCanonicalError.at("record", "sequence and attempt must be integers")
     return record

@@ -162,8 +162,8 @@ class LocalMesh:
         now = self._clock.monotonic()
         own = self._own
         if self._read_at is not None and own is not None:
-            # While the registry cannot be read nobody's heartbeat is late.
-            self._known_at += min(now - self._read_at, 2 * own.ttl_s / BEATS_PER_TTL)
+            # While the registry cannot be read nobody's heartbeat is late, nor is one that comes by the second read after that.
+            self._known_at += min(now - self._read_at, 1.5 * own.ttl_s / BEATS_PER_TTL)
         self._read_at = now
         self._look_for_replicas(nodes, now)
         self.directory.refresh(nodes, self._known_at)

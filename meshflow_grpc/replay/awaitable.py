@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from meshflow_grpc.commands.erase_run import EraseMode, EraseRunCommand
 from meshflow_grpc.config import load_ledger_settings
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, RunNotFoundError
+from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import Principal, RunOutcome, RunStatus
 from meshflow_grpc.domain.usage import usd
 from meshflow_grpc.engine.fork import ForkPoint, NewFork, fork_of
@@ -18,7 +19,7 @@ from meshflow_grpc.ledger.run_export import run_csv, run_json
 from meshflow_grpc.ledger.verify import ChainVerifier
 from meshflow_grpc.ports.storage import RunChange, RunQuery
 from meshflow_grpc.replay.step_record import ENDS, StepRecord, recorded_run, recorded_step
-from meshflow_grpc.storage.factory import open_storage
+from meshflow_grpc.storage.factory import check_exists, open_storage
 from meshflow_grpc.system import SystemClock, Uuid7Ids
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class AwaitableLedger:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        self._kept = await self._stack.enter_async_context(self._opened(read_only=False))
+        self._kept = await self._stack.enter_async_context(self._opened(read_only=False, new=True))
         return self
 
     async def __aexit__(
@@ -61,7 +62,7 @@ class AwaitableLedger:
         """
         principal, now = self._principal(principal_id), SystemClock().now()
         run_id = step_record.run_id
-        async with self._opened(read_only=False) as storage:
+        async with self._opened(read_only=False, new=True) as storage:
             try:
                 run = await storage.get_run(self._tenant_id, run_id)
             except RunNotFoundError:
@@ -154,17 +155,23 @@ class AwaitableLedger:
     async def fork(self, run_id: str, from_step: int, *, principal_id: str = "local") -> str:
         """Records a new run that keeps the steps before this one (``load_state``'s index), and returns its id.
 
-        It goes on when a server with this ledger starts; a running one has ForkRun. Raises InvalidRequestError beyond the last step.
+        It goes on when a server with this ledger starts; a running one has ForkRun. The fork of a run recorded by hand is one as well:
+        it goes on with ``write``. A run that has ended may be forked after its last step. Raises InvalidRequestError beyond that.
         """
-        step = await self.load_state(run_id, step_index=from_step)
-        return await self.fork_before(run_id, ForkPoint(before_sequence=step.sequence), principal_id=principal_id)
+        entries = await self.get_run(run_id)
+        steps = [entry.sequence for entry in entries if entry.kind in STEP_ENDS]
+        points = steps + [entry.sequence for entry in entries if steps and entry.kind is EntryKind.RUN_FINISHED]
+        if not 0 <= from_step < len(points):
+            text = f"must be between 0 and {len(points) - 1}; the run has {len(steps)} steps"
+            raise InvalidRequestError.of(FieldViolation("from_step", text))
+        return await self.fork_before(run_id, ForkPoint(before_sequence=points[from_step]), principal_id=principal_id)
 
     async def fork_before(self, run_id: str, point: ForkPoint, *, principal_id: str = "local") -> str:
         """Does what ``fork`` does, before a place of the chain or a node."""
         async with self._opened(read_only=False) as storage:
             parent = await storage.get_run(self._tenant_id, run_id)
             entries = await run_entries(storage, self._tenant_id, run_id)
-            new = NewFork(Uuid7Ids().run_id(), SystemClock().now())
+            new = NewFork(Uuid7Ids().run_id(), SystemClock().now(), by_hand=True)
             fork = fork_of(parent, entries, point, new, self._principal(principal_id))
             return (await storage.create_run(fork.run, fork.draft, "")).run.run_id
 
@@ -225,10 +232,13 @@ class AwaitableLedger:
         return Principal(principal_id, self._tenant_id, method="local")
 
     @asynccontextmanager
-    async def _opened(self, *, read_only: bool = True) -> AsyncIterator[Storage]:
+    async def _opened(self, *, read_only: bool = True, new: bool = False) -> AsyncIterator[Storage]:
+        """``new`` allows a ledger file that does not exist yet; elsewhere that is a misspelt name."""
         if self._kept is not None:
             yield self._kept
             return
+        if not new:
+            check_exists(self._url)
         keys = self._payload_keys
         if keys is None:
             keys = load_ledger_settings(ledger_db=self._url).payload_keys

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
-from meshflow_grpc.domain.run import RECORDED_WORKFLOW, Run, RunStatus
+from meshflow_grpc.domain.run import NO_POLICY_DIGEST, RECORDED_WORKFLOW, Run, RunStatus
 from meshflow_grpc.domain.usage import MICRO_PER_GRAM, Usage, nano_usd
 from meshflow_grpc.ports.storage import RunChange
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Principal
@@ -25,8 +26,10 @@ VERDICTS: Final = {
     "cancelled": EntryKind.STEP_CANCELLED,
 }
 ENDS: Final = frozenset(status.value for status in RunStatus if status.ended)
-_NO_POLICY_DIGEST: Final = "0" * 64
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_MAX_ID_CHARS: Final = 128
+_COUNTS: Final = dict.fromkeys(("input_tokens", "output_tokens", "latency_ms"), 2**53 - 1)
+_AMOUNTS: Final = {"cost_usd": 1e6, "carbon_g": 1e9}
+_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +61,40 @@ class StepRecord:
 
     def __post_init__(self) -> None:
         """Raises InvalidRequestError naming every field that is wrong."""
-        problems = [
-            FieldViolation(name, "must not be empty") for name in ("run_id", "node_id") if not getattr(self, name)
-        ]
-        if self.verdict not in VERDICTS:
-            problems.append(FieldViolation("verdict", f"must be one of {', '.join(VERDICTS)}, got {self.verdict!r}"))
-        if self.attempt < 1:
-            problems.append(FieldViolation("attempt", "must be at least 1"))
-        counted = ("input_tokens", "output_tokens", "cost_usd", "carbon_g", "latency_ms")
-        problems += [FieldViolation(name, "must not be negative") for name in counted if not getattr(self, name) >= 0]
+        problems = [*self._wrong_texts(), *self._wrong_numbers()]
         if problems:
             raise InvalidRequestError.of(*problems)
+
+    def _wrong_texts(self) -> Iterator[FieldViolation]:
+        for name in ("run_id", "node_id", "step_id"):
+            value = getattr(self, name)
+            if not value and name != "step_id":
+                yield FieldViolation(name, "must not be empty")
+            elif not isinstance(value, str) or len(value) > _MAX_ID_CHARS or not value.isprintable():
+                yield FieldViolation(name, f"must have at most {_MAX_ID_CHARS} printable characters")
+        if self.verdict not in VERDICTS:
+            yield FieldViolation("verdict", f"must be one of {', '.join(VERDICTS)}, got {self.verdict!r}")
+        metadata: object = self.metadata
+        if not isinstance(metadata, Mapping):
+            yield FieldViolation("metadata", f"must be an object, got {type(metadata).__name__}")
+            return
+        for name, value in (("input", self.input), ("output", self.output), ("metadata", dict(metadata))):
+            try:
+                _json(value)
+            except (TypeError, ValueError, RecursionError) as error:
+                yield FieldViolation(name, f"must be JSON: {error}")
+
+    def _wrong_numbers(self) -> Iterator[FieldViolation]:
+        attempt: object = self.attempt
+        if not isinstance(attempt, int) or attempt < 1:
+            yield FieldViolation("attempt", "must be at least 1")
+        for name, most in (*_COUNTS.items(), *_AMOUNTS.items()):
+            value = getattr(self, name)
+            kind = int if name in _COUNTS else int | float
+            if isinstance(value, bool) or not isinstance(value, kind):
+                yield FieldViolation(name, f"must be a number, got {type(value).__name__}")
+            elif not 0 <= value <= most:
+                yield FieldViolation(name, f"must be between 0 and {most:g}, got {value}")
 
     @property
     def usage(self) -> Usage:
@@ -81,10 +107,10 @@ class StepRecord:
 def recorded_run(run_id: str, principal: Principal, now: str) -> tuple[Run, EntryDraft]:
     """A run that is recorded by hand, and its first entry. No server executes it."""
     tenant_id = principal.tenant_id
-    run = Run(run_id, tenant_id, RECORDED_WORKFLOW, RunStatus.RUNNING, _NO_POLICY_DIGEST, {}, now, now, principal.id)
+    run = Run(run_id, tenant_id, RECORDED_WORKFLOW, RunStatus.RUNNING, NO_POLICY_DIGEST, {}, now, now, principal.id)
     facts: dict[str, JsonValue] = {
         "actor": _actor(principal),
-        "policy_digest": _NO_POLICY_DIGEST,
+        "policy_digest": NO_POLICY_DIGEST,
         "recorded": True,
         "workflow": RECORDED_WORKFLOW,
     }
@@ -101,7 +127,7 @@ def recorded_step(record: StepRecord, principal: Principal, number: int, now: st
         "iteration": 1,
         "labels": [],
         "latency_ms": record.latency_ms,
-        "policy_digest": _NO_POLICY_DIGEST,
+        "policy_digest": NO_POLICY_DIGEST,
         "recorded": True,
         "role": record.role,
         "step": number,

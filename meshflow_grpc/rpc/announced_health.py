@@ -37,6 +37,8 @@ class AnnouncedHealth(HealthServicer):  # type: ignore[misc]  # grpcio-health-ch
         self._late_s = late_s
         self._askers: dict[str, _Asker] = {}
         self._heard = asyncio.Event()
+        self._watches: set[asyncio.Task[Any]] = set()
+        self._ended = False
 
     async def Check(self, request: health_pb2.HealthCheckRequest, context: Any) -> Any:  # noqa: N802 - RPC name
         """See grpc.health.v1."""
@@ -44,6 +46,25 @@ class AnnouncedHealth(HealthServicer):  # type: ignore[misc]  # grpcio-health-ch
         if request.service in self._readiness:
             self._note(context.peer(), told=answer.status == health_pb2.HealthCheckResponse.NOT_SERVING)
         return answer
+
+    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Any) -> None:  # noqa: N802 - RPC name
+        """See grpc.health.v1. Ends when the server does."""
+        if (watch := asyncio.current_task()) is None:
+            return
+        self._watches.add(watch)
+        try:
+            await super().Watch(request, context)
+        except asyncio.CancelledError:
+            if not self._ended:
+                raise
+        finally:
+            self._watches.discard(watch)
+
+    def end_watches(self) -> None:
+        """Ends the streams of those that watch; a server that waits for its calls would wait for them."""
+        self._ended = True
+        for watch in self._watches:
+            watch.cancel()
 
     def _note(self, connection: str, *, told: bool) -> None:
         now = asyncio.get_running_loop().time()

@@ -19,16 +19,20 @@ if TYPE_CHECKING:
     from meshflow_grpc.rpc.handler import Interceptor, Streaming, Unary
     from meshflow_grpc.rpc.interceptors.access_log import RpcObserver
     from meshflow_grpc.rpc.interceptors.authentication import Authenticator
+    from meshflow_grpc.rpc.interceptors.calls_under_way import CallsUnderWay
 
 
 # Google's decoder takes 100 messages inside each other; each array or object of a JSON body is several.
 _MALFORMED = "is not a well-formed message: it breaks off, is nested too deeply, or a text is not UTF-8"
 
 
-def interceptors(authenticator: Authenticator, observe: RpcObserver) -> tuple[Interceptor, ...]:
+def interceptors(
+    authenticator: Authenticator, observe: RpcObserver, under_way: CallsUnderWay
+) -> tuple[Interceptor, ...]:
     """Outermost first."""
     return (
         RequestId(),  # first, so that every log line and error names the request
+        under_way,  # before anything that waits
         AccessLog(observe),  # sees the outcome of everything inside it
         ErrorMapping(),  # turns what authentication and handlers raise into typed statuses
         Authentication(authenticator),  # last, so that no handler runs without a principal

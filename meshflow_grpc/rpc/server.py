@@ -29,6 +29,7 @@ from meshflow_grpc._gen.meshflow.v1 import (
 from meshflow_grpc.rpc.announced_health import AnnouncedHealth
 from meshflow_grpc.rpc.convert.run import RunMessages
 from meshflow_grpc.rpc.interceptor_chain import interceptors, wrapped_handlers
+from meshflow_grpc.rpc.interceptors.calls_under_way import CallsUnderWay
 from meshflow_grpc.rpc.probe_server import LIVENESS_NAME, MAX_WAITING_CALLS, waiting_calls
 from meshflow_grpc.rpc.servicers.approval import ApprovalServicer
 from meshflow_grpc.rpc.servicers.ledger import LedgerServicer
@@ -126,7 +127,8 @@ class GrpcServer:
         self._limits = limits
         self._health = AnnouncedHealth(READINESS_NAMES)
         self._last_call = -QUIET_S
-        chain = interceptors(authenticator, self._observe)
+        self._under_way = CallsUnderWay()
+        chain = interceptors(authenticator, self._observe, self._under_way)
         messages = RunMessages()
         rest = RestServicer(commands, messages, heartbeat_s=heartbeat_s)
         self._handlers = (
@@ -200,6 +202,10 @@ class GrpcServer:
         while (left_s := min(self._last_call + QUIET_S, latest) - loop.time()) > 0:  # noqa: ASYNC110 - for what does not come
             await asyncio.sleep(left_s)
 
+    async def until_answered(self) -> None:
+        """Waits until no call is under way, each answered to its end. Health checks and reflection are not waited for."""
+        await self._under_way.until_none()
+
     async def send_away(self, grace_s: float) -> None:
         """Ends every connection in order (GOAWAY) and listens anew: calls under way finish within the grace, new ones come anew.
 
@@ -214,7 +220,8 @@ class GrpcServer:
         self._server = server
 
     async def stop(self, grace_s: float) -> None:
-        """Refuses new calls, lets the ones under way finish within the grace, then cancels them."""
+        """Refuses new calls, lets the ones under way finish within the grace, then cancels them. Watches of the health end at once."""
+        self._health.end_watches()
         servers = [server for server in (self._left, self._server) if server is not None]
         await asyncio.shield(asyncio.gather(*(server.stop(grace_s) for server in servers)))
 

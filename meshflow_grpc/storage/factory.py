@@ -75,6 +75,12 @@ def is_postgres(url: str) -> bool:
     return url.startswith(("postgres://", "postgresql://"))
 
 
+def check_exists(url: str) -> None:
+    """Raises LedgerUnavailableError for the address of a file that is not there; a database says so itself."""
+    if url != "memory:" and not is_postgres(url) and not file_path(url).is_file():
+        raise LedgerUnavailableError(f"there is no ledger file {file_path(url)}")
+
+
 def file_path(url: str) -> Path:
     """Returns the file an address names; raises LedgerUnavailableError when it names none."""
     path = url.removeprefix("sqlite:///")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from meshflow_grpc.domain.errors import MeshflowError, RequestIdReusedError
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.ledger.canonical import MAX_INTEGER, NotCanonicalError
-from meshflow_grpc.ledger.projection import Committer, usage_change
+from meshflow_grpc.ledger.projection import COMMITTED, usage_change
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
 from meshflow_grpc.storage.batch import Head, RunUpdate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from meshflow_grpc.ledger.chain import Committer
     from meshflow_grpc.storage.batch import EarlierRequest
 
 
@@ -83,7 +84,7 @@ def record_change(change: RunChange, committer: Committer) -> tuple[dict[str, An
     if change.blocked_by is not None:
         told["blocked_by"] = change.blocked_by
     if change.output is not None:
-        told["output"], salts["output"] = committer.commit("output", change.output)
+        told["output"], salts["output"] = committer.commit(COMMITTED["output"], change.output)
     if change.reason is not None:
-        told["reason"], salts["reason"] = committer.commit("reason", change.reason)
+        told["reason"], salts["reason"] = committer.commit(COMMITTED["reason"], change.reason)
     return told, salts

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
 from meshflow_grpc.ledger.payload_cipher import (
+    MARK,
     NONCE_BYTES,
     Opened,
     UnreadableError,
@@ -58,8 +59,10 @@ class Sealer:
 
     def update(self, update: RunUpdate) -> RunUpdate:
         """Returns an update as it is stored."""
+        if self._key is None and not _marked(update.output) and not _marked(update.reason):
+            return update
         columns = self._texts(update)
-        return update._replace(**columns) if columns else update
+        return update._replace(**columns)
 
     def _texts(self, row: RunRow | RunUpdate) -> dict[str, Any]:
         columns: dict[str, Any] = {}
@@ -160,4 +163,4 @@ def _owner_of_row(row: EntryRow | RunRow) -> bytes:
 
 
 def _marked(text: str | None) -> bool:
-    return text is not None and verbatim(text) is not text
+    return text is not None and text.startswith(MARK)

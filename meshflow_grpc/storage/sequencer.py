@@ -17,11 +17,11 @@ from meshflow_grpc.domain.errors import (
     RunNotFoundError,
 )
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH
-from meshflow_grpc.ledger.chain import Place, link
+from meshflow_grpc.ledger.chain import Committer, Place, link
 from meshflow_grpc.ledger.deletion import deletion_draft
 from meshflow_grpc.ledger.erasure import erasure_draft
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS, UnreadableError
-from meshflow_grpc.ledger.projection import Committer, header_text, opens_header, without_person
+from meshflow_grpc.ledger.projection import COMMITTED, header_text, opens_header, without_person
 from meshflow_grpc.ports.storage import CreatedRun, RunChange
 from meshflow_grpc.storage.batch import (
     Append,
@@ -91,14 +91,14 @@ class Sequencer:
         plan, known = Plan(), dict(requests)
         for command in commands:
             try:
-                if isinstance(command, CreateRun):
+                if isinstance(command, Append):
+                    plan.outcomes.append(self._append(command, plan))
+                elif isinstance(command, CreateRun):
                     plan.outcomes.append(self._create(command, plan, known))
                 elif isinstance(command, ErasePayloads):
                     plan.outcomes.append(self._erase(command, plan, subject))
-                elif isinstance(command, DeleteRun):
-                    plan.outcomes.append(self._delete(command, plan, subject))
                 else:
-                    plan.outcomes.append(self._append(command, plan))
+                    plan.outcomes.append(self._delete(command, plan, subject))
             except MeshflowError as error:
                 plan.outcomes.append(error)
         return plan
@@ -151,10 +151,10 @@ class Sequencer:
         check_end((draft,), change)
         row = run_row(run, command.request_fingerprint)
         committer = Committer(run.tenant_id, run.run_id, 1, self._next_salt)
-        header, header_salt = committer.commit("header", header_text(row))
+        header, header_salt = committer.commit(COMMITTED["header"], header_text(row))
         record_change, salts = told_change(change, committer)
         record_change["header"] = header
-        entry = link(draft, Place(self.last_seq + 1, 1, GENESIS_HASH), self._next_salt, record_change)
+        entry = link(draft, Place(self.last_seq + 1, 1, GENESIS_HASH), committer, record_change)
         run = run._replace(entries=1, head_hash=entry.hash, update_time=draft.time)
         row = row._replace(
             entries=1,
@@ -196,12 +196,11 @@ class Sequencer:
         sequence, hash_, last = head.sequence, head.hash, len(drafts) - 1
         for index, draft in enumerate(drafts):
             sequence += 1
+            committer = Committer(head.tenant_id, run_id, sequence, self._next_salt)
             told, record_change = change_at(index, last, change), None
             if told is not None:
-                committer = Committer(head.tenant_id, run_id, sequence, self._next_salt)
                 record_change, salts = told_change(told, committer)
-            place = Place(self.last_seq + index + 1, sequence, hash_)
-            entry = link(draft, place, self._next_salt, record_change)
+            entry = link(draft, Place(self.last_seq + index + 1, sequence, hash_), committer, record_change)
             hash_ = entry.hash
             entries.append(entry)
         head = advanced(head, sequence, hash_, change)
@@ -224,8 +223,8 @@ class Sequencer:
         if row is None or not opens_header(subject.first_record, row):
             raise disagrees(run_id)
         committer = Committer(head.tenant_id, run_id, head.sequence + 1, self._next_salt)
-        header, plan.header_salts[run_id] = committer.commit("header", header_text(without_person(row)))
-        entry = self._after(head, erasure_draft(draft, head.sequence), {"header": header})
+        header, plan.header_salts[run_id] = committer.commit(COMMITTED["header"], header_text(without_person(row)))
+        entry = self._after(head, erasure_draft(draft, head.sequence), committer, {"header": header})
         head = advanced(head, entry.sequence, entry.hash, None)
         plan.entries.append(entry)
         plan.erased_runs.append(run_id)
@@ -240,7 +239,8 @@ class Sequencer:
         head = self._ended(draft, "delete")
         if head.immutable:
             raise RunImmutableError(run_id)
-        entry = self._after(head, deletion_draft(draft, head.sequence, subject.seqs))
+        committer = Committer(head.tenant_id, run_id, head.sequence + 1, self._next_salt)
+        entry = self._after(head, deletion_draft(draft, head.sequence, subject.seqs), committer)
         plan.entries.append(entry)
         plan.deleted_runs.append(run_id)
         self._move(run_id, head, 1)
@@ -258,8 +258,10 @@ class Sequencer:
             )
         return head
 
-    def _after(self, head: Head, draft: EntryDraft, change: dict[str, Any] | None = None) -> LedgerEntry:
-        return link(draft, Place(self.last_seq + 1, head.sequence + 1, head.hash), self._next_salt, change)
+    def _after(
+        self, head: Head, draft: EntryDraft, committer: Committer, change: dict[str, Any] | None = None
+    ) -> LedgerEntry:
+        return link(draft, Place(self.last_seq + 1, head.sequence + 1, head.hash), committer, change)
 
     def _move(self, run_id: str, head: Head, entries: int) -> None:
         self._touched.add(run_id)

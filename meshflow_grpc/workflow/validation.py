@@ -12,6 +12,7 @@ from meshflow_grpc.json_schema import schema_problem
 from meshflow_grpc.workflow.condition import ConditionSyntaxError, compile_condition
 from meshflow_grpc.workflow.document import from_document, to_document
 from meshflow_grpc.workflow.graph import GraphStructureError, build_graph
+from meshflow_grpc.workflow.policy_check import policy_problems
 from meshflow_grpc.workflow.problem import Problem, did_you_mean, dotted
 from meshflow_grpc.workflow.reachability import unbounded_cycles, unreachable_nodes
 from meshflow_grpc.workflow.schema import MAX_LOOPS, NODE_FIELDS, any_node_schema, document_schema, node_schema
@@ -84,7 +85,10 @@ def _object_problems(workflow: Workflow) -> Iterator[Problem]:
 
 def _shape_problems(document: object) -> Iterator[Problem]:
     """Types, values, unknown and missing keys, per node kind."""
-    yield from check(document, document_schema())
+    shape = list(islice(check(document, document_schema()), MAX_PROBLEMS))
+    yield from shape
+    if isinstance(document, dict) and isinstance(document.get("policy"), dict):
+        yield from policy_problems(document["policy"], {problem.path for problem in shape})
     nodes = document.get("nodes") if isinstance(document, dict) else None
     for node_id, fields in nodes.items() if isinstance(nodes, dict) else ():
         if isinstance(node_id, str):

@@ -22,7 +22,7 @@ def go(server: MeshflowServer, *arguments: str) -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr

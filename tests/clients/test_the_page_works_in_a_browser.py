@@ -21,7 +21,7 @@ CLIENT = ROOT / "clients/typescript"
 def run(*command: str, cwd: Path, **environment: str) -> str:
     """Runs a command that must succeed; returns what it printed."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("MESHFLOW_", "ANTHROPIC_"))}
-    done = subprocess.run(command, cwd=cwd, env={**kept, **environment}, capture_output=True, text=True, timeout=110)
+    done = subprocess.run(command, cwd=cwd, env={**kept, **environment}, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -19,7 +19,7 @@ def run(server: MeshflowServer, *command: str) -> str:
     """Runs a command that must succeed; returns what it printed."""
     environment = {**os.environ, "MESHFLOW_TEST_ADDRESS": server.url}
     finished = subprocess.run(
-        command, cwd=CLIENT, env=environment, capture_output=True, text=True, timeout=110, check=False
+        command, cwd=CLIENT, env=environment, capture_output=True, text=True, timeout=280, check=False
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     return finished.stdout

@@ -64,7 +64,7 @@ class Sqlite:
 
     async def execute(self, sql: str) -> None:
         """See Database."""
-        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=10)) as connection:
+        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=60)) as connection:
             connection.execute(sql)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
+from meshflow_grpc.domain.errors import InvalidRequestError
 from meshflow_grpc.domain.workflow import ApprovedChange, StoredWorkflow
 from meshflow_grpc.ports.storage import Storage
 
@@ -32,6 +33,13 @@ async def test_a_version_never_changes(storage: Storage) -> None:
 
     assert set(again) == {first}
     assert await storage.get_workflow("acme", "report") == first
+
+
+async def test_a_description_that_no_text_can_hold_is_the_callers_error(storage: Storage) -> None:
+    """Kept or refused, and the store goes on."""
+    (put,) = await asyncio.gather(storage.put_workflow(_workflow(description="a\0b")), return_exceptions=True)
+    assert isinstance(put, StoredWorkflow | InvalidRequestError)
+    assert (await storage.put_workflow(_workflow("other"))).name == "other"
 
 
 async def test_the_newest_is_the_one_registered_last(storage: Storage) -> None:

@@ -15,6 +15,7 @@ from meshflow_grpc.domain.errors import LedgerUnavailableError
 from meshflow_grpc.domain.mesh import Concern, MeshNode
 from meshflow_grpc.storage.mesh_registry.factory import open_registry, registry_of
 from meshflow_grpc.storage.mesh_registry.look import registered_nodes
+from tests.postgres_cluster import postgres_cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -188,20 +189,19 @@ async def test_a_registry_that_cannot_be_opened_is_named(tmp_path: Path) -> None
 
 
 @pytest.mark.postgres
-async def test_an_outage_of_the_database_is_told_and_survived(postgres: PostgresCluster) -> None:
+async def test_an_outage_of_the_database_is_told_and_survived() -> None:
     """Calls fail as unavailable while it is down, and go on by themselves after it is back."""
-    registry = await open_registry(postgres.new_database())
-    await registry.register(NODE)
+    with postgres_cluster() as own:  # the one that tests share would have all their databases to recover
+        registry = await open_registry(own.new_database())
+        await registry.register(NODE)
 
-    postgres.stop()
-    try:
+        own.stop()
         with pytest.raises(LedgerUnavailableError, match="registry of nodes"):
             await registry.nodes()
-    finally:
-        postgres.start()
+        own.start()
 
-    assert await registry.nodes() == (NODE,)
-    await registry.close()
+        assert await registry.nodes() == (NODE,)
+        await registry.close()
 
 
 def test_the_ledgers_database_is_the_registry_unless_another_is_named() -> None:

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from meshflow_grpc.domain.errors import InvalidRequestError, RequestIdReusedError, RunConflictError, RunNotFoundError
+from meshflow_grpc.domain.errors import (
+    InvalidRequestError,
+    LedgerUnavailableError,
+    RequestIdReusedError,
+    RunConflictError,
+    RunNotFoundError,
+)
 from meshflow_grpc.domain.run import RunStatus
-from meshflow_grpc.ports.storage import RunChange, RunQuery
+from meshflow_grpc.ports.storage import CreatedRun, RunChange, RunQuery
 from tests.conformance.drafts import TENANT, create, new_run, started, step, time_of, verified, whole_run
 
 if TYPE_CHECKING:
@@ -102,6 +108,19 @@ async def test_runs_come_newest_first_and_none_twice(storage: Storage) -> None:
         await create(storage, f"run_{20 + turn}")
     assert seen == ["run_16", "run_15", "run_14", "run_13", "run_12", "run_11", "run_10"]
     assert token == ""
+
+
+async def test_a_zero_character_is_an_error_of_its_caller_alone(storage: Storage) -> None:
+    """PostgreSQL's texts cannot hold U+0000: that is no failure of the ledger, and neighbours in the batch are written."""
+    odd, even = await asyncio.gather(create(storage, "run_\0"), create(storage, "run_2"), return_exceptions=True)
+    assert isinstance(odd, InvalidRequestError | CreatedRun)
+    assert isinstance(even, CreatedRun)
+    query = RunQuery(TENANT, session_id="a\0b")
+    lookups = (storage.get_run(TENANT, "x\0"), storage.list_runs(query), storage.get_workflow(TENANT, "x\0"))
+    for found in await asyncio.gather(*lookups, return_exceptions=True):
+        assert not isinstance(found, LedgerUnavailableError)
+    await storage.append("run_2", (step("run_2", 1),))
+    assert await verified(storage, "run_2")
 
 
 async def test_runs_are_filtered(storage: Storage) -> None:

@@ -102,7 +102,7 @@ class DriverFace:
         assert self._process.stdin is not None
         self._process.stdin.close()
         try:
-            code = self._process.wait(timeout=20)
+            code = self._process.wait(timeout=60)
         finally:
             self._process.kill()
         for reader in self._readers:

@@ -45,7 +45,7 @@ def written_on_a_failing_disk(path: Path, fault: str) -> list[str]:
             told.open("w") as log,
             subprocess.Popen(["strace", "-f", "-p", str(writer.pid), *inject], stderr=log) as tracer,
         ):
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while "attached" not in told.read_text():
                 if tracer.poll() is not None or time.monotonic() > deadline:
                     writer.kill()

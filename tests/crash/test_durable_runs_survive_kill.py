@@ -47,7 +47,7 @@ def place(
 
 def _status_of(command: list[str], directory: Path) -> int:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, env=environment, cwd=directory, timeout=100).returncode
+    return subprocess.run(command, env=environment, cwd=directory, timeout=280).returncode
 
 
 async def test_a_killed_run_goes_on_elsewhere(place: tuple[str, dict[str, Any]], tmp_path: Path) -> None:

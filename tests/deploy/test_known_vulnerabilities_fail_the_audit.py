@@ -60,7 +60,7 @@ def _audit(address: str, cache: Path) -> subprocess.CompletedProcess[str]:
     program = str(Path(sys.executable).with_name("pip-audit"))
     there = ["--vulnerability-service", "osv", "--osv-url", address, "--cache-dir", str(cache)]
     command = [program, *shlex.split(written[1]), *there, "--progress-spinner", "off"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280)
 
 
 @pytest.mark.parametrize(

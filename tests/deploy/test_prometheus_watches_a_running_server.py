@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["start_server"]
-WAIT_S = 30
+WAIT_S = 60
 
 
 @contextmanager
@@ -51,12 +51,14 @@ def _prometheus(directory: Path, target: str) -> Iterator[str]:
         yield f"http://{address}"
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=60)
 
 
 def _query(prometheus: str, expression: str) -> list[dict[str, Any]]:
     try:
-        answer = httpx.get(f"{prometheus}/api/v1/query", params={"query": expression}).raise_for_status()
+        answer = httpx.get(
+            f"{prometheus}/api/v1/query", params={"query": expression}, timeout=WAIT_S
+        ).raise_for_status()
     except httpx.HTTPError:  # it is only starting
         return []
     found: list[dict[str, Any]] = answer.json().get("data", {}).get("result", [])
@@ -90,5 +92,5 @@ def test_the_first_tampering_that_is_found_fires_the_alert(start_server: StartSe
         assert server.get(f"/v1/runs/{run_id}:verify").json()["valid"] is False
         (firing,) = _wait_for(prometheus, 'ALERTS{alertstate="firing"}')
         assert firing["metric"]["alertname"] == "MeshflowLedgerTampered"
-        alerts = httpx.get(f"{prometheus}/api/v1/alerts").json()["data"]["alerts"]
+        alerts = httpx.get(f"{prometheus}/api/v1/alerts", timeout=WAIT_S).json()["data"]["alerts"]
         assert alerts[0]["annotations"]["runbook_url"].endswith("#meshflowledgertampered")

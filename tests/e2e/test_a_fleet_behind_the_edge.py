@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from tests.postgres_cluster import PostgresCluster
 
-pytestmark = [pytest.mark.postgres, pytest.mark.envoy, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.postgres, pytest.mark.envoy, pytest.mark.slow, pytest.mark.timeout(600)]
 CALLERS = 14
 
 

@@ -57,7 +57,7 @@ class Receiver(trace_service_pb2_grpc.TraceServiceServicer):
             return [span for span in self.spans if span.trace_id.hex() == trace_id]
 
         with self.arrived:
-            assert self.arrived.wait_for(lambda: any(s.name == root for s in spans()), timeout=30), self.spans
+            assert self.arrived.wait_for(lambda: any(s.name == root for s in spans()), timeout=60), self.spans
             named: dict[str, list[trace_pb2.Span]] = {}
             for span in spans():
                 named.setdefault(span.name, []).append(span)
@@ -89,7 +89,7 @@ def _attributes(span: trace_pb2.Span) -> dict[str, Any]:
 
 def _metrics(server: MeshflowServer) -> str:
     (line,) = [entry for entry in server.log if entry["event"] == "serving_metrics"]
-    return httpx.get(line["address"]).raise_for_status().text
+    return httpx.get(line["address"], timeout=60).raise_for_status().text
 
 
 def _traceparent(trace_id: str) -> dict[str, str]:
@@ -163,7 +163,7 @@ def test_traces_go_over_http_too(start_server: StartServer) -> None:
             OTEL_BSP_SCHEDULE_DELAY="50",
         )
         server.post("/run", {"task": TASK})
-        path, body = bodies.get(timeout=30)
+        path, body = bodies.get(timeout=60)
         server.stop()
         collector.shutdown()
     request = trace_service_pb2.ExportTraceServiceRequest.FromString(gzip_or_plain(body))

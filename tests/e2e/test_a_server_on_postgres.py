@@ -63,7 +63,7 @@ def test_readiness_follows_the_database(start_server: StartServer, tmp_path: Pat
 
 def _until(server: MeshflowServer, status: int) -> dict[str, Any]:
     """Asks /readyz until it answers so."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (answer := server.get("/readyz")).status_code != status:
         assert time.monotonic() < deadline, answer.text
     body: dict[str, Any] = answer.json()

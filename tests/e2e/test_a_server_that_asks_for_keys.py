@@ -20,7 +20,7 @@ from tests.fakes.log_keys import KEY
 def test_rest_and_grpc_take_the_key_and_nothing_goes_without(start_server: StartServer, tmp_path: Path) -> None:
     """The key reaches the server through Envoy; health needs none; the log holds no key."""
     command = [sys.executable, "-m", "meshflow_grpc", "key", "new", "ci", "--tenant", "acme", "--role", "operator"]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60)
     key = made.stderr.split(": ")[1].strip()
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [json.loads(made.stdout)]}))
@@ -53,7 +53,7 @@ def test_rest_and_grpc_take_the_key_and_nothing_goes_without(start_server: Start
 def test_hipaa_in_production_needs_a_payload_key(start_server: StartServer, tmp_path: Path, payload_key: str) -> None:
     """Without one the run is denied and its request kept nowhere; with one it completes, and no file holds what was said."""
     command = [sys.executable, "-m", "meshflow_grpc", "key", "new", "ward", "--tenant", "acme", "--role", "operator"]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60)
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [json.loads(made.stdout)]}))
     environment = {
@@ -88,7 +88,7 @@ def test_hipaa_in_production_needs_a_payload_key(start_server: StartServer, tmp_
 def test_an_admin_erases_a_run_over_rest(start_server: StartServer, tmp_path: Path) -> None:
     """The texts are in no file of the ledger once the server has stopped; the run verifies and names the key's id."""
     command = [sys.executable, "-m", "meshflow_grpc", "key", "new", "dpo", "--tenant", "acme", "--role", "admin"]
-    made = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    made = subprocess.run(command, capture_output=True, text=True, timeout=60)
     keys = tmp_path / "keys.json"
     keys.write_text(json.dumps({"keys": [json.loads(made.stdout)]}))
     server = start_server(tmp_path, MESHFLOW_AUTH="api_key", MESHFLOW_API_KEYS_FILE=str(keys))

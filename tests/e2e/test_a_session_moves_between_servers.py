@@ -38,7 +38,7 @@ async def test_two_replicas_serve_one_session(
         await receiver.deliveries(1)
         await asyncio.to_thread(second.kill)
         receiver.statuses = [200]
-        told = (await receiver.deliveries(len(receiver.seen) + 1, timeout_s=90))[-1]
+        told = (await receiver.deliveries(len(receiver.seen) + 1, timeout_s=180))[-1]
 
     entries = (await asyncio.to_thread(first.get, f"/v1/runs/{run['run_id']}/entries")).json()["entries"]
     listed = (await asyncio.to_thread(first.get, "/v1/runs", params={"session_id": "trip"})).json()["runs"]

@@ -33,6 +33,7 @@ def wait_until(true: Any) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not true():
         assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_a_second_signal_ends_the_wait(start_server: StartServer, tmp_path: Path) -> None:

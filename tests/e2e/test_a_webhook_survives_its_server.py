@@ -31,7 +31,7 @@ async def test_kill_9_before_it_was_taken(start_server: StartServer, tmp_path: P
 
         second = await asyncio.to_thread(start_server, tmp_path, MESHFLOW_WEBHOOK_SECRET=SECRET)
         # Killed while the answer came back, the delivery is given up by its lease alone, after a minute.
-        told = (await receiver.deliveries(before + 1, timeout_s=75))[-1]
+        told = (await receiver.deliveries(before + 1, timeout_s=180))[-1]
         await asyncio.to_thread(second.stop)
 
     assert told.document["delivery_id"] == f"{run['run_id']}.finished"

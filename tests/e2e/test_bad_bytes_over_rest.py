@@ -29,7 +29,7 @@ def server(start_server: StartServer) -> Iterator[MeshflowServer]:
 def connect(server: MeshflowServer) -> socket.socket:
     """A connection on which small pieces go out at once."""
     url = httpx.URL(server.url)
-    connection = socket.create_connection((url.host, url.port or 80), timeout=30)
+    connection = socket.create_connection((url.host, url.port or 80), timeout=60)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
 

@@ -103,7 +103,7 @@ def served(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) 
         "name": "ours",
         "session_id": "shared",
     }
-    with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as http:
+    with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as http:
         yield Served(server, things, http)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.postgres, pytest.mark.slow]
 NODE = "name: w\nentry: t\nnodes:\n  t: {{kind: tool, tool: {tool}, arguments: {arguments}}}\n"
 PAY, ORDER = NODE.format(tool="pay", arguments="{amount: 5}"), NODE.format(tool="order", arguments="{item: tea}")
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 def until(path: Path, lines: int = 1) -> list[str]:
@@ -24,6 +24,7 @@ def until(path: Path, lines: int = 1) -> list[str]:
     deadline = time.monotonic() + DEADLINE_S
     while not path.exists() or len(path.read_text().splitlines()) < lines:
         assert time.monotonic() < deadline, path
+        time.sleep(0.01)
     return path.read_text().splitlines()
 
 

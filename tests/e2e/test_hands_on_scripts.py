@@ -23,7 +23,7 @@ def test_the_http_runtime_shows_six_demos() -> None:
         python = sys.executable
     command = [python, "hands_on/20_http_runtime.py"]
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=100, env={**environment, "MESHFLOW_MOCK": "1"}
+        command, cwd=ROOT, capture_output=True, text=True, timeout=280, env={**environment, "MESHFLOW_MOCK": "1"}
     )
 
     assert done.returncode == 0, done.stderr
@@ -40,7 +40,7 @@ def _pipeline(directory: Path, *arguments: str, script: Path | None = None) -> s
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MESHFLOW_", "ANTHROPIC_"))}
     environment = {**kept, "MESHFLOW_MOCK": "1", "MESHFLOW_LEDGER_DB": str(directory / "production.db")}
     command = [sys.executable, str(script or "hands_on/16_production_pipeline.py"), *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, env=environment)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -136,7 +136,7 @@ def test_the_demonstration_ends_well(tmp_path: Path) -> None:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("MESHFLOW_", "ANTHROPIC_"))}
     command = [sys.executable, "-m", "meshflow_grpc.cli.demo", "--once"]
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=100, env={**kept, "MESHFLOW_DATA_DIR": str(tmp_path)}
+        command, capture_output=True, text=True, timeout=280, env={**kept, "MESHFLOW_DATA_DIR": str(tmp_path)}
     )
 
     assert done.returncode == 0, done.stderr

@@ -82,7 +82,7 @@ def everything_said(server: MeshflowServer) -> tuple[str, str]:
     """The answers to all sorts of requests, and to those that were refused."""
     said, refused = "", ""
     credentials = ({}, {"authorization": "Bearer wrong-credential-of-somebody"}, {"authorization": f"Bearer {API_KEY}"})
-    with httpx.Client(base_url=server.url, timeout=30, trust_env=False) as http:
+    with httpx.Client(base_url=server.url, timeout=60, trust_env=False) as http:
         for headers in credentials:
             for path, body in product(("/run", "/stream", "/v1/runs", "/v1/runs:check"), BODIES):
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -106,7 +106,7 @@ def test_nothing_the_server_says_holds_a_secret(start_server: StartServer, tmp_p
             client.get_run("run_thoroughfare")
         said += str(denied.value)
     (metrics_address,) = [entry["address"] for entry in server.log if entry["event"] == "serving_metrics"]
-    said += httpx.get(metrics_address).text
+    said += httpx.get(metrics_address, timeout=60).text
     assert server.stop() == 0
     log = json.dumps(server.log, ensure_ascii=False)
     assert log.count('"rpc"') > 50

@@ -127,7 +127,7 @@ def test_bad_fields_are_named(server: MeshflowServer, path: str, body: object, f
 @pytest.mark.parametrize("path", ["/run", "/stream"])
 def test_bodies_that_are_no_json_object_are_refused(server: MeshflowServer, path: str, body: bytes) -> None:
     """4xx in the same shape; nothing 5xx."""
-    response = httpx.post(f"{server.url}{path}", content=body, headers={"content-type": "application/json"})
+    response = httpx.post(f"{server.url}{path}", content=body, headers={"content-type": "application/json"}, timeout=60)
 
     assert response.status_code == 400
     assert error(response)["reason"] == "INVALID_REQUEST"
@@ -136,7 +136,7 @@ def test_bodies_that_are_no_json_object_are_refused(server: MeshflowServer, path
 def test_a_deeply_nested_body_is_refused(server: MeshflowServer) -> None:
     """10,000 levels."""
     body = b'{"input":' + b'{"a":' * 10_000 + b"1" + b"}" * 10_000 + b"}"
-    response = httpx.post(f"{server.url}/run", content=body, headers={"content-type": "application/json"})
+    response = httpx.post(f"{server.url}/run", content=body, headers={"content-type": "application/json"}, timeout=60)
 
     assert response.status_code == 400
     assert error(response)["reason"] == "INVALID_REQUEST"
@@ -145,7 +145,7 @@ def test_a_deeply_nested_body_is_refused(server: MeshflowServer) -> None:
 def test_a_body_of_ten_megabytes_is_too_large(server: MeshflowServer) -> None:
     """413, and the limit is named."""
     body = json.dumps({"task": "x" * 10_000_000}).encode()
-    response = httpx.post(f"{server.url}/run", content=body, headers={"content-type": "application/json"})
+    response = httpx.post(f"{server.url}/run", content=body, headers={"content-type": "application/json"}, timeout=60)
 
     assert response.status_code == 413
     assert error(response)["reason"] == "REQUEST_TOO_LARGE"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from meshflow_grpc.client import Client
 from tests.e2e.conftest import MeshflowServer, StartServer
 from tests.session_peak import peak_nano_usd
 
+POLL_S = 0.01
 # Longer than any test: only what a test does ends its step.
 HELD = "name: held\nentry: sloth\nnodes:\n  sloth: {role: BUILDER, mock: {latency_ms: 600000}}\n"
 ORDER = """
@@ -35,7 +37,7 @@ def ended(server: MeshflowServer, run_id: str) -> dict[str, Any]:
 def test_the_first_sse_event_arrives_while_the_run_goes_on_and_closing_cancels_it(server: MeshflowServer) -> None:
     """Not buffered; and the ledger says who ended it."""
     url = f"{server.url}/stream"
-    with httpx.stream("POST", url, json={"task": "x", "workflow_yaml": HELD}, timeout=30) as response:
+    with httpx.stream("POST", url, json={"task": "x", "workflow_yaml": HELD}, timeout=60) as response:
         lines = response.iter_lines()
         line = next(line for line in lines if line.startswith("data: "))
         run_id = json.loads(line.removeprefix("data: "))["run_id"]
@@ -53,7 +55,7 @@ def test_a_reader_that_reconnects_gets_exactly_the_missing_events(slow_server: M
 
     def ids(after: int) -> list[int]:
         url = f"{slow_server.url}/v1/runs/{run_id}/events"
-        with httpx.stream("GET", url, headers={"last-event-id": str(after)}, timeout=30) as response:
+        with httpx.stream("GET", url, headers={"last-event-id": str(after)}, timeout=60) as response:
             return [int(line.removeprefix("id: ")) for line in response.iter_lines() if line.startswith("id: ")]
 
     with ThreadPoolExecutor(5) as pool:
@@ -112,7 +114,7 @@ def test_kill_9_lets_no_session_exceed_its_budget(start_server: StartServer, tmp
         "FROM ledger_entries GROUP BY run_id) WHERE reserved > ended"
     )
     while not server.rows(unsettled)[0][0]:
-        pass
+        time.sleep(POLL_S)
     server.kill()
 
     again = start_server(tmp_path)
@@ -138,7 +140,7 @@ def test_sigterm_finishes_what_is_in_flight(start_server: StartServer, tmp_path:
         calls = [pool.submit(server.post, "/run", {"task": f"task {i}", "request_id": f"r{i}"}) for i in range(8)]
         with Client(server.url) as client:
             while len(client.list_runs().runs) < 8:
-                pass
+                time.sleep(POLL_S)
         code = server.stop()
         answers = [call.result() for call in calls]
 

@@ -144,7 +144,7 @@ def test_top_is_live_on_a_terminal_and_ends_on_ctrl_c(build: MeshflowServer, mar
             shown += os.read(leader, 65536).decode(errors="replace")
         except OSError:  # the other end is closed
             break
-    assert process.wait(timeout=20) == 130
+    assert process.wait(timeout=60) == 130
     assert "marco.ai" in shown
     assert shown.index("\x1b[?1049h") < shown.index("\x1b[?1049l")
 
@@ -152,7 +152,7 @@ def test_top_is_live_on_a_terminal_and_ends_on_ctrl_c(build: MeshflowServer, mar
 def test_the_metrics_agree(build: MeshflowServer, marco: MeshflowServer) -> None:
     """Each node is a series of its own."""
     served = next(each["address"] for each in build.log if each["event"] == "serving_metrics")
-    metrics = httpx.get(served).text
+    metrics = httpx.get(served, timeout=60).text
 
     assert 'meshflow_mesh_node_live{peer="marco.ai"} 1.0' in metrics
     assert 'meshflow_mesh_node_healthy{peer="marco.ai"} 1.0' in metrics
@@ -173,7 +173,7 @@ def test_the_events_of_a_node_that_dies_are_streamed(
     cortex.kill()
     kinds: list[str] = []
     numbers: list[int] = []
-    with httpx.stream("GET", f"{build.url}/v1/mesh/events", timeout=30) as events:
+    with httpx.stream("GET", f"{build.url}/v1/mesh/events", timeout=60) as events:
         assert events.headers["content-type"].startswith("text/event-stream")
         for line in events.iter_lines():
             if line.startswith("data: "):
@@ -190,7 +190,7 @@ def test_the_events_of_a_node_that_dies_are_streamed(
     until(lambda: node(build, "cortex.ai").get("health") == "healthy", "cortex.ai is back")
     assert node(build, "cortex.ai")["node_id"] == known
     resumed = {"last-event-id": str(numbers[-1])}
-    with httpx.stream("GET", f"{build.url}/v1/mesh/events", headers=resumed, timeout=30) as events:
+    with httpx.stream("GET", f"{build.url}/v1/mesh/events", headers=resumed, timeout=60) as events:
         first = next(line for line in events.iter_lines() if line.startswith("id: "))
     assert first == f"id: {numbers[-1] + 1}"
     assert back.stop() == 0

@@ -71,6 +71,7 @@ def wait_until(true: Any, what: str) -> None:
     deadline = time.monotonic() + DEADLINE_S
     while not true():
         assert time.monotonic() < deadline, what
+        time.sleep(0.01)
 
 
 def test_a_killed_worker_is_replaced_and_its_runs_go_on(

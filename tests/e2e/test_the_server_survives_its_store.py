@@ -123,7 +123,7 @@ async def test_a_file_that_another_process_locks(start_server: StartServer) -> N
     server = await asyncio.to_thread(start_server)
 
     async def fault(load: Load) -> None:
-        with closing(sqlite3.connect(server.ledger, isolation_level=None, timeout=10)) as other:
+        with closing(sqlite3.connect(server.ledger, isolation_level=None, timeout=60)) as other:
             other.execute("BEGIN IMMEDIATE")
             await load.until(refused=1)
 

@@ -73,5 +73,5 @@ def proxy(shared: Proxy) -> Iterator[Proxy]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def http(proxy: Proxy) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the proxy."""
-    async with httpx.AsyncClient(base_url=proxy.url, timeout=20.0, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=proxy.url, timeout=60.0, trust_env=False) as client:
         yield client

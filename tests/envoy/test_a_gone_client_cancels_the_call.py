@@ -19,8 +19,8 @@ async def test_a_disconnect_cancels_the_handler(proxy: Proxy, path: str) -> None
     head = f"POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     _, writer = await asyncio.open_connection("127.0.0.1", proxy.envoy.port)
     writer.write(head.encode() + body)
-    await asyncio.wait_for(proxy.witness.started.wait(), 30)
+    await asyncio.wait_for(proxy.witness.started.wait(), 60)
 
     writer.close()
 
-    await asyncio.wait_for(proxy.witness.ended.wait(), 30)
+    await asyncio.wait_for(proxy.witness.ended.wait(), 60)

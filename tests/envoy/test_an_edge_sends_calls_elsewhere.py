@@ -94,7 +94,7 @@ async def two_servers() -> AsyncIterator[tuple[list[grpc.aio.Server], list[int],
 
 async def runs(edge: Edge, count: int) -> list[int]:
     """HTTP statuses of so many runs over REST."""
-    async with httpx.AsyncClient(base_url=edge.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=edge.url, timeout=60, trust_env=False) as http:
         return [(await http.post("/run", json={"task": "x"})).status_code for _ in range(count)]
 
 
@@ -127,7 +127,7 @@ async def test_a_run_that_may_have_begun_is_not_sent_twice(edge: Edge) -> None:
 async def test_a_read_is_tried_on_the_other_server(edge: Edge) -> None:
     """Also a stream, before its first message."""
     edge.moods[0].refusal = ()
-    async with httpx.AsyncClient(base_url=edge.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=edge.url, timeout=60, trust_env=False) as http:
         for _ in range(MOST):  # which server is asked first is chance
             assert (await http.get("/v1/runs/run_1")).status_code == 200
             assert (await http.get("/v1/runs/run_absent/events")).status_code == 404

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress, UnixAddress
-from meshflow_grpc.envoy.process import EnvoyOptions, EnvoyProcess, EnvoyStartError
+from meshflow_grpc.envoy.process import EnvoyExitedError, EnvoyOptions, EnvoyProcess, EnvoyStartError
 from tests.envoy.answering_server import Witness, start_server
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def running(options: EnvoyOptions, config: EnvoyConfig) -> AsyncIterator[E
 
 def client(envoy: EnvoyProcess) -> httpx.AsyncClient:
     """An HTTP client of one Envoy."""
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{envoy.port}", trust_env=False)
+    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{envoy.port}", timeout=60, trust_env=False)
 
 
 async def test_a_taken_port_is_named(proxy: Proxy, options: EnvoyOptions) -> None:
@@ -149,6 +149,30 @@ async def test_draining_lets_calls_finish_and_sends_clients_away(options: EnvoyO
     await server.stop(None)
     assert later.headers["connection"] == "close"
     assert "run_completed" in rest[1]
+
+
+async def test_it_is_idle_when_every_answer_is_sent(options: EnvoyOptions) -> None:
+    """A stream in flight is waited for, and has its end when Envoy is stopped right after."""
+    witness = Witness()
+    server, port = await start_server(witness, "127.0.0.1:0")
+    async with (
+        running(options, EnvoyConfig(ANY_PORT, TcpAddress("127.0.0.1", port))) as envoy,
+        client(envoy) as http,
+        asyncio.timeout(60),
+    ):
+        async with http.stream("POST", "/stream", json={"task": "hi"}) as stream:
+            lines = stream.aiter_lines()
+            await anext(lines)
+            idle = asyncio.ensure_future(envoy.until_idle())
+            assert (await http.get("/health")).status_code == httpx.codes.OK
+            assert not idle.done()
+            witness.proceed.set()
+            await idle
+            await envoy.stop()
+            assert "run_completed" in [line async for line in lines][1]
+        with pytest.raises(EnvoyExitedError, match="does not answer"):
+            await envoy.until_idle()
+    await server.stop(None)
 
 
 async def test_a_unix_socket_works_as_upstream(options: EnvoyOptions, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def public_keys() -> str:
 async def run(url: str, *, bearer: str | None) -> httpx.Response:
     """A run over REST."""
     headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as http:
         return await http.post("/run", json={"task": "x"}, headers=headers)
 
 
@@ -102,7 +102,7 @@ async def test_grpc_clients_see_a_status(url: str) -> None:
 async def test_probes_and_preflights_need_none(url: str) -> None:
     """Balancers and browsers cannot send one; the page may read a refusal."""
     preflight = {"origin": ORIGIN, "access-control-request-method": "POST"}
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as http:
         assert (await http.get("/health")).status_code == 200
         assert (await http.get("/healthz")).status_code == 200
         assert (await http.get("/openapi.json")).text == "/openapi.json"

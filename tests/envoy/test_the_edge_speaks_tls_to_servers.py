@@ -41,7 +41,7 @@ async def edge(
 
 async def run(url: str) -> httpx.Response:
     """A run over REST."""
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as http:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=60) as http:
         return await http.post("/run", json={"task": "x"})
 
 

@@ -13,7 +13,7 @@ from meshflow_grpc.audit.verifier import verify_bundle
 from tests.e2e.conftest import MeshflowServer, StartServer
 
 pytestmark = pytest.mark.slow
-WAIT_S = 30
+WAIT_S = 60
 JOB = """
 name: job
 entry: write

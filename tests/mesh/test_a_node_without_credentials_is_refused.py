@@ -49,7 +49,7 @@ def cause(answer: httpx.Response) -> str:
 def metrics(server: MeshflowServer) -> str:
     """What Prometheus would read."""
     address: Any = next(line["address"] for line in server.log if line["event"] == "serving_metrics")
-    return httpx.get(address, timeout=10).text
+    return httpx.get(address, timeout=60).text
 
 
 def test_a_node_is_let_in_by_its_key_and_by_nothing_else(start_server: StartServer, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.mesh.conftest import Mesh
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @contextmanager

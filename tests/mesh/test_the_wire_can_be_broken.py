@@ -51,7 +51,7 @@ def said(connection: socket.socket, word: bytes) -> bytes:
 
 def test_bytes_pass_and_take_as_long_as_told(wire: TcpProxy) -> None:
     """Both ways."""
-    with socket.create_connection(("127.0.0.1", wire.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", wire.port), timeout=60) as connection:
         assert said(connection, b"one") == b"one"
         wire.slow(0.1)
         started = time.monotonic()
@@ -61,7 +61,7 @@ def test_bytes_pass_and_take_as_long_as_told(wire: TcpProxy) -> None:
 
 def test_a_partition_is_silence_and_heals(wire: TcpProxy) -> None:
     """Nothing comes, nothing is closed; when it is over, what was sent arrives. New connections are silent too."""
-    with socket.create_connection(("127.0.0.1", wire.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", wire.port), timeout=60) as connection:
         assert said(connection, b"one") == b"one"
         wire.partition()
         connection.sendall(b"two")
@@ -77,14 +77,14 @@ def test_a_partition_is_silence_and_heals(wire: TcpProxy) -> None:
 
 def test_a_reset_breaks_connections_and_takes_new_ones(wire: TcpProxy) -> None:
     """As a middlebox does that forgot them."""
-    with socket.create_connection(("127.0.0.1", wire.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", wire.port), timeout=60) as connection:
         assert said(connection, b"one") == b"one"
         wire.reset()
         with pytest.raises(ConnectionError):
             while connection.recv(100):
                 pass
             raise ConnectionResetError
-    with socket.create_connection(("127.0.0.1", wire.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", wire.port), timeout=60) as connection:
         assert said(connection, b"two") == b"two"
 
 
@@ -92,6 +92,6 @@ def test_a_failing_peer_fails() -> None:
     """Every method, with the code it was given."""
     with closing(FailingPeer(grpc.StatusCode.RESOURCE_EXHAUSTED)) as peer:
         with grpc.insecure_channel(f"127.0.0.1:{peer.port}") as channel, pytest.raises(grpc.RpcError) as error:
-            channel.unary_unary("/any.Service/Method")(b"", timeout=10)
+            channel.unary_unary("/any.Service/Method")(b"", timeout=60)
         assert error.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
         assert peer.asked == ["/any.Service/Method"]

@@ -28,7 +28,7 @@ fi
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_every_command_for_one_server_works(tmp_path: Path) -> None:
     """One shell, one directory, all blocks in their order; the first command that fails ends it."""
     _needs("sqlite3", "curl")
@@ -37,7 +37,7 @@ def test_every_command_for_one_server_works(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.timeout(400)  # the collector is built when it is not there yet
+@pytest.mark.timeout(600)  # the collector is built when it is not there yet
 def test_every_command_for_two_replicas_works(tmp_path: Path) -> None:
     """From an empty database to a rotated key, through a killed server, a stopped database and a restored backup."""
     _needs("psql", "prometheus", "promtool", "curl", "go")
@@ -71,6 +71,6 @@ def _typed(text: str, directory: Path, temporary: Path) -> None:
         env={**kept, "PATH": path, "TMPDIR": str(temporary)},
         capture_output=True,
         text=True,
-        timeout=380,
+        timeout=580,
     )
     assert done.returncode == 0, done.stderr[-6000:] + done.stdout[-1000:]

@@ -49,7 +49,7 @@ def environment_with(versions: dict[str, str]) -> Path:
             [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(place)], check=True, timeout=60
         )
         command = [uv, "pip", "install", "--quiet", "--python", str(python), *wanted]
-        installed = subprocess.run(command, capture_output=True, text=True, timeout=110)
+        installed = subprocess.run(command, capture_output=True, text=True, timeout=280)
         if installed.returncode != 0 and os.environ.get("CI") != "true" and "error sending request" in installed.stderr:
             pytest.skip("the oldest protobuf cannot be downloaded now")
         assert installed.returncode == 0, installed.stderr

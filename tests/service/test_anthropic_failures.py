@@ -196,7 +196,7 @@ async def test_cancelling_closes_the_connection_at_once(
     await exchange.answering.wait()
 
     call.cancel()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await exchange.client_gone.wait()
 
     with pytest.raises(asyncio.CancelledError):

@@ -56,7 +56,7 @@ async def test_a_delivery_is_signed_and_retried_until_it_is_taken() -> None:
     webhook = ApprovalWebhook(sender)
     webhook._first_pause_s = 0.0
     webhook.run_paused(run_with(f"http://127.0.0.1:{port}/hook"))
-    await asyncio.wait_for(receiver.enough.wait(), 30)
+    await asyncio.wait_for(receiver.enough.wait(), 60)
     headers, body = receiver.seen[-1]
     await webhook.close()
     await sender.close()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OLD, NEW = ed25519.Ed25519PrivateKey.generate(), ed25519.Ed25519PrivateKey.generate()
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 @dataclass

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 TTL_S = 0.6
+# Where something has to happen before a node counts as gone.
+LONG_TTL_S = 3.0
 
 
 class SharedRegistry(MemoryRegistry):
@@ -51,19 +53,20 @@ class SharedRegistry(MemoryRegistry):
 class Member:
     """A node: its server of health checks, its place in the mesh, and what it was told."""
 
-    def __init__(self, slug: str, registry: SharedRegistry, *concerns: Concern) -> None:
+    def __init__(self, slug: str, registry: SharedRegistry, *concerns: Concern, ttl_s: float = TTL_S) -> None:
         self.slug = slug
+        self.ttl_s = ttl_s
         self.concerns = concerns
         self.log = MeshLog()
         self.server = HealthServer()
-        rules = MeshRules(checks=CheckRules(interval_s=0.05, timeout_s=0.5))
+        rules = MeshRules(checks=CheckRules(interval_s=0.05, timeout_s=60.0))
         self.mesh = LocalMesh(registry, rules, SystemClock(), self.log, lambda: 0.5)
 
     async def join(self) -> None:
         """Starts and registers."""
         await self.server.start()
         now = SystemClock().now()
-        node = mesh_node(self.slug, *self.concerns, endpoints=(self.server.endpoint,), ttl_s=TTL_S)
+        node = mesh_node(self.slug, *self.concerns, endpoints=(self.server.endpoint,), ttl_s=self.ttl_s)
         await self.mesh.join(replace(node, registered_at=now, heartbeat_at=now))
 
     async def leave(self) -> None:
@@ -81,12 +84,12 @@ class Member:
 
 
 @asynccontextmanager
-async def members(registry: SharedRegistry) -> AsyncIterator[list[Member]]:
+async def members(registry: SharedRegistry, ttl_s: float = TTL_S) -> AsyncIterator[list[Member]]:
     """Three of them, which know each other to be well."""
     found = [
-        Member("build.ai", registry, Concern("build", 10)),
-        Member("marco.ai", registry, Concern("build", 5)),
-        Member("cortex.ai", registry),
+        Member("build.ai", registry, Concern("build", 10), ttl_s=ttl_s),
+        Member("marco.ai", registry, Concern("build", 5), ttl_s=ttl_s),
+        Member("cortex.ai", registry, ttl_s=ttl_s),
     ]
     for member in found:
         await member.join()
@@ -128,7 +131,7 @@ async def test_a_node_that_leaves_is_not_asked_any_more(registry: SharedRegistry
 
 async def test_a_node_that_dies_is_unhealthy_first_and_gone_after_its_time(registry: SharedRegistry) -> None:
     """Neither leaves nor beats; others are asked meanwhile."""
-    async with members(registry) as (build, _marco, cortex):
+    async with members(registry, LONG_TTL_S) as (build, _marco, cortex):
         build.mesh._keeping.cancel()  # type: ignore[union-attr]  # as kill -9 would
         await build.server.stop()
         await until(lambda: ("node_unhealthy", "build.ai") in cortex.log.told())
@@ -187,7 +190,7 @@ async def test_leaving_twice_is_leaving_once(registry: SharedRegistry) -> None:
 
 async def test_a_replica_that_leaves_leaves_the_entry_to_the_others(registry: SharedRegistry) -> None:
     """The last one takes it out, once it has been alone for a time to live."""
-    one, other = Member("build.ai", registry), Member("build.ai", registry)
+    one, other = (Member("build.ai", registry, ttl_s=LONG_TTL_S) for _ in range(2))
     await one.join()
     await other.join()
     watcher = Member("cortex.ai", registry)
@@ -199,7 +202,7 @@ async def test_a_replica_that_leaves_leaves_the_entry_to_the_others(registry: Sh
     await until(lambda: registry._nodes["build.ai", ""].heartbeat_at > left_at)
     seen = other.mesh._replica_seen
     assert seen is not None
-    await until(lambda: SystemClock().monotonic() - seen > TTL_S)
+    await until(lambda: SystemClock().monotonic() - seen > LONG_TTL_S)
     assert other.mesh._replica_seen == seen
 
     await other.leave()

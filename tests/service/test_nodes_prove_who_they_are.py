@@ -231,7 +231,7 @@ async def test_nothing_is_sent_in_the_clear_beyond_this_machine() -> None:
 
 async def _ask(channel: aio.Channel) -> grpc.StatusCode:
     try:
-        await channel.unary_unary("/peer.Peer/Ask")(b"", timeout=10)
+        await channel.unary_unary("/peer.Peer/Ask")(b"", timeout=60)
     except aio.AioRpcError as error:
         return error.code()
     return grpc.StatusCode.OK

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.mesh import MeshNode
 
-RULES = CheckRules(interval_s=0.03, timeout_s=0.2)
+# A peer that answers is never too late, however busy the machine is; one that does not is given up soon.
+PATIENT, HASTY = CheckRules(interval_s=0.03, timeout_s=60.0), CheckRules(interval_s=0.03, timeout_s=0.2)
 
 
 class Watched:
@@ -30,7 +31,7 @@ class Watched:
         self.log = MeshLog()
         self.directory = Directory(DirectoryRules(), FakeClock(), self.log.mesh_changed, self.log)
         self.channels = PeerChannels()
-        self.checker = HealthChecker(self.directory, self.channels, RULES, lambda: 0.5)
+        self.checker = HealthChecker(self.directory, self.channels, PATIENT, lambda: 0.5)
 
     def watch(self, **endpoints: str | tuple[str, ...]) -> None:
         """Nodes by slug."""
@@ -48,7 +49,7 @@ class Watched:
 
 async def until(true: Callable[[], bool]) -> None:
     """Returns as soon as something holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110 - others change it
             await asyncio.sleep(0.005)
 
@@ -95,6 +96,7 @@ async def test_a_peer_that_does_not_serve_is_unhealthy_after_three_checks(
 async def test_a_frozen_peer_is_unhealthy(watched: Watched, server: HealthServer) -> None:
     """It takes calls and never answers; when it thaws it recovers."""
     server.frozen = True
+    watched.checker = HealthChecker(watched.directory, watched.channels, HASTY, lambda: 0.5)
     watched.watch(build=server.endpoint)
     await until(lambda: watched.health("build") is PeerHealth.UNHEALTHY)
     assert "DEADLINE_EXCEEDED" in watched.log.changes[1].detail
@@ -130,7 +132,7 @@ async def test_a_slow_peer_does_not_hold_up_the_checks_of_others(watched: Watche
     watched.watch(build=server.endpoint, cortex=frozen.endpoint)
     await until(lambda: server.asked >= 10)
 
-    assert frozen.asked <= 4
+    assert frozen.asked == 1
     await frozen.stop()
 
 
@@ -164,7 +166,7 @@ class NoFiles:
 
 async def test_a_peer_that_cannot_even_be_asked_is_unhealthy(watched: Watched, server: HealthServer) -> None:
     """The reason is told: here it is this node's own certificate."""
-    watched.checker = HealthChecker(watched.directory, PeerChannels(NoFiles()), RULES, lambda: 0.5)
+    watched.checker = HealthChecker(watched.directory, PeerChannels(NoFiles()), PATIENT, lambda: 0.5)
     watched.watch(build=server.endpoint)
     await until(lambda: watched.health("build") is PeerHealth.UNHEALTHY)
 

@@ -99,8 +99,8 @@ async def test_cancelling_here_cancels_there(make_service: MakeService) -> None:
     peer = await peer_of(make_service, "{kind: tool, tool: hang}", app)
     async with caller(node_of("build.ai", peer)) as world:
         run_id = await world.start(workflow_yaml=FLOW % "")
-        await asyncio.wait_for(app.started.wait(), 30)
-        async with asyncio.timeout(30):
+        await asyncio.wait_for(app.started.wait(), 60)
+        async with asyncio.timeout(60):
             run = await world.cancel(run_id)
     (there,) = await runs_at(peer)
 
@@ -129,7 +129,7 @@ async def test_a_port_where_nobody_listens_costs_no_time(make_service: MakeServi
     """The next peer has the step at once."""
     peer = await peer_of(make_service, "{role: BUILDER}")
     async with caller(mesh_node("gone.ai", "127.0.0.1:9"), node_of("marco.ai", peer)) as world:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             run = await world.run(workflow_yaml=FLOW % ", risk: irreversible")
         entry = await outcome(world, run.run_id)
 
@@ -143,7 +143,7 @@ async def test_a_peer_that_goes_away_in_the_middle_is_replaced(make_service: Mak
     second = await peer_of(make_service, "{role: BUILDER}")
     async with caller(node_of("build.ai", first), node_of("marco.ai", second)) as world:
         run_id = await world.start(workflow_yaml=FLOW % "", policy=parse_policy_fields(RETRY_NONE))
-        await asyncio.wait_for(app.started.wait(), 30)
+        await asyncio.wait_for(app.started.wait(), 60)
         await first.server.stop(0)
         run = await world.settled(run_id)
         entry = await outcome(world, run_id)
@@ -159,7 +159,7 @@ async def test_a_peer_that_goes_away_after_it_may_have_acted_is_not_replaced(mak
     async with caller(node_of("build.ai", first), node_of("marco.ai", second)) as world:
         policy = parse_policy_fields(RETRY_NONE)
         run_id = await world.start(workflow_yaml=FLOW % ", risk: external_io", policy=policy)
-        await asyncio.wait_for(app.started.wait(), 30)
+        await asyncio.wait_for(app.started.wait(), 60)
         await first.server.stop(0)
         run = await world.settled(run_id)
 
@@ -211,7 +211,7 @@ async def test_a_long_run_there_is_waited_for(make_service: MakeService) -> None
     peer = await peer_of(make_service, "{kind: tool, tool: block}", app)
     async with caller(node_of("build.ai", peer), answer_s=0.05) as world:
         run_id = await world.start(workflow_yaml=FLOW % "")
-        await asyncio.to_thread(app.blocking.wait, 30)
+        await asyncio.to_thread(app.blocking.wait, 60)
         for _ in range(3):
             await waited(peer)
         app.release.set()
@@ -235,7 +235,7 @@ async def test_a_peer_that_stops_in_the_middle_has_begun_the_run(make_service: M
     async with caller(node_of("build.ai", first), node_of("marco.ai", second)) as world:
         policy = parse_policy_fields(RETRY_NONE)
         run_id = await world.start(workflow_yaml=FLOW % ", risk: external_io", policy=policy)
-        await asyncio.wait_for(app.started.wait(), 30)
+        await asyncio.wait_for(app.started.wait(), 60)
         first.world.runtime.state.draining = True
         await first.world.runtime.engine.drain(0)
         run = await world.settled(run_id)

@@ -47,7 +47,7 @@ class Receiver:
             self.seen.append(Delivery(headers, body))
             self.came.notify_all()
 
-    async def deliveries(self, count: int, timeout_s: float = 20.0) -> list[Delivery]:
+    async def deliveries(self, count: int, timeout_s: float = 60.0) -> list[Delivery]:
         """Waits until so many came."""
         async with asyncio.timeout(timeout_s), self.came:
             await self.came.wait_for(lambda: len(self.seen) >= count)

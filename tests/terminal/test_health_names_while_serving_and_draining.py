@@ -20,7 +20,7 @@ def health(grpcurl: Path, address: str, name: str) -> str:
     """What the server says of a name."""
     asked = json.dumps({"service": name})
     command = [str(grpcurl), "-plaintext", "-d", asked, address.removeprefix("http://"), "grpc.health.v1.Health/Check"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, (name, done.stderr)
     return str(json.loads(done.stdout)["status"])
 

@@ -51,5 +51,5 @@ def shell(script: str, tools: Path, directory: Path) -> subprocess.CompletedProc
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=110,
+        timeout=280,
     )

@@ -165,9 +165,10 @@ EXFILTRATION = _rules(
     r"(?i:\b(?:fetch|open|src|href|location|sendbeacon)\b[^\n]{0,120}(?:\$\{|\+)\s{0,2}(?:document\.cookie|localstorage|sessionstorage))",
 ) + _raw(
     "exfiltration", "markdown_image",
-    r"!\[[^\]\n]{0,200}\]\(\s*<?(?:https?:)?//[^)\s]{1,400}[?&][A-Za-z0-9_.\[\]-]{1,40}=[^)\s]{0,400}",
-    r"!\[[^\]\n]{0,200}\]\(\s*<?(?:https?:)?//[^)\s]{0,300}(?:\{|%7[Bb]|\$\{|<)[A-Za-z_ .-]{2,60}",
-    r"(?i:<img[^>]{1,200}src\s{0,3}=\s{0,3}[\"']?(?:https?:)?//[^\"'>\s]{1,400}\?[^\"'>\s]{1,200}=)",
+    # Without upper bounds: RE2 counts each of them in states, and a page of badges met new ones at every character.
+    r"!\[[^\]\n]*\]\(\s*<?(?:https?:)?//[^)\s]+[?&][A-Za-z0-9_.\[\]-]+=[^)\s]*",
+    r"!\[[^\]\n]*\]\(\s*<?(?:https?:)?//[^)\s]*(?:\{|%7[Bb]|\$\{|<)[A-Za-z_ .-]{2,60}",
+    r"(?i:<img[^>]+src\s{0,3}=\s{0,3}[\"']?(?:https?:)?//[^\"'>\s]+\?[^\"'>\s]+=)",
     r"!\[[^\]\n]{0,200}\]\[[^\]\n]{1,60}\][\s\S]{0,300}\n\[[^\]\n]{1,60}\]:\s{0,3}https?://[^\s]{1,300}\?[^\s]{1,100}=",
 )  # fmt: skip
 

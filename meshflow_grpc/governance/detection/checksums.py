@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 IBAN_LENGTHS = {
     "AD": 24, "AE": 23, "AL": 28, "AT": 20, "AZ": 28, "BA": 20, "BE": 16, "BG": 22, "BH": 22, "BR": 29, "BY": 28, "CH": 21,
@@ -20,6 +21,8 @@ _CARD_PREFIXES = re.compile(
     r"4\d{15}(?:\d{3})?|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|3[47]\d{13}|3(?:0[0-5]|[68]\d)\d{11}"
     r"|6(?:011|5\d\d|4[4-9]\d)\d{12}|62\d{14,17}|35(?:2[89]|[3-8]\d)\d{12}|(?:50|5[6-9]|6\d)\d{10,17}"
 )
+_CARD_LENGTHS = (16, 15, 14, 19, 18, 17)
+"""The likeliest first."""
 _VIN_VALUES = dict(
     zip("0123456789ABCDEFGHJKLMNPRSTUVWXYZ", [*range(10), *range(1, 9), *range(1, 6), 7, 9, *range(2, 10)], strict=True)
 )
@@ -53,16 +56,37 @@ def luhn(text: str) -> bool:
     return total % 10 == 0 and len(set(numbers)) > 1
 
 
-def payment_card_length(text: str) -> int:
-    """How many leading characters form a card number (known issuer prefix and length, Luhn, ends at a gap), 0 if none."""
-    number = re.sub(r"[ -]", "", text)
-    for count in (16, 15, 14, 19, 18, 17):
-        if len(number) < count or not _CARD_PREFIXES.fullmatch(number, 0, count) or not luhn(number[:count]):
-            continue
-        end = [place for place, char in enumerate(text) if char not in " -"][count - 1] + 1
-        if not text[end : end + 1].isdigit():
-            return end
-    return 0
+def payment_cards(run: str) -> Iterator[tuple[int, int]]:
+    """Where card numbers (known issuer prefix and length, Luhn) stand in a run of digits with single gaps, each from gap to gap.
+
+    One pass: the Luhn sum of any stretch is a difference of two running sums.
+    """
+    places = [place for place, char in enumerate(run) if char not in " -"]
+    number = run.replace(" ", "").replace("-", "")
+    ends = {at for at in range(1, len(places)) if places[at] - places[at - 1] > 1} | {len(places)}
+    starts = [0, *sorted(ends - {len(places)})]
+    sums = _luhn_sums(number)
+    passed = 0
+    for start in starts:
+        fitting = (end for count in _CARD_LENGTHS if (end := start + count) in ends)
+        valid = (end for end in fitting if (sums[end % 2][end] - sums[end % 2][start]) % 10 == 0)
+        end = next((end for end in valid if _issued(number, start, end)), 0) if start >= passed else 0
+        if end:
+            yield places[start], places[end - 1] + 1
+            passed = end
+
+
+def _issued(number: str, start: int, end: int) -> bool:
+    return _CARD_PREFIXES.fullmatch(number, start, end) is not None and len(set(number[start:end])) > 1
+
+
+def _luhn_sums(number: str) -> tuple[list[int], list[int]]:
+    """Running sums for numbers that end after an even, and after an odd, number of these digits: their last digit counts once."""
+    once = [ord(char) - 48 for char in number]
+    twice = [(0, 2, 4, 6, 8, 1, 3, 5, 7, 9)[digit] for digit in once]
+    even = [twice[at] if at % 2 == 0 else once[at] for at in range(len(once))]
+    odd = [once[at] if at % 2 == 0 else twice[at] for at in range(len(once))]
+    return list(accumulate(even, initial=0)), list(accumulate(odd, initial=0))
 
 
 def iban_length(text: str) -> int:

@@ -86,7 +86,13 @@ def _named(
 ) -> Rule:
     label = words(*labels)
     return Rule(
-        category, "person_name", rf"{label}{gap}({name})", group=1, check=person_name, trigger=label, context=context
+        category,
+        "person_name",
+        rf"{label}{gap}({name})",
+        group=1,
+        check=person_name,
+        trigger=rf"{label}\b",
+        context=context,
     )
 
 

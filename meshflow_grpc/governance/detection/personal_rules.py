@@ -104,6 +104,7 @@ CONTACT = (
 
 NATIONAL = (
     Rule("pii", "us_ssn", r"\b\d{3}-\d{2}-\d{4}\b", check=whole(checksums.us_ssn)),
+    Rule("pii", "us_ssn", r"\b\d{3} \d{2} \d{4}\b", check=whole(checksums.us_ssn), context="personal"),
     Rule("pii", "us_itin", r"\b9\d{2}[- ]\d{2}[- ]\d{4}\b", check=whole(checksums.us_itin)),
     labelled("pii", "us_ssn", ("ssn", "ss#", "social security", "social sec", "soc sec", "social"), r"\d{3}[-. ]?\d{2}[-. ]?\d{4}\b", whole(checksums.us_ssn)),
     labelled("pii", "us_ein", ("ein", "employer identification", "tax id", "taxpayer", "tin", "itin"), r"\d{2}-?\d{7}\b"),
@@ -131,7 +132,7 @@ NATIONAL = (
 )  # fmt: skip
 
 FINANCE = (
-    Rule("pii", "credit_card", rf"{_CARD}(?:[ -]?\d){{12,17}}\b", check=checksums.payment_card_length, trigger=rf"{_CARD}(?:[ -]?\d){{12}}"),
+    Rule("pii", "credit_card", rf"{_CARD}(?:[ -]?\d){{12,}}\b", items=checksums.payment_cards, trigger=rf"{_CARD}(?:[ -]?\d){{12}}"),
     labelled("pii", "credit_card", ("credit card", "debit card", "card number", "card no", "cc", "visa", "mastercard", "amex", "card"), r"\d(?:[ -]?\d){11,18}\b", whole(checksums.luhn)),
     labelled("pii", "card_security_code", ("cvv2?", "cvc2?", "security code"), r"\d{3,4}\b"),
     Rule("pii", "iban", r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,40}", check=checksums.iban_length, trigger=r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){3}"),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 Check = Callable[[str], int]
 """Judges a candidate: how many of its leading characters are the item; 0 refuses it."""
+
+Items = Callable[[str], Iterator[tuple[int, int]]]
+"""Finds all items in what the pattern matches, for patterns that match a whole run of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +17,8 @@ class Rule:
     """A pattern in RE2 syntax over UTF-8 bytes read as Latin-1, so that one byte is one step of the automaton.
 
     `trigger` is what the combined first pass looks for (the whole pattern when empty); it must match wherever the pattern
-    does. `group` is the item's group. A rule with `context` counts only in a text that has the named context, one with
-    `direction` only for "input" or "output".
+    does. `group` is the item's group; with `items` it holds any number of them, in ASCII. A rule with `context` counts only
+    in a text that has the named context, one with `direction` only for "input" or "output".
     """
 
     category: str
@@ -26,6 +29,7 @@ class Rule:
     trigger: str = ""
     context: str = ""
     direction: str = ""
+    items: Items | None = None
 
 
 def whole(predicate: Callable[[str], bool]) -> Check:
@@ -60,4 +64,6 @@ def labelled(
 ) -> Rule:
     """A value that means something only after one of these labels."""
     label = words(*labels)
-    return Rule(category, kind, rf"{label}\b{LABEL_GAP}({value})", group=1, check=check, trigger=label, context=context)
+    return Rule(
+        category, kind, rf"{label}\b{LABEL_GAP}({value})", group=1, check=check, trigger=rf"{label}\b", context=context
+    )

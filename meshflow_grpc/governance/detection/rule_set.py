@@ -35,6 +35,9 @@ class Locator:
             matches, position = self.pattern.finditer(data, position), None
             for match in matches:
                 start, end = match.span(rule.group)
+                if rule.items is not None:
+                    yield from ((start + first, start + last) for first, last in rule.items(data[start:end].decode()))
+                    continue
                 if rule.check is None:
                     yield start, end
                     continue
@@ -99,11 +102,11 @@ class RuleSet:
         )
 
     def triggered(self, hits: Iterable[int], direction: str) -> list[Locator]:
-        """The rules worth a closer look in this direction."""
+        """The rules worth a closer look in this direction; in each when it is empty."""
         return [
             locator
             for hit in hits
             if hit < len(self._locators)
             for locator in self._locators[hit]
-            if locator.rule.direction in ("", direction)
+            if not direction or locator.rule.direction in ("", direction)
         ]

@@ -66,11 +66,17 @@ class TextScanner:
 
     def scan_input(self, text: str) -> ScanResult:
         """Scans what goes into a step: a task, a prompt, a document, a tool's answer."""
-        return self._remembered(text, "input") if len(text) <= LONGEST_REMEMBERED else self._scan(text, "input")
+        return self._known(text, "input")
 
     def scan_output(self, text: str) -> ScanResult:
         """Scans what a step produced."""
-        return self._remembered(text, "output") if len(text) <= LONGEST_REMEMBERED else self._scan(text, "output")
+        return self._known(text, "output")
+
+    def _known(self, text: str, direction: str) -> ScanResult:
+        """One scan serves both directions, unless it finds an attack: no other rule asks which way a text goes."""
+        scan = self._remembered if len(text) <= LONGEST_REMEMBERED else self._scan
+        either = scan(text, "")
+        return scan(text, direction) if either.findings and either.categories() - _DATA_CATEGORIES else either
 
     def _scan(self, text: str, direction: str) -> ScanResult:
         if len(text) <= WINDOW:

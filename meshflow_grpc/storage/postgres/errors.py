@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
-from meshflow_grpc.domain.errors import LedgerUnavailableError
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, LedgerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RETRY_AFTER_S = 1.0
+NOT_TEXT = asyncpg.CharacterNotInRepertoireError
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 _CAUSES = {
@@ -39,10 +40,19 @@ def unavailable(error: BaseException) -> LedgerUnavailableError:
     )
 
 
+def not_text() -> InvalidRequestError:
+    """Returns the error callers see for a name, id or filter with U+0000 in it, which no text of PostgreSQL can hold."""
+    return InvalidRequestError.of(
+        FieldViolation("request", "a name, id or description in it holds the character U+0000")
+    )
+
+
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns driver errors raised inside into LedgerUnavailableError."""
+    """Turns driver errors raised inside into LedgerUnavailableError, and what no text can hold into InvalidRequestError."""
     try:
         yield
+    except NOT_TEXT as error:
+        raise not_text() from error
     except DRIVER_ERRORS as error:
         raise unavailable(error) from error

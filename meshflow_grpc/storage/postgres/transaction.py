@@ -14,7 +14,7 @@ from meshflow_grpc.storage.batch import CreateRun, DeleteRun, Head, parts_of, ru
 from meshflow_grpc.storage.integration import Backlog, checked_records, resumed, state_of
 from meshflow_grpc.storage.postgres import log
 from meshflow_grpc.storage.postgres.connection import PoolOptions, open_writer
-from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, unavailable
+from meshflow_grpc.storage.postgres.errors import DRIVER_ERRORS, NOT_TEXT, not_text, unavailable
 from meshflow_grpc.storage.postgres.fence import Fence, FencedError, OvertakenError
 from meshflow_grpc.storage.postgres.ledger import last_seq, locked_seq
 from meshflow_grpc.storage.postgres.migrate import migrate
@@ -81,7 +81,7 @@ class BatchWriter:
                 await self._integrate_all(connection)
             try:
                 return await self._write_together(connection, commands)
-            except asyncpg.UniqueViolationError:
+            except (asyncpg.UniqueViolationError, NOT_TEXT):
                 self._sequencer.revert()
                 return await self._write_apart(connection, commands)
         except LedgerUnavailableError as error:
@@ -159,6 +159,8 @@ class BatchWriter:
     async def _on_log(self, work: Callable[[Any], Awaitable[T]]) -> T:
         try:
             return await work(await self._connected())
+        except NOT_TEXT as error:
+            raise not_text() from error
         except DRIVER_ERRORS as error:
             self.drop()
             raise unavailable(error) from error
@@ -245,7 +247,7 @@ class BatchWriter:
         return [RunFencedError(run_id_of(each)) if run_id_of(each) in lost else next(written) for each in commands]
 
     async def _write_apart(self, connection: Any, commands: Sequence[Command]) -> list[Outcome]:
-        """Writes a batch that holds a repeated entry: command by command."""
+        """Writes a batch that holds a repeated entry, or what is no text: command by command."""
         outcomes: list[Outcome] = []
         for command in commands:
             try:
@@ -253,6 +255,9 @@ class BatchWriter:
             except asyncpg.UniqueViolationError as error:
                 self._sequencer.revert()
                 outcomes.append(await refusal(connection, command, error))
+            except NOT_TEXT:
+                self._sequencer.revert()
+                outcomes.append(not_text())
         return outcomes
 
     async def _plan(self, connection: Any, commands: Sequence[Command]) -> Plan:

@@ -102,6 +102,8 @@ def test_nothing_is_collected_without_a_time_or_below_the_least(
 ) -> None:
     """The variable works as the option does."""
     assert meshflow("ledger", "gc", "--db", url).code == 2
+    dry = meshflow("ledger", "gc", "--dry-run", "--db", url)
+    assert (dry.code, "0 would delete, 6 kept" in dry.out, "no period is set" in dry.err) == (0, True, True)
     short = meshflow("ledger", "gc", "--keep-days", "30", "--db", url)
     assert short.code == 2
     assert "183" in short.err

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meshflow_grpc import ReplayLedger, StepRecord
 from meshflow_grpc.config.signing import key_file, write_key_file
 from meshflow_grpc.ledger.checkpoint import open_checkpoint
 from meshflow_grpc.ledger.note_key import VerifierKey, load_signing_key
@@ -129,6 +130,24 @@ def test_an_exported_bundle_is_verified_without_the_ledger(ledger: Path, meshflo
     bundle.write_bytes(data)
     assert meshflow("audit", "verify", str(bundle), *trust(bundle)).code == 6
     assert meshflow("audit", "verify", str(bundle), "--trust", str(bundle.parent / "nothing")).code == 2
+
+
+def test_a_run_recorded_by_hand_is_evidence_too(ledger: Path, meshflow: Meshflow) -> None:
+    """It names no policy, and the verifier says that none was kept."""
+    asyncio.run(_record(ledger))
+    bundle = ledger.parent / "bundle.tar"
+    assert meshflow("ledger", "evidence", "by-hand", "--out", str(bundle), *OPTIONS, str(ledger)).code == 0
+    verified = meshflow("audit", "verify", str(bundle), *trust(bundle))
+    assert verified.code == 0, verified.out
+    assert "that any policy was kept in runs that a program recorded by hand: by-hand" in verified.out
+
+
+async def _record(path: Path) -> None:
+    async with ReplayLedger(str(path), tenant_id=TENANT) as replay:
+        await replay.write(StepRecord("by-hand", "node", output="said"))
+    storage = await SqliteStorage.open(path)
+    await publisher(storage).publish()
+    await storage.close()
 
 
 def test_bundles_of_peers_are_given_as_files_and_missed_by_name(ledger: Path, meshflow: Meshflow) -> None:

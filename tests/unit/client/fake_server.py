@@ -124,7 +124,7 @@ class FakeServer:
         self._loop.close()
 
     def _submit(self, work: Any) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     async def _start(self) -> None:
         self._server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))

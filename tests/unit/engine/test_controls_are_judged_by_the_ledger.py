@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from meshflow_grpc import ReplayLedger, StepRecord
 from meshflow_grpc.app import RuntimeOptions
 from meshflow_grpc.commands.compliance_report import ComplianceReport, compliance_report
 from meshflow_grpc.domain.check import ChainFault
@@ -15,10 +16,13 @@ from meshflow_grpc.domain.run import Principal, RunRequest
 from meshflow_grpc.governance.compliance_evidence import evaluate
 from meshflow_grpc.governance.run_evidence import Finding, RunEvidence
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
+from meshflow_grpc.storage.factory import open_storage
 from tests.unit.engine.conftest import World, make_world
 from tests.unit.engine.gated import PUBLISH, asked, decide, ended, paused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from meshflow_grpc.domain.run import Run
 
 PATIENT = "Summarise: patient John Smith, MRN: 48291734, was admitted."
@@ -48,6 +52,20 @@ async def test_a_run_under_a_profile_passes_what_the_kernel_holds(world: World) 
     assert "hipaa.encryption" in findings(report, Finding.NOT_EVIDENCED)
     masking = next(r for r in report.results if r.control.id == "hipaa.minimum_necessary")
     assert "medical_record_number x" in masking.evidence
+
+
+async def test_a_run_recorded_by_hand_passes_nothing_that_stages_do(tmp_path: Path) -> None:
+    """No stage saw its steps; what the ledger itself keeps is judged as ever."""
+    url = str(tmp_path / "ledger.db")
+    async with ReplayLedger(url, tenant_id="acme") as ledger:
+        await ledger.write(StepRecord("run_1", "nurse", output=PATIENT))
+        await ledger.finish_run("run_1")
+    storage = await open_storage(url, read_only=True)
+    report = await compliance_report(storage, "acme", "run_1", ("hipaa", "sox", "gdpr"), now="2026-01-01T00:00:00.000Z")
+    await storage.close()
+
+    assert findings(report, Finding.PASS) == {f"{name}.integrity" for name in report.profiles}
+    assert findings(report, Finding.FAIL) == set()
 
 
 async def test_encryption_is_evidenced_where_the_server_encrypts() -> None:

@@ -143,7 +143,7 @@ async def test_giving_up_a_run_that_waits_for_its_peer_gives_up_the_peers(how: s
         await world.cancel(run.run_id)
     else:
         await world.approve(run.pending_approval.approval_id, Decision.REJECT)
-    await asyncio.wait_for(mesh.ended.wait(), 30)
+    await asyncio.wait_for(mesh.ended.wait(), 60)
 
     assert mesh.cancelled == [("build.ai", "run_there")]
 
@@ -153,7 +153,7 @@ async def test_cancelling_the_run_cancels_the_peers() -> None:
     mesh = FakeMesh.of(build=SILENT)
     world = world_of(mesh)
     run_id = await world.start(workflow_yaml=flow())
-    await asyncio.wait_for(mesh.silent.wait(), 30)
+    await asyncio.wait_for(mesh.silent.wait(), 60)
     run = await world.cancel(run_id)
 
     assert (run.status, mesh.cancelled) == (RunStatus.CANCELLED, [("build.ai", "run_there")])
@@ -167,7 +167,7 @@ async def test_a_peer_that_confirms_no_cancellation_is_charged_in_full() -> None
     mesh.end = LOST
     world = world_of(mesh)
     run_id = await world.start(workflow_yaml=flow())
-    await asyncio.wait_for(mesh.silent.wait(), 30)
+    await asyncio.wait_for(mesh.silent.wait(), 60)
     run = await world.cancel(run_id)
 
     assert (run.status, run.usage.cost_nano_usd) == (RunStatus.CANCELLED, 250_000_000)

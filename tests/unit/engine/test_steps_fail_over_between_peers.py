@@ -141,7 +141,7 @@ async def test_a_restart_asks_the_same_peer_for_the_same() -> None:
     world = world_of(mesh)
     policy = parse_policy_fields({"budget_usd": 0.7})
     run_id = await world.start(workflow_yaml=flow(", risk: irreversible"), policy=policy)
-    await asyncio.wait_for(mesh.silent.wait(), 30)
+    await asyncio.wait_for(mesh.silent.wait(), 60)
     await world.runtime.engine.drain(0)
     again = make_world(storage=world.storage, mesh=MeshAccess(mesh, mesh))
     await again.runtime.engine.recover()

@@ -110,9 +110,11 @@ def test_what_is_wrong_with_an_update_is_said_in_the_run() -> None:
     """The field and the problem, not that something was raised."""
     with pytest.raises(GraphRunError, match=r"one\.cuont: is not a field of the state; did you mean 'count'\?"):
         _graph(lambda _: {"cuont": 1}).invoke(START_STATE)
-    routed = StateGraph(State).add_node("a", _count).add_conditional_edges("a", lambda _: "x", {"y": END})
-    with pytest.raises(GraphRunError, match="the router of 'a' answered 'x'; its edges are for 'y'"):
-        routed.set_entry_point("a").compile().invoke(START_STATE)
+    answers: dict[str, Any] = {"'x'": "x", "None": None, "5": 5}
+    for shown, answer in answers.items():
+        routed = StateGraph(State).add_node("a", _count).add_conditional_edges("a", lambda _, it=answer: it, {"y": END})
+        with pytest.raises(GraphRunError, match=f"the router of 'a' answered {shown}; its edges are for 'y'"):
+            routed.set_entry_point("a").compile().invoke(START_STATE)
 
 
 def test_risk_is_given_by_name_as_for_tools() -> None:

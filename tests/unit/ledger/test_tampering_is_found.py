@@ -170,6 +170,20 @@ def test_garbage_in_any_column_is_a_fault_not_an_error(column: str, garbage: obj
     assert not verify(rows)
 
 
+@pytest.mark.parametrize("garbage", [None, -1, True, "text", [], ["a", {"b": 2}], {}, {"usage": {"steps": "x"}}])
+@pytest.mark.parametrize("field", [*orjson.loads(str(ROWS[1].record, "utf-8")), "more"])  # type: ignore[call-overload]
+def test_garbage_in_any_field_of_a_rehashed_record_is_a_fault_not_an_error(field: str, garbage: object) -> None:
+    """Whoever rewrites a record with its hash, and puts another type in a field, is told of; verification goes on."""
+    row = ROWS[1]
+    assert isinstance(row.record, bytes)
+    data = orjson.dumps({**orjson.loads(row.record), field: garbage}, option=orjson.OPT_SORT_KEYS)
+    rows = [*ROWS]
+    rows[1] = row._replace(record=data, hash=entry_hash(data))
+    result = verify(rows)
+    assert not result
+    assert result.entries_checked == len(ROWS)
+
+
 @pytest.mark.parametrize("garbage", [None, 5, 2.5, "text", b"\xff\x00", "\udcff"])
 @pytest.mark.parametrize("column", RunRow._fields)
 def test_garbage_in_the_runs_row_is_a_fault_not_an_error(column: str, garbage: object) -> None:

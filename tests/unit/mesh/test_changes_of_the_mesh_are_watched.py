@@ -17,7 +17,7 @@ def change(slug: str, tenant_id: str = "") -> MeshChange:
 async def first(feed: ChangeFeed, count: int, *, tenant: str = "acme", after: int = 0) -> list[tuple[int, str]]:
     """Numbers and slugs of the first changes somebody sees."""
     seen: list[tuple[int, str]] = []
-    async with asyncio.timeout(30), aclosing(feed.watch(tenant, after)) as changes:
+    async with asyncio.timeout(60), aclosing(feed.watch(tenant, after)) as changes:
         async for number, each in changes:
             seen.append((number, each.slug))
             if len(seen) == count:

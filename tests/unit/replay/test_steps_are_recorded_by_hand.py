@@ -15,17 +15,21 @@ from meshflow_grpc.app import Outside, RuntimeOptions, assemble
 from meshflow_grpc.domain.errors import (
     EntryAlreadyRecordedError,
     InvalidRequestError,
+    LedgerUnavailableError,
     RunConflictError,
     RunImmutableError,
     RunNotFoundError,
 )
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import Principal, RunRequest
+from meshflow_grpc.engine.fork import ForkPoint
 from meshflow_grpc.storage.factory import open_storage
 from tests.conformance.drafts import ENDED, create, finished
 from tests.fakes.providers import FakeProvider
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.postgres_cluster import PostgresCluster
 
 ALICE = Principal("p-alice", "default", method="test")
@@ -147,6 +151,71 @@ def test_a_server_leaves_recorded_runs_alone(tmp_path: Path) -> None:
     assert asyncio.run(served()) == 0
     ledger.write(StepRecord("run-1", "b", output="two"))
     assert ledger.run_summary("run-1")["status"] == "running"
+
+
+async def test_recorded_runs_are_forked_and_go_on_by_hand(url: str) -> None:
+    """Also after the last step of one that has ended; a fork is forked like any run, what was erased is not."""
+    ledger = await written(url, "run-1")
+    forked = await ledger.fork("run-1", from_step=3)
+    await ledger.write(StepRecord(forked, "other", output="another way"))
+    await ledger.finish_run(forked)
+    whole = await ledger.fork("run-1", from_step=4)
+    again = await ledger.fork(forked, from_step=1)
+    assert [(await ledger.get_run(run))[0].facts["forked_from"]["steps"] for run in (forked, whole, again)] == [3, 4, 4]
+    assert all([await ledger.verify_chain(run) for run in (forked, whole, again)])
+    assert (await ledger.diff("run-1", forked)).only_in_b == ["other"]
+    with pytest.raises(InvalidRequestError, match="from_step"):
+        await ledger.fork("run-1", from_step=5)
+    await ledger.anonymize_run("run-1")
+    await ledger.anonymize_run(forked)
+    for erased in ("run-1", forked):
+        with pytest.raises(RunConflictError, match="erased"):
+            await ledger.fork(erased, from_step=1)
+
+
+async def test_a_server_does_not_fork_what_it_cannot_go_on_with(tmp_path: Path) -> None:
+    """A recorded run names no workflow: the refusal says whose fork that is."""
+    url = str(tmp_path / "ledger.db")
+    ledger = await written(url, "run-1", 2)
+    forked = await ledger.fork("run-1", from_step=1)
+    storage = await open_storage(url)
+    runtime = assemble(Outside(storage, FakeProvider()), RuntimeOptions())
+    for run_id, point in (("run-1", ForkPoint(before_sequence=2)), (forked, ForkPoint(before_node="node_1"))):
+        with pytest.raises(RunConflictError, match="recorded by hand"):
+            await runtime.commands.fork_run.execute(ALICE, run_id, point)
+    await runtime.engine.drain(5)
+    await storage.close()
+
+
+def test_what_is_no_step_is_refused_by_name() -> None:
+    """Types, sizes, what is not JSON, and ids that a database or a terminal could not take."""
+    wrong: dict[str, Any] = {
+        "run_id": "r\0",
+        "node_id": "n" * 129,
+        "step_id": "a\nb",
+        "output": float("nan"),
+        "input": object(),
+        "input_tokens": 1.5,
+        "cost_usd": "1",
+        "carbon_g": float("inf"),
+        "latency_ms": 10**20,
+    }
+    for name, value in wrong.items():
+        with pytest.raises(InvalidRequestError) as refused:
+            StepRecord(**{"run_id": "r", "node_id": "n", name: value})
+        assert [v.field for v in refused.value.violations] == [name]
+    with pytest.raises(InvalidRequestError, match="metadata"):
+        StepRecord("r", "n", metadata="x")  # type: ignore[arg-type]
+
+
+def test_a_misspelt_ledger_is_not_made(tmp_path: Path) -> None:
+    """Only what records makes a new file."""
+    ledger = ReplayLedger(str(tmp_path / "typo.db")).sync()
+    calls: list[Callable[[str], object]] = [ledger.delete_run, ledger.anonymize_run, ledger.finish_run, ledger.get_run]
+    for call in calls:
+        with pytest.raises(LedgerUnavailableError, match="no ledger file"):
+            call("run-1")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(not REFERENCE.exists(), reason="the reference is not beside the repository")

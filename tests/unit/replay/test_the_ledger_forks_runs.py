@@ -50,8 +50,10 @@ def test_a_fork_goes_on_when_a_server_starts(tmp_path: Path) -> None:
     assert ledger.verify_chain(forked)
     assert ledger.verify_chain(parent.run_id)
     assert ledger.diff(parent.run_id, forked).only_in_a == ["researcher"]
-    with pytest.raises(InvalidRequestError, match="step_index"):
-        ledger.fork(parent.run_id, from_step=2)
+    ended, asked = asyncio.run(served(url, fork=ledger.fork(parent.run_id, from_step=2)))
+    assert (ended.status, asked) == (RunStatus.COMPLETED, [])
+    with pytest.raises(InvalidRequestError, match="from_step"):
+        ledger.fork(parent.run_id, from_step=3)
 
 
 def test_the_blocking_face_lacks_nothing(tmp_path: Path) -> None:

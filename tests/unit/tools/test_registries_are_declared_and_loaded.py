@@ -154,7 +154,7 @@ async def test_a_thread_does_not_hold_up_the_event_loop() -> None:
     """Two that wait for each other both end."""
     from threading import Barrier
 
-    both = Barrier(2, timeout=30)
+    both = Barrier(2, timeout=60)
 
     @tool
     def meet() -> str:

@@ -133,6 +133,31 @@ def test_node_ids_keep_to_the_charset(node_id: str) -> None:
         )
 
 
+def test_policy_values_are_checked_as_a_requests_are() -> None:
+    """Types, ranges, words and rules, each at its place, beside wrong keys; what a request may hold, a definition may."""
+    text = """name: w
+entry: a
+nodes: {a: {}}
+policy:
+  budget_usd: much
+  max_steps: 0
+  human_in_loop: {enabled: 1, tier_threshold: high, timeot_s: 5}
+  rules: [{name: r, effect: deny, expression: "risk =="}]
+"""
+    found = _problems(text)
+    assert [field.removeprefix("f.yaml:") for field in found] == [
+        "5:15 policy.budget_usd",
+        "6:14 policy.max_steps",
+        "7:28 policy.human_in_loop.enabled",
+        "7:47 policy.human_in_loop.tier_threshold",
+        "7:53 policy.human_in_loop.timeot_s",
+        "8:47 policy.rules[0].expression",
+    ]
+    assert found["f.yaml:5:15 policy.budget_usd"] == "expected a number, got string"
+    taken = 'policy: {allowed_tools: null, compliance: "hipaa, sox", budget_usd: 2, mode: legal_critical}'
+    load_workflow(f"name: w\nentry: a\nnodes: {{a: {{}}}}\n{taken}\n")
+
+
 def test_policy_keys_are_those_of_the_policy() -> None:
     """Unknown policy fields, nested ones too, are refused with the nearest name."""
     text = (

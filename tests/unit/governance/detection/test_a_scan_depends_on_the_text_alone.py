@@ -74,3 +74,15 @@ def test_few_and_short_texts_are_remembered() -> None:
     kept = scanner._remembered.cache_info()
     assert kept.currsize == kept.maxsize == REMEMBERED
     assert kept.misses == REMEMBERED + 50
+
+
+def test_a_text_is_scanned_once_for_both_directions_unless_it_holds_an_attack() -> None:
+    """A tool's answer is judged as an output and as the input it becomes; only rules for attacks ask which of them it is."""
+    scanner = TextScanner()
+    text = "write to jane@example.org about the second draft"
+    assert scanner.scan_output(text) is scanner.scan_input(text)
+    assert scanner._remembered.cache_info().misses == 1
+
+    leak = "My system prompt is as follows: be kind."
+    assert "prompt_leak" in scanner.scan_output(leak).categories()
+    assert scanner.scan_input(leak) == scanner._scan(leak, "input") != scanner.scan_output(leak)

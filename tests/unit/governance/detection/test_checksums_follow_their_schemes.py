@@ -10,9 +10,15 @@ from hypothesis import strategies as st
 
 from meshflow_grpc.governance.detection import checksums
 
+
+def card(run: str) -> bool:
+    """Whether the whole run is one card number."""
+    return list(checksums.payment_cards(run)) == [(0, len(run))]
+
+
 SPECIMENS: list[tuple[Callable[[str], int], str]] = [
-    (checksums.payment_card_length, "4111 1111 1111 1111"),
-    (checksums.payment_card_length, "3782-822463-10005"),
+    (card, "4111 1111 1111 1111"),
+    (card, "3782-822463-10005"),
     (checksums.iban_length, "DE89 3704 0044 0532 0130 00"),
     (checksums.iban_length, "GB82WEST12345698765432"),
     (checksums.iban_length, "NO93 8601 1117 947"),
@@ -57,6 +63,38 @@ def test_a_taxpayer_number_needs_an_issued_group() -> None:
     assert checksums.us_itin("912-70-1234")
     assert not checksums.us_itin("912-10-1234")
     assert not checksums.us_ssn("912-70-1234")
+
+
+CARDS = ("4111111111111111", "378282246310005", "30569309025904", "6011111111111117", "4222222222222222222")
+runs = st.lists(st.sampled_from(CARDS) | st.from_regex(r"[0-9]{1,9}", fullmatch=True), min_size=1, max_size=4)
+
+
+def cards_one_by_one(run: str) -> list[tuple[int, int]]:
+    """The first length that fits, tried at each gap in turn, from gap to gap."""
+    found, passed = [], 0
+    for start in range(len(run)):
+        if start < passed or not run[start].isdigit() or (start and run[start - 1].isdigit()):
+            continue
+        for count in (16, 15, 14, 19, 18, 17):
+            places = [place for place in range(start, len(run)) if run[place].isdigit()][:count]
+            number = "".join(run[place] for place in places)
+            whole = len(places) == count and not run[places[-1] + 1 : places[-1] + 2].isdigit()
+            if whole and checksums._CARD_PREFIXES.fullmatch(number) and checksums.luhn(number):
+                passed = places[-1] + 1
+                found.append((start, passed))
+                break
+    return found
+
+
+@given(numbers=runs, gaps=st.lists(st.sampled_from(["", "", " ", "-"]), min_size=80, max_size=80))
+def test_cards_in_a_run_of_digits_are_those_a_search_from_each_gap_finds(numbers: list[str], gaps: list[str]) -> None:
+    """Whole, grouped oddly, one after the other, and with digits before and after."""
+    run = (
+        "".join(digit + gap for digit, gap in zip(" ".join(numbers), gaps, strict=False)).replace("  ", " ").strip(" -")
+    )
+    run = run.replace("- ", "-").replace(" -", "-").replace("--", "-").strip(" -")
+
+    assert list(checksums.payment_cards(run)) == cards_one_by_one(run)
 
 
 def test_a_dea_number_is_checked() -> None:

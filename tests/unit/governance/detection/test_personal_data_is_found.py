@@ -13,6 +13,7 @@ FOUND = [
     ("pii", "phone_number", "ring ", "+44 20 7183 8750", " now"),
     ("pii", "us_ssn", "it is ", "536-22-8726", ""),
     ("pii", "us_ssn", "SSN: ", "536228726", ""),
+    ("pii", "us_ssn", "write to jane@example.org, ", "536 22 8726", ""),
     ("pii", "us_itin", "file under ", "912-70-1234", ""),
     ("pii", "credit_card", "charge ", "4111 1111 1111 1111", " please"),
     ("pii", "credit_card", "order 1234 ", "4111 1111 1111 1111", " 12"),
