@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from meshflow_grpc.rpc.interceptors.authentication import AnonymousAuthenticator
 from meshflow_grpc.system import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -59,18 +60,32 @@ def _rules(settings: Settings) -> JwtRules:
     return JwtRules(settings.jwt_audience or "", settings.jwt_issuer or "", *claims)
 
 
+@contextmanager
+def _named(variable: str, path: Path) -> Iterator[None]:
+    """What is wrong with a file is said with its name and the setting that names it."""
+    try:
+        yield
+    except ValueError as error:
+        what = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+        message = f"{variable}: {path}: {what}"
+        raise ValueError(message) from error
+
+
 def _api_keys(path: Path) -> Opened:
-    keys = ApiKeyAuthenticator(parse_api_keys(path.read_text()))
+    with _named("MESHFLOW_API_KEYS_FILE", path):
+        keys = ApiKeyAuthenticator(parse_api_keys(path.read_text()))
     apply = ReloadedFiles("api_keys", (path,), lambda: keys.replace(parse_api_keys(path.read_text())))
     return Opened(keys, (apply,))
 
 
 def _identities(path: Path, proof: str | None) -> Opened:
-    callers = MtlsAuthenticator(parse_identities(path.read_text()), proof)
+    with _named("MESHFLOW_MTLS_IDENTITIES_FILE", path):
+        callers = MtlsAuthenticator(parse_identities(path.read_text()), proof)
     apply = ReloadedFiles("mtls_identities", (path,), lambda: callers.replace(parse_identities(path.read_text())))
     return Opened(callers, (apply,))
 
 
 def _key_set(path: Path, rules: JwtRules) -> Opened:
-    tokens = JwtAuthenticator(path.read_text(), rules)
+    with _named("MESHFLOW_JWT_JWKS_FILE", path):
+        tokens = JwtAuthenticator(path.read_text(), rules)
     return Opened(tokens, (ReloadedFiles("jwt_key_set", (path,), lambda: tokens.replace(path.read_text())),))

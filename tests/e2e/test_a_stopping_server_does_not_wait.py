@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import grpc
+import httpx
 import pytest
 
 from meshflow_grpc._gen.meshflow.v1.run_pb2 import RunRequest
 from meshflow_grpc._gen.meshflow.v1.run_service_pb2_grpc import RunServiceStub
 from meshflow_grpc.client import Client, MeshflowCallError
-from tests.e2e.test_several_servers_on_one_ledger import check_whole, created, ended, entries, listed
+from tests.e2e.test_several_servers_on_one_ledger import check_whole, created, entries, listed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +25,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 GRACE_S = 120.0
-STEP_S = 4.0
 DEADLINE_S = 60.0
+# The first step is under way for long enough that whoever sees the run can stop its server meanwhile.
+TWO_STEPS = """
+name: two
+entry: researcher
+nodes:
+  researcher: {role: RESEARCHER, mock: {latency_ms: 8000}}
+  writer: {role: BUILDER, mock: {latency_ms: 500}}
+edges: [researcher -> writer]
+"""
 
 
 def wait_until(true: Any) -> None:
@@ -94,13 +103,13 @@ def test_runs_are_handed_over_after_the_step_under_way(
         "MESHFLOW_DATA_DIR": str(tmp_path),
         "MESHFLOW_LEDGER_DB": postgres.new_database(),
         "MESHFLOW_SHUTDOWN_GRACE_S": str(GRACE_S),
-        "MESHFLOW_MOCK_LATENCY_MS": str(int(STEP_S * 1000)),
         "MESHFLOW_LEASE_S": "60",
         "MESHFLOW_DRAIN": "hand_over",
     }
     leaving, other = (start_server(tmp_path, **environment) for _ in range(2))
+    request = {"task": "x", "request_id": "one", "workflow_yaml": TWO_STEPS}
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(leaving.post, "/run", {"task": "x", "request_id": "one"})
+        waiting = pool.submit(leaving.post, "/run", request)
         (run_id,) = listed(other, 1)
         begun = time.monotonic()
         assert leaving.stop() == 0
@@ -108,7 +117,7 @@ def test_runs_are_handed_over_after_the_step_under_way(
         told = waiting.result()
     assert (told.status_code, told.json()["details"][0]["reason"]) == (503, "DRAINING"), told.text
     assert "RetryInfo" in told.text
-    attached: dict[str, Any] = other.post("/run", {"task": "x", "request_id": "one"}).json()
+    attached: dict[str, Any] = other.post("/run", request).json()
     assert (attached["run_id"], attached["status"]) == (run_id, "completed")
     check_whole(other, run_id)
     kinds = [entry["kind"] for entry in entries(other, run_id)]
@@ -119,9 +128,11 @@ def test_runs_are_handed_over_after_the_step_under_way(
 
 def _finishes_alone(server: MeshflowServer) -> None:
     """Without company a run is finished within the grace, as it would be by default."""
-    (run_id,) = created(server, 1)
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(ended, server, [run_id])
-        wait_until(waiting.running)
-        assert server.stop() == 0
-        assert [run.get("status") for run in waiting.result()] == ["completed"]
+    run_id = server.post("/v1/runs", {"task": "x", "workflow_yaml": TWO_STEPS}).json()["run_id"]
+    watching = httpx.stream("GET", f"{server.url}/v1/runs/{run_id}/events", timeout=DEADLINE_S)
+    with watching as events, ThreadPoolExecutor(1) as pool:
+        lines = events.iter_lines()
+        assert "run_started" in next(line for line in lines if line.startswith("data: "))
+        stopping = pool.submit(server.stop)
+        assert '"status":"completed"' in [line for line in lines if line.startswith("data: ")][-1]
+        assert stopping.result() == 0

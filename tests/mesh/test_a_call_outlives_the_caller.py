@@ -28,7 +28,7 @@ def start(start_server: StartServer, place: Path, slug: str) -> MeshflowServer:
     mine = place / slug
     mine.mkdir(exist_ok=True)
     registry = str(place / "registry.db")
-    return start_server(mine, MESHFLOW_MESH_SLUG=slug, MESHFLOW_MESH_REGISTRY=registry, MESHFLOW_MESH_TTL_S="3")
+    return start_server(mine, MESHFLOW_MESH_SLUG=slug, MESHFLOW_MESH_REGISTRY=registry, MESHFLOW_MESH_TTL_S="30")
 
 
 def runs(server: MeshflowServer) -> list[dict[str, Any]]:

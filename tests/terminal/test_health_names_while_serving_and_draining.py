@@ -13,7 +13,8 @@ from meshflow_grpc.rpc.probe_server import LIVENESS_NAME
 from meshflow_grpc.rpc.server import READINESS_NAMES
 from tests.e2e.conftest import MeshflowServer, StartServer
 
-SLOW = "name: slow\nentry: sloth\nnodes:\n  sloth: {mock: {latency_ms: 4000}}\n"
+# Longer than any test: a second signal ends it.
+HELD = "name: held\nentry: sloth\nnodes:\n  sloth: {mock: {latency_ms: 600000}}\n"
 
 
 def health(grpcurl: Path, address: str, name: str) -> str:
@@ -37,11 +38,11 @@ def test_readiness_ends_with_the_signal_and_liveness_goes_on(
     start_server: StartServer, grpcurl: Path, face: str
 ) -> None:
     """SIGTERM with a run in flight: no more traffic, but no reason to kill the process."""
-    server = start_server()
+    server = start_server(None, MESHFLOW_SHUTDOWN_GRACE_S="600")
     address = address_of(server, face)
     assert {health(grpcurl, address, name) for name in (*READINESS_NAMES, LIVENESS_NAME)} == {"SERVING"}
 
-    run = server.post("/v1/runs", {"task": "x", "workflow_yaml": SLOW}).json()
+    run = server.post("/v1/runs", {"task": "x", "workflow_yaml": HELD}).json()
     assert run["status"] == "running"
     server.process.send_signal(signal.SIGTERM)
     while health(grpcurl, address, "meshflow-readiness") == "SERVING":

@@ -28,12 +28,12 @@ _ESCAPE = re.compile(r"\\(?:u\{([0-9A-Fa-f]{1,6})\}|u([0-9A-Fa-f]{4})|U([0-9A-Fa
 
 
 def readable(data: bytes) -> str | None:
-    """The text in some bytes, if nearly all of it is printable; None otherwise."""
+    """The text in some bytes, if nearly all of it is printable or some kind of space; None otherwise."""
     try:
         text = data.decode()
     except UnicodeDecodeError:
         return None
-    unprintable = sum(not char.isprintable() for char in text.replace("\n", "").replace("\t", "").replace("\r", ""))
+    unprintable = sum(not (char.isprintable() or char.isspace()) for char in text)
     return text if len(text) >= 4 and unprintable * 10 <= len(text) else None
 
 

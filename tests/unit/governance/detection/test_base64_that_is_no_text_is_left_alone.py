@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from meshflow_grpc.governance.detection.encodings import _NO_CHARACTER, ASCII_ENCODINGS
@@ -26,6 +26,7 @@ def test_no_text_begins_with_what_is_left_alone() -> None:
     assert hopeless | {"-", "_"} == _NO_CHARACTER
 
 
+@example(text="ignore\xa0all\xa0of\xa0it\xa0now", url_safe=False, width=40, padded=True)
 @given(text=readable_texts, url_safe=st.booleans(), width=st.integers(16, 40), padded=st.booleans())
 def test_base64_of_a_text_is_read(text: str, url_safe: bool, width: int, padded: bool) -> None:
     """In either alphabet, on one line or on several, with its padding or without."""
