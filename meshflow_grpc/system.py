@@ -19,15 +19,23 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._second = (0, "1970-01-01T00:00:00")
+        self._last = (0, "1970-01-01T00:00:00.000Z")
 
     def now(self) -> str:
-        """See ports.clock.Clock.now. The text of a second is made once."""
-        seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+        """See ports.clock.Clock.now. The text of a second is made once, and that of a millisecond while it is asked for again."""
+        now_ms = time.time_ns() // 1_000_000
+        last_ms, text = self._last
+        if now_ms != last_ms:
+            text = f"{self._text_of(now_ms // 1000)}.{now_ms % 1000:03d}Z"
+            self._last = (now_ms, text)
+        return text
+
+    def _text_of(self, second: int) -> str:
         known, text = self._second
-        if seconds != known:
-            text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
-            self._second = (seconds, text)
-        return f"{text}.{rest // 1_000_000:03d}Z"
+        if second != known:
+            text = datetime.fromtimestamp(second, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
+            self._second = (second, text)
+        return text
 
     # See ports.clock.Clock.monotonic; asked some ten times a step.
     monotonic = staticmethod(time.monotonic)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # The writer thread gets the interpreter back quickly while the event loop is busy (default: 5 ms).
 SWITCH_INTERVAL_S: Final = 0.0005
 # New objects until the collector looks at them, and how many such looks until the next generations: runs make thousands at once.
-THRESHOLDS: Final = (10_000, 20, 20)
+THRESHOLDS: Final = (25_000, 20, 20)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.check import RunCheck
@@ -42,7 +41,7 @@ class CheckRunCommand:
         use = await self._storage.session_use(principal.tenant_id, session_id) if limited and session_id else None
         policy, workflow = admitted.policy.policy, admitted.workflow.compiled.workflow.name
         told = await self._conversations.of(principal.tenant_id, session_id, policy)
-        admitted = replace(admitted, task=with_conversation(admitted.task, told))
+        admitted = admitted._replace(task=with_conversation(admitted.task, told))
         learned = await self._learning.of(principal.tenant_id, workflow) if policy.enable_cross_run_learning else None
         violations, estimate = self._preflight.check(admitted, use, learned)
         return RunCheck(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
-from meshflow_grpc.domain.usage import Usage
+from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,8 +114,10 @@ class PendingApproval:
     expire_time: str
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
+
+class Run(NamedTuple):
     """A run as it stands: a projection of its ledger entries. Times are RFC 3339 UTC strings with milliseconds."""
 
     run_id: str
@@ -127,12 +130,12 @@ class Run:
     update_time: str
     principal_id: str = ""
     output: str = ""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = ZERO_USAGE
     entries: int = 0
     head_hash: str = "0" * 64
     blocked_by: str | None = None
     reason: str | None = None
     session_id: str | None = None
     request_id: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = _NO_LABELS
     pending_approval: PendingApproval | None = None

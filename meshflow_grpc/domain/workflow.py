@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 START = "__start__"
 END = "__end__"
+DEFAULT_MAX_OUTPUT_TOKENS = 1024
 
 
 class NodeKind(StrEnum):
@@ -39,7 +40,11 @@ class JoinRule(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One node. ``config`` holds what its kind needs (an agent's ``system`` and ``model``, a python node's ``ref``)."""
+    """One node. ``config`` holds what its kind needs (an agent's ``system`` and ``model``, a python node's ``ref``).
+
+    ``model``, ``system`` and ``max_output_tokens`` are what the config says of them, "" and the default where it says nothing:
+    read once, since every step asks for them several times.
+    """
 
     id: str
     kind: NodeKind = NodeKind.AGENT
@@ -51,6 +56,15 @@ class Node:
     output_schema: Mapping[str, JsonValue] | None = None
     sla_ms: int | None = None
     config: Mapping[str, JsonValue] = field(default_factory=dict)
+    model: str = field(default="", init=False, repr=False, compare=False)
+    system: str = field(default="", init=False, repr=False, compare=False)
+    max_output_tokens: int = field(default=DEFAULT_MAX_OUTPUT_TOKENS, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, kind in (("model", str), ("system", str), ("max_output_tokens", int)):
+            value = self.config.get(name)
+            if isinstance(value, kind):
+                object.__setattr__(self, name, value)
 
 
 @dataclass(frozen=True, slots=True)

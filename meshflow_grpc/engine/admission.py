@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
 
 from meshflow_grpc.domain.errors import (
     FieldViolation,
@@ -48,6 +49,7 @@ _WEBHOOKS_ARE_OFF = FieldViolation(
     "this server signs no webhooks; leave it out, or set MESHFLOW_WEBHOOK_SECRET",
 )
 _NO_WEBHOOKS = FieldViolation("webhook", _WEBHOOKS_ARE_OFF.description)
+_NO_EVIDENCE: Mapping[str, JsonValue] = MappingProxyType({})
 _SESSION_IS_MISSING = FieldViolation(
     "session_id", "is required with policy.session_budget_usd: name the session whose runs share the budget"
 )
@@ -67,8 +69,7 @@ class RunnableWorkflow:
     reviewed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class AdmittedRun:
+class AdmittedRun(NamedTuple):
     """A request that may start. ``withheld`` says that nothing its caller wrote is recorded, because every step will be denied.
 
     ``evidence`` is what the run's first entry says beside what every run's does.
@@ -81,7 +82,7 @@ class AdmittedRun:
     task: str
     fingerprint: str
     withheld: bool = False
-    evidence: Mapping[str, JsonValue] = field(default_factory=dict)
+    evidence: Mapping[str, JsonValue] = _NO_EVIDENCE
 
     @property
     def approved(self) -> bool:
@@ -122,7 +123,7 @@ class Admission:
         if below := admitted.policy.below_floor:
             raise PolicyFloorViolatedError("; ".join(f"{v.field}: {v.description}" for v in below), violations=below)
         if withholds_request(admitted.policy.policy, self._safeguards):
-            return replace(admitted, task=WITHHELD, withheld=True)
+            return admitted._replace(task=WITHHELD, withheld=True)
         return admitted
 
     def resolve(

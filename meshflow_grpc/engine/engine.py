@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -229,7 +229,7 @@ class Engine:
             active.created.set_result(created.run)
             await self._follow(active, created.run.run_id)
             return None
-        run = replace(run, entries=1, head_hash=created.entry.hash)
+        run = run._replace(entries=1, head_hash=created.entry.hash)
         self._parts.observer.run_started(run)
         active.created.set_result(run)
         progress = RunProgress(frontier.start(workflow.compiled.graph))

@@ -232,7 +232,9 @@ class RunExecutor:
             status = _ENDS[outcome.verdict]
             blocked_by = outcome.blocked_by if status is RunStatus.BLOCKED else None
             raise RunEnded(RunOutcome(status, progress.last_output, blocked_by, outcome.reason))
-        transition = settle(self._workflow, progress, activation.run, outcome.output, outcome.labels)
+        run = activation.run
+        transition = settle(self._workflow, progress, run, outcome.output, outcome.labels)
+        progress.committed(run, outcome.entry.output)
         if transition.loop or transition.exhausted:
             loops = [*((transition.loop,) if transition.loop else ()), *transition.exhausted]
             await self._record_loops(loops, exhausted=transition.exhausted)
@@ -251,8 +253,7 @@ class RunExecutor:
         waiting = tuple(progress.waiting.values())
         draft = paused_draft(run, waiting, progress.epoch, self._tools.clock.now())
         (entry,) = await self._tools.recorder.append(run.run_id, (draft,), RunChange(status=RunStatus.PAUSED))
-        return replace(
-            run,
+        return run._replace(
             status=RunStatus.PAUSED,
             usage=self._context.budget.spent,
             entries=entry.sequence,
@@ -270,8 +271,7 @@ class RunExecutor:
         return self._ended(outcome, entry)
 
     def _ended(self, outcome: RunOutcome, entry: LedgerEntry) -> Run:
-        return replace(
-            self._run,
+        return self._run._replace(
             status=outcome.status,
             output=outcome.output,
             usage=self._context.budget.spent,

@@ -6,7 +6,7 @@ What it inherits is part of its first entry's payload, so a fork begins in one t
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
@@ -85,8 +85,7 @@ def fork_of(parent: Run, entries: Sequence[LedgerEntry], point: ForkPoint, new: 
         "steps": len(inherited),
         "ancestors": [*ancestors_of(start), parent.run_id],
     }
-    run = replace(
-        parent,
+    run = parent._replace(
         run_id=new.run_id,
         status=RunStatus.RUNNING,
         create_time=new.time,

@@ -106,7 +106,7 @@ class Gates:
             return run
         first = waiting[0]
         pending = PendingApproval(first.approval_id, first.node_id, first.reason, first.expire_time)
-        return replace(run, pending_approval=pending)
+        return run._replace(pending_approval=pending)
 
     async def decide(self, tenant_id: str, approval_id: str, review: Review) -> Approval:
         """Returns the approval when the decision is durable; an approved step then goes on by itself.

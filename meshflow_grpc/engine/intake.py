@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.node_token import NODE_METHOD
@@ -48,7 +48,7 @@ class Intake:
             evidence[PAYLOAD_DAYS] = days
         if APPROVING in profiles:
             evidence[CHANGE] = await self._change(admitted)
-        return replace(admitted, evidence=evidence)
+        return admitted._replace(evidence=evidence)
 
     async def _change(self, admitted: AdmittedRun) -> JsonValue:
         """Who approved this definition under this policy; of a peer's run, whose policy is the calling node's, under any."""

@@ -16,7 +16,7 @@ from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.governance.session_budget import SessionAccount
 from meshflow_grpc.governance.tool_permission import tool_refusal
 from meshflow_grpc.kernel.agent_call import max_tool_rounds
-from meshflow_grpc.kernel.model_call import max_output_tokens, model_of, worst_case
+from meshflow_grpc.kernel.model_call import model_of, worst_case
 from meshflow_grpc.kernel.peer_request import peer_share, target_of
 from meshflow_grpc.kernel.recipients import refused_recipient
 from meshflow_grpc.kernel.stages.input_guardrails import ATTACKS
@@ -120,7 +120,7 @@ class Preflight:
             return Usage(steps=1)
         workflow = admitted.workflow.compiled.workflow
         sources = {edge.source for edge in workflow.edges if edge.target == node.id}
-        upstream = sum(max_output_tokens(n) for n in workflow.nodes if n.id in sources)
+        upstream = sum(n.max_output_tokens for n in workflow.nodes if n.id in sources)
         prompt = admitted.task + "x" * (upstream * TOKEN_BYTES)
         policy = admitted.policy.policy
         specs = specs_of(offered_tools(node, policy, self._catalog, admitted.principal.tenant_id))

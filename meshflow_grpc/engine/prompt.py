@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.domain.json_value import json_string
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -26,8 +28,10 @@ def node_prompt(task: str, upstream: Sequence[tuple[str, str]]) -> str:
     """The prompt of a node, from the task and (node id, output) of the nodes that feed it."""
     if not upstream:
         return task
-    results = "\n\n".join([f"Result of {node_id}:\n{output}" for node_id, output in upstream])
-    return f"Task:\n{task}\n\n{results}"
+    prompt = f"Task:\n{task}"
+    for node_id, output in upstream:
+        prompt += f"\n\nResult of {node_id}:\n{output}"
+    return prompt
 
 
 def with_conversation(prompt: str, turns: Sequence[Turn]) -> str:
@@ -48,12 +52,14 @@ def _inset(text: str) -> str:
 def node_input_json(task: str, upstream: Sequence[tuple[str, str]], turns: Sequence[Turn] = ()) -> str:
     """The same as the ledger keeps it; what was said in the ``turns`` the run's first entry holds.
 
-    Put together from its texts, which the encoder writes several times as fast as an object that holds them.
+    Put together from its texts: ``task`` and the outputs in ``upstream`` are JSON already, each encoded once however many steps it goes
+    into. Of two outputs of one node the later counts.
     """
     given = said = ""
     if upstream:
-        outputs = [f"{_json(node_id)}:{_json(output)}" for node_id, output in dict(upstream).items()]
-        given = f',"upstream":{{{",".join(outputs)}}}'
+        outputs = upstream if len(upstream) == 1 else dict(upstream).items()
+        given = ",".join([f"{json_string(node_id)}:{output}" for node_id, output in outputs])
+        given = f',"upstream":{{{given}}}'
     if turns:
         said = f',"conversation":{_json([turn.run_id for turn in turns])}'
-    return f'{{"task":{_json(task)}{given}{said}}}'
+    return f'{{"task":{task}{given}{said}}}'

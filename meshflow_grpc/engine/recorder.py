@@ -9,7 +9,7 @@ import structlog
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
 from meshflow_grpc.domain.webhook import RunWebhook
-from meshflow_grpc.ports.acknowledgement import acknowledged
+from meshflow_grpc.ports.acknowledgement import Acknowledgement, acknowledged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,8 @@ class PublishingRecorder:
     ) -> tuple[LedgerEntry, ...]:
         """See kernel.ports.Recorder and ports.storage.Storage.append."""
         started = self._clock.monotonic()
-        answer = acknowledged(self._storage.append(run_id, drafts, change))
+        taken = self._storage.append(run_id, drafts, change)
+        answer = taken if isinstance(taken, Acknowledgement) else acknowledged(taken)
         try:
             entries = await answer
         except LedgerUnavailableError:

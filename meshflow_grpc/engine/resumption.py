@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -132,8 +132,7 @@ class Resumption:
         draft = finished_draft(run, outcome, run.usage + lost, self._tools.clock.now(), server)
         change = RunChange(lost, outcome.status, outcome.output, None, outcome.reason)
         (entry,) = await self._tools.recorder.append(run.run_id, (draft,), change)
-        return replace(
-            run,
+        return run._replace(
             status=outcome.status,
             usage=run.usage + lost,
             reason=outcome.reason,

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.domain.json_value import json_string
 from meshflow_grpc.domain.run import RunOutcome, RunStatus
 from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.engine.call_history import CallHistory
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
     from meshflow_grpc.workflow.frontier import NodeRun, Progress
+
+
+# How the payload of a committed step's entry begins.
+_OUTPUT = '{"output":'
 
 
 @dataclass(slots=True)
@@ -39,6 +44,19 @@ class RunProgress:
     history: CallHistory = field(default_factory=CallHistory)
 
     newest: dict[str, NodeRun] = field(default_factory=dict)
+    _written: dict[NodeRun, str] = field(default_factory=dict)
+
+    def written(self, run: NodeRun) -> str:
+        """An output as JSON, encoded once however many nodes it feeds."""
+        text = self._written.get(run)
+        if text is None:
+            text = self._written[run] = json_string(self.outputs[run])
+        return text
+
+    def committed(self, run: NodeRun, payload: str | None) -> None:
+        """Keeps the JSON of an output out of the payload of its entry, where it stands already."""
+        if payload is not None and payload.startswith(_OUTPUT):
+            self._written[run] = payload[len(_OUTPUT) : -1]
 
     def latest(self, node_id: str) -> NodeRun | None:
         """The last committed run of a node."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.conversation import Turn
+from meshflow_grpc.domain.json_value import json_string
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.run import Principal, Run, RunStatus
 from meshflow_grpc.governance.approved_changes import is_approved
@@ -61,7 +62,7 @@ def started_draft(admitted: AdmittedRun, run: Run, turns: Sequence[Turn] = ()) -
     """The run_started entry; its payload holds all that a resume needs, with what the run is told of its session."""
     principal, workflow = admitted.principal, admitted.workflow
     policy = admitted.policy.text
-    task = _json(admitted.task)
+    task = json_string(admitted.task)
     facts: dict[str, JsonValue] = {
         "actor": actor_of(principal),
         "policy_digest": run.policy_digest,
@@ -173,6 +174,6 @@ def finished_draft(run: Run, outcome: RunOutcome, usage: Usage, now: str, princi
         "steps": usage.steps,
         "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
     }
-    reason = "null" if outcome.reason is None else _json(outcome.reason)
-    output = f'{{"output":{_json(outcome.output)},"reason":{reason}}}'
+    reason = "null" if outcome.reason is None else json_string(outcome.reason)
+    output = f'{{"output":{json_string(outcome.output)},"reason":{reason}}}'
     return EntryDraft(run.run_id, run.tenant_id, EntryKind.RUN_FINISHED, now, facts=facts, output=output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, cast
 
+from meshflow_grpc.domain.json_value import json_string
 from meshflow_grpc.domain.peer_step import GRPC
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.tool import Action, Tool, ToolError
@@ -58,6 +59,7 @@ class StepMaker:
         self._output_checks = output_checks
         self._context = context
         self._task = task
+        self._task_json = json_string(task)
         self._progress = progress
         self._catalog = catalog
 
@@ -68,26 +70,27 @@ class StepMaker:
         """
         progress = self._progress
         progress.steps += 1
-        upstream = [(run.node_id, progress.outputs[run]) for run in activation.inputs]
+        inputs, outputs = activation.inputs, progress.outputs
+        upstream = [(run.node_id, outputs[run]) for run in inputs] if inputs else []
+        written = [(run.node_id, progress.written(run)) for run in inputs] if inputs else []
         step_id = f"{activation.node_id}#{activation.iteration}"
         told = self._context.conversation if node.kind is NodeKind.AGENT else ()
-        labels = self._labels(activation.inputs)
+        labels = self._labels(inputs)
+        prompt = node_prompt(self._task, upstream)
         step = Step(
-            run=self._context,
-            node=node,
-            step_id=step_id,
-            number=progress.steps,
-            prompt=with_conversation(node_prompt(self._task, upstream), told)
-            if told
-            else node_prompt(self._task, upstream),
-            input_json=node_input_json(self._task, upstream, told),
-            labels=labels.union(*[turn.labels for turn in told]) if told else labels,
-            iteration=activation.iteration,
-            epoch=progress.epoch,
-            granted=progress.granted.get(activation.run) if progress.granted else None,
-            in_doubt=progress.history.doubtful(step_id, None),
-            output_check=self._output_checks.get(node.id),
-            closing=closing,
+            self._context,
+            node,
+            step_id,
+            progress.steps,
+            with_conversation(prompt, told) if told else prompt,
+            node_input_json(self._task_json, written, told),
+            labels.union(*[turn.labels for turn in told]) if told else labels,
+            activation.iteration,
+            progress.epoch,
+            progress.granted.get(activation.run) if progress.granted else None,
+            progress.history.doubtful(step_id, None),
+            self._output_checks.get(node.id),
+            closing,
         )
         if node.kind is NodeKind.AGENT:
             return self._with_tools(step, govern) if node.config.get("tools") else step

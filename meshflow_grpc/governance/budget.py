@@ -77,20 +77,22 @@ class Budget:
 
     def settle(self, reservation: Usage, actual: Usage) -> None:
         """Turns a reservation into what was really used."""
-        self._reserved = ZERO_USAGE if self._reserved is reservation else minus(self._reserved, reservation)
-        self._spent = self._spent + actual
+        left = ZERO_USAGE if self._reserved is reservation else minus(self._reserved, reservation)
+        self._reserved = left if any(left) else ZERO_USAGE
+        self._spent += actual
         if self.session is not None:
             self.session.settle(reservation.cost_nano_usd, actual.cost_nano_usd)
 
     def _fits(self, need: Usage) -> bool:
         """Whether no limit of the run is in question; says no when a session has one too, so that it is asked."""
-        limits, spent, held = self._limits, self._spent, self._reserved
-        carbon = limits.carbon_ug
+        limits, used = self._limits, self._spent if self._reserved is ZERO_USAGE else self._spent + self._reserved
+        tokens_in, tokens_out, cost, carbon, steps = used
+        more_in, more_out, more_cost, more_carbon, more_steps = need
         return (
-            spent.steps + held.steps + need.steps <= limits.steps
-            and spent.cost_nano_usd + held.cost_nano_usd + need.cost_nano_usd <= limits.cost_nano_usd
-            and spent.tokens + held.tokens + need.tokens <= limits.tokens
-            and (carbon is None or spent.carbon_ug + held.carbon_ug + need.carbon_ug <= carbon)
+            steps + more_steps <= limits.steps
+            and cost + more_cost <= limits.cost_nano_usd
+            and tokens_in + tokens_out + more_in + more_out <= limits.tokens
+            and (limits.carbon_ug is None or carbon + more_carbon <= limits.carbon_ug)
             and self.session is None
         )
 
@@ -120,12 +122,4 @@ class Budget:
 
 def minus(a: Usage, b: Usage) -> Usage:
     """Field-wise difference."""
-    if b is ZERO_USAGE:
-        return a
-    return Usage(
-        a.input_tokens - b.input_tokens,
-        a.output_tokens - b.output_tokens,
-        a.cost_nano_usd - b.cost_nano_usd,
-        a.carbon_ug - b.carbon_ug,
-        a.steps - b.steps,
-    )
+    return a if b is ZERO_USAGE else a - b

@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
+from meshflow_grpc.domain.usage import ZERO_USAGE
 from meshflow_grpc.governance.budget import minus
 from meshflow_grpc.kernel.decision import Deny, Fail, Interrupted
 from meshflow_grpc.kernel.durable_reservation import DurableReservations
@@ -14,17 +14,16 @@ from meshflow_grpc.kernel.model_attempts import ModelAttempts, Spending
 from meshflow_grpc.kernel.model_call import call_usage, worst_case
 from meshflow_grpc.kernel.state import Execution
 from meshflow_grpc.kernel.token_deltas import TokenDeltas
-from meshflow_grpc.ports.provider import ToolResult, Turn
+from meshflow_grpc.ports.provider import ModelReply, ToolResult, Turn
 
 if TYPE_CHECKING:
+    from meshflow_grpc.domain.usage import Usage
     from meshflow_grpc.domain.workflow import Node
     from meshflow_grpc.governance.shortfall import Shortfall
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState, Toolbox
-    from meshflow_grpc.ports.provider import ModelReply
 
 MAX_TOOL_ROUNDS = 8
-_ONE_STEP = Usage(steps=1)
 
 
 def max_tool_rounds(node: Node) -> int:
@@ -47,24 +46,21 @@ class AgentCall:
 
     async def run(self) -> StepState | Deny | Fail:
         """Returns the state with its execution, or why there is none. Raises Interrupted when cancelled after spending."""
-        started = self._ports.clock.monotonic()
         try:
             reply = await self._rounds()
         except asyncio.CancelledError:
             if self._spending.charged != ZERO_USAGE:
                 raise Interrupted(self._spending.charged, self._spending.prepaid) from None
             raise
-        if isinstance(reply, Deny | Fail):
+        if not isinstance(reply, ModelReply):
             return reply
         spending = self._spending
-        latency = round((self._ports.clock.monotonic() - started) * 1000)
         execution = Execution(
             reply.text,
             reply.model,
-            spending.charged + _ONE_STEP,
+            spending.charged.of_one_step(),
             spending.prepaid,
             spending.attempts,
-            latency,
             reply.stop_reason,
             reply.confidence,
         )
@@ -73,9 +69,10 @@ class AgentCall:
     async def _rounds(self) -> ModelReply | Deny | Fail:
         state, spending = self._state, self._spending
         first = state.reserved.without_steps()
-        short = await self._reservations.reserve(spending.charged, first)
-        if short is not None:
-            return self._exhausted(short)
+        if not self._reservations.implied():
+            short = await self._reservations.reserve(spending.charged, first)
+            if short is not None:
+                return self._exhausted(short)
         reply = await ModelAttempts(self._ports, state, spending, self._reservations, first, (), self._deltas).run()
         if isinstance(reply, Fail):
             return reply
@@ -90,7 +87,7 @@ class AgentCall:
             if failure is not None:
                 return failure
             further = await self._further()
-            if isinstance(further, Deny | Fail):
+            if not isinstance(further, ModelReply):
                 return further
             reply = further
         return reply

@@ -27,14 +27,21 @@ class DurableReservations:
         self._session = state.step.run.budget.session
         self._count = 0
 
+    def implied(self) -> bool:
+        """Takes the step's first call as reserved when it needs no entry of its own; says whether it does not."""
+        if self._session is not None or self._count:
+            return False
+        self._count = 1
+        return True
+
     async def reserve(self, charged: Usage, need: Usage) -> Shortfall | None:
         """Makes a reservation durable on top of what the step was charged, then asks the ledger whether all of the session's fit.
 
         Reservations before this one in the ledger count, so that no two servers both go on with what only suffices for one.
         """
-        self._count += 1
-        if self._session is None and self._count == 1:
+        if self.implied():
             return None
+        self._count += 1
         run = self._state.step.run
         draft = _draft(self._state, self._count, charged + need, self._ports.clock.now())
         (entry,) = await self._ports.recorder.append(run.run_id, (draft,))

@@ -18,6 +18,7 @@ from meshflow_grpc.kernel.stages.audit_ledger import AuditLedger, StepEnd
 from meshflow_grpc.kernel.stages.execution import ExecutionStage
 from meshflow_grpc.kernel.stages.sla_record import SlaRecord
 from meshflow_grpc.kernel.state import StageDecision, StepOutcome, StepState
+from meshflow_grpc.ledger.canonical import Written
 from meshflow_grpc.ports.tracer import NoTracer
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _log = structlog.get_logger(__name__)
 _VERDICTS: Final = {Deny: Verdict.DENIED, Pause: Verdict.PAUSED, Fail: Verdict.FAILED}
 _WORDS: Final = {Deny: "deny", Pause: "pause", Fail: "fail"}
 _ALLOWED: Final[tuple[JsonValue, ...]] = tuple({"stage": name, "decision": "allow"} for name in STAGE_NAMES)
+_ALL_ALLOWED: Final = Written(_ALLOWED)
 _SKIPPED: Final[tuple[JsonValue, ...]] = tuple({"stage": name, "decision": "skip"} for name in STAGE_NAMES)
 _EXECUTION: Final = STAGE_NAMES.index("execution")
 _LEDGER: Final = STAGE_NAMES.index("audit_ledger")
@@ -77,8 +79,7 @@ class Kernel:
             return outcome
 
     async def _govern(self, step: Step) -> StepOutcome:
-        state = StepState(step, step.prompt, step.labels, step.node.risk, self._ports.clock.monotonic())
-        passage = _Passage(state)
+        passage = _Passage(StepState.begun(step, self._ports.clock.monotonic()))
         cancelled = False
         if passage.checked(self._before):
             cancelled = not await self._execute(passage)
@@ -113,18 +114,11 @@ class Kernel:
             _log.exception("stage_failed", stage=STAGE_NAMES[_LEDGER], step=end.state.step.step_id)
             end = _withheld(end)
             entry = await self._recorded(end)
-        end.state.step.run.budget.settle(end.state.reserved, minus(end.usage, passage.prepaid))
+        state = end.state
+        state.step.run.budget.settle(state.reserved, minus(end.usage, passage.prepaid))
         self._observe(end)
-        return StepOutcome(
-            end.state.step,
-            end.verdict,
-            entry,
-            (end.state.output or "") if end.verdict is Verdict.COMMITTED else "",
-            end.usage,
-            end.state.labels,
-            end.blocked_by,
-            end.message,
-        )
+        output = (state.output or "") if end.verdict is Verdict.COMMITTED else ""
+        return StepOutcome(state.step, end.verdict, entry, output, end.usage, state.labels, end.blocked_by, end.message)
 
     async def _recorded(self, end: StepEnd) -> LedgerEntry:
         """The entry of a step whose stage 14 broke: it is denied by it, and when not even that can be recorded the run fails."""
@@ -135,14 +129,14 @@ class Kernel:
         except Exception as error:
             raise StepNotRecordedError(end.state.step.step_id) from error
 
-    def _judge(self, state: StepState, latency: int, stages: list[JsonValue]) -> str:
-        """Stage 15 never blocks: a defect in it is noted."""
+    def _judge(self, state: StepState, latency: int, stages: list[JsonValue]) -> tuple[str, list[JsonValue]]:
+        """Stage 15 never blocks: a defect in it is noted among the decisions, which are given back."""
         try:
-            return self._sla.judge(state.step.node, latency)
+            return self._sla.judge(state.step.node, latency), stages
         except Exception:  # noqa: BLE001 - the stage never blocks
             _log.exception("stage_failed", stage=STAGE_NAMES[-1], step=state.step.step_id)
-            stages[-1] = {"stage": STAGE_NAMES[-1], "decision": "fail", "reason": "STAGE_FAILED"}
-            return "unknown"
+            broken: JsonValue = {"stage": STAGE_NAMES[-1], "decision": "fail", "reason": "STAGE_FAILED"}
+            return "unknown", [*stages[:-1], broken]
 
     def _observe(self, end: StepEnd) -> None:
         try:
@@ -153,8 +147,7 @@ class Kernel:
     def _end(self, passage: _Passage, *, cancelled: bool) -> StepEnd:
         state, refusal = passage.state, passage.refusal
         latency = round((self._ports.clock.monotonic() - state.started) * 1000)
-        stages = passage.stages(cancelled=cancelled)
-        sla = self._judge(state, latency, stages)
+        sla, stages = self._judge(state, latency, passage.stages(cancelled=cancelled))
         if cancelled:
             return StepEnd(
                 state,
@@ -205,13 +198,14 @@ def _withheld(end: StepEnd) -> StepEnd:
 
 
 class _Passage:
-    """One step on its way: the current state and what each stage decided."""
+    """One step on its way: the current state and what each stage decided. ``_reached`` stages did, all by "allow" but those noted."""
 
-    __slots__ = ("_decided", "interrupted", "peer", "prepaid", "refusal", "refused_by", "state")
+    __slots__ = ("_noted", "_reached", "interrupted", "peer", "prepaid", "refusal", "refused_by", "state")
 
     def __init__(self, state: StepState) -> None:
         self.state = state
-        self._decided: list[JsonValue] = []
+        self._noted: dict[int, JsonValue] = {}
+        self._reached = 0
         self.refusal: Refusal | None = None
         self.refused_by: str | None = None
         self.prepaid = self.interrupted = ZERO_USAGE
@@ -219,29 +213,29 @@ class _Passage:
 
     def checked(self, checks: Sequence[tuple[int, Check]]) -> bool:
         """Asks these stages, each with its place, one after another; returns whether the step goes on. One that raises denies."""
-        state, decided = self.state, self._decided
-        watched = state.step.live is not None
+        state = self.state
+        unwatched = state.step.live is None
         for index, check in checks:
             try:
                 result = check.apply(state)
             except Exception:  # noqa: BLE001 - fail closed: whatever a stage raises denies the step
                 result = _broken(check, state)
-            if type(result) is StepState and not watched:
+            if unwatched and (result is state or type(result) is StepState):
                 state = result
-                decided.append(_ALLOWED[index])
                 continue
             self.state = state
             if not self.take(index, result):
                 return False
             state = self.state
         self.state = state
+        self._reached = checks[-1][0] + 1
         return True
 
     def take(self, index: int, result: StepState | Noted | Refusal) -> bool:
         """Notes a stage's answer; returns whether the step goes on."""
+        self._reached = index + 1
         if isinstance(result, StepState):
             self.state = result
-            self._decided.append(_ALLOWED[index])
             if result.execution is not None:
                 self.prepaid = result.execution.prepaid
             if result.step.live is not None:
@@ -258,7 +252,7 @@ class _Passage:
         return False
 
     def _note(self, index: int, decision: str, reason: str) -> None:
-        self._decided.append({"stage": STAGE_NAMES[index], "decision": decision, "reason": reason})
+        self._noted[index] = {"stage": STAGE_NAMES[index], "decision": decision, "reason": reason}
         self._tell(index, decision, reason)
 
     def _tell(self, index: int, decision: str, reason: str) -> None:
@@ -274,11 +268,17 @@ class _Passage:
         return self.refusal.usage if self.refusal is not None else ZERO_USAGE
 
     def stages(self, *, cancelled: bool) -> list[JsonValue]:
-        """All fifteen decisions, in order."""
-        decided = list(self._decided)
+        """All fifteen decisions, in order; of most steps the same list."""
+        if self._reached == _LEDGER and not self._noted:
+            return _ALL_ALLOWED
+        decided = [*_ALLOWED]
+        for index, note in self._noted.items():
+            decided[index] = note
         if cancelled:
-            decided.append({"stage": STAGE_NAMES[_EXECUTION], "decision": "cancel", "reason": "CANCELLED"})
-        return [*decided, *_SKIPPED[len(decided) : _LEDGER], *_ALLOWED[_LEDGER:]]
+            decided[_EXECUTION] = {"stage": STAGE_NAMES[_EXECUTION], "decision": "cancel", "reason": "CANCELLED"}
+        reached = self._reached + cancelled
+        decided[reached:_LEDGER] = _SKIPPED[reached:_LEDGER]
+        return decided
 
 
 def _broken(check: Check, state: StepState) -> Deny:

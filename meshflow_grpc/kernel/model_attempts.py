@@ -13,7 +13,7 @@ from meshflow_grpc.ports.provider import ProviderError, ProviderFault
 from meshflow_grpc.ports.tracer import NoTracer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from meshflow_grpc.governance.circuit_breaker import CircuitBreaker
     from meshflow_grpc.kernel.durable_reservation import DurableReservations
@@ -106,14 +106,19 @@ class ModelAttempts:
         deltas.answered(reply)
         return reply
 
-    async def _call(self, attempt: int, on_delta: Callable[[str], None] | None) -> ModelReply:
+    def _call(self, attempt: int, on_delta: Callable[[str], None] | None) -> Awaitable[ModelReply]:
         ports = self._ports
         request = model_request(self._state, attempt, ports.provider.default_model, self._turns)
-        answer = self._in_time if self._timeout else ports.provider.complete
-        if isinstance(ports.tracer, NoTracer):
-            return await answer(request, on_delta)
-        with ports.tracer.model_call(request.model, attempt) as span:
-            reply = await answer(request, on_delta)
+        if not isinstance(ports.tracer, NoTracer):
+            return self._traced(request, on_delta)
+        return self._answer(request, on_delta)
+
+    def _answer(self, request: ModelRequest, on_delta: Callable[[str], None] | None) -> Awaitable[ModelReply]:
+        return (self._in_time if self._timeout else self._ports.provider.complete)(request, on_delta)
+
+    async def _traced(self, request: ModelRequest, on_delta: Callable[[str], None] | None) -> ModelReply:
+        with self._ports.tracer.model_call(request.model, request.attempt) as span:
+            reply = await self._answer(request, on_delta)
             span.ended(reply.stop_reason, Usage(reply.input_tokens, reply.output_tokens))
             return reply
 

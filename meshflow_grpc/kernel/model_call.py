@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
     from meshflow_grpc.ports.provider import ModelReply, ToolSpec, Turn
 
-DEFAULT_MAX_OUTPUT_TOKENS = 1024
 # A placeholder of redaction can be longer than the text it stands for.
 REDACTION_GROWTH = 2
 # What providers put around tools, turns and calls on their own; more than any documented figure.
@@ -24,38 +23,27 @@ TOOL_USE_TOKENS = 1000
 CALL_TOKENS = 32
 
 
-def _text(node: Node, key: str) -> str:
-    value = node.config.get(key)
-    return value if isinstance(value, str) else ""
-
-
 def model_of(node: Node, ports: KernelPorts) -> str:
     """The model a node asks for."""
-    return _text(node, "model") or ports.provider.default_model
-
-
-def max_output_tokens(node: Node) -> int:
-    """Most tokens one answer of the node may have."""
-    value = node.config.get("max_output_tokens")
-    return value if isinstance(value, int) else DEFAULT_MAX_OUTPUT_TOKENS
+    return node.model or ports.provider.default_model
 
 
 def model_request(state: StepState, attempt: int, default_model: str, turns: tuple[Turn, ...] = ()) -> ModelRequest:
     """The request of one attempt; the prompt is the one that passed the input stages."""
     node, run = state.step.node, state.step.run
     return ModelRequest(
-        run_id=run.run_id,
-        agent_id=node.id,
-        role=node.role,
-        model=_text(node, "model") or default_model,
-        system=_text(node, "system"),
-        prompt=state.prompt,
-        max_output_tokens=max_output_tokens(node),
-        attempt=attempt,
-        iteration=state.step.iteration,
-        tools=state.step.tools.specs if state.step.tools else (),
-        turns=turns,
-        config=node.config,
+        run.run_id,
+        node.id,
+        node.role,
+        node.model or default_model,
+        node.system,
+        state.prompt,
+        node.max_output_tokens,
+        attempt,
+        state.step.iteration,
+        state.step.tools.specs if state.step.tools else (),
+        turns,
+        node.config,
     )
 
 
@@ -75,10 +63,10 @@ def worst_case(
     provider = ports.provider
     model = model_of(node, ports)
     growth = REDACTION_GROWTH if policy.scrub_pii else 1
-    tokens_in = provider.max_input_tokens(_text(node, "system")) + growth * provider.max_input_tokens(prompt)
+    tokens_in = provider.max_input_tokens(node.system) + growth * provider.max_input_tokens(prompt)
     if tools or turns:
         tokens_in += _loop_tokens(tools, turns, ports)
-    tokens_out = max_output_tokens(node)
+    tokens_out = node.max_output_tokens
     if learned is not None:
         tokens_in, tokens_out = learned.margin_of(node.id, model).raised(tokens_in, tokens_out)
     price = provider.price(model)
@@ -103,8 +91,7 @@ def _loop_tokens(tools: tuple[ToolSpec, ...], turns: tuple[Turn, ...], ports: Ke
 
 def call_usage(reply: ModelReply, state: StepState, ports: KernelPorts) -> Usage:
     """What a call used, of no step; an unpriced model name in a reply is charged as the one asked for."""
-    node = state.step.node
-    asked = _text(node, "model") or ports.provider.default_model
+    asked = model_of(state.step.node, ports)
     price = ports.provider.price(asked)
     cost = reply.input_tokens * price.input_nano_usd + reply.output_tokens * price.output_nano_usd
     wants_carbon = state.step.run.policy.enable_environmental

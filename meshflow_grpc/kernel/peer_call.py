@@ -84,7 +84,6 @@ class _PeerStep:
         self._run_id: str | None = None
 
     async def run(self) -> StepState | Refusal:
-        started = self._ports.clock.monotonic()
         nodes = self._in_order()
         for place, node in enumerate(nodes):
             if self._in_doubt and node.slug != self._doubt:
@@ -99,8 +98,7 @@ class _PeerStep:
                 continue
             if isinstance(answer, Deny | Fail):
                 return answer
-            latency = round((self._ports.clock.monotonic() - started) * 1000)
-            spent = Spent(self._charged, self._prepaid, self._attempts, latency)
+            spent = Spent(self._charged, self._prepaid, self._attempts)
             return step_outcome(self._state, node, answer, spent)
         return self._nobody()
 

@@ -21,12 +21,11 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Spent:
-    """What peers asked earlier in the step used, or may have used, and the part of it that is settled; how often, how long."""
+    """What peers asked earlier in the step used, or may have used, and the part of it that is settled; how often."""
 
     charged: Usage
     prepaid: Usage
     attempts: int
-    latency_ms: int
 
 
 def peer_record(node: MeshNode, answer: PeerAnswer) -> PeerRecord:
@@ -49,7 +48,7 @@ def step_outcome(state: StepState, node: MeshNode, answer: PeerAnswer, spent: Sp
     record = peer_record(node, answer)
     usage = spent.charged + answer.usage._replace(steps=1)
     if answer.status is RunStatus.COMPLETED:
-        execution = Execution(answer.output, "", usage, spent.prepaid, spent.attempts, spent.latency_ms, peer=record)
+        execution = Execution(answer.output, "", usage, spent.prepaid, spent.attempts, peer=record)
         return state._replace(execution=execution, labels=state.labels | FOREIGN)
     text = f"run {answer.run_id} at {node.slug} "
     why = f": {answer.reason}" if answer.reason else ""

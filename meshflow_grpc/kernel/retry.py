@@ -20,11 +20,11 @@ def pause_s(attempt: int, ports: KernelPorts, retry_after_s: float | None = None
 
 def attempt_timeout_s(state: StepState, own: float = 0.0) -> float:
     """The shortest of the limits that are set; 0 = none."""
-    shortest = own
-    for limit in (state.step.run.policy.step_timeout_s, state.step.node.timeout_s):
-        if 0 < limit < shortest or shortest <= 0:
+    shortest, step = own, state.step
+    for limit in (step.run.policy.step_timeout_s, step.node.timeout_s):
+        if limit > 0 and (limit < shortest or shortest <= 0):
             shortest = limit
-    return max(0.0, shortest)
+    return shortest if shortest > 0 else 0.0
 
 
 def retries_of(state: StepState) -> int:

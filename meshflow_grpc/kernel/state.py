@@ -108,15 +108,15 @@ class Step(NamedTuple):
     labels: frozenset[str] = frozenset()
     iteration: int = 1
     epoch: int = 1
-    live: Callable[[StageDecision], None] | None = None
     granted: GrantedApproval | None = None
+    in_doubt: bool = False
+    output_check: Callable[[str], str | None] | None = None
+    closing: Closing | None = None
+    live: Callable[[StageDecision], None] | None = None
+    deltas: Callable[[int, str], None] | None = None
     action: Action | None = None
     tools: Toolbox | None = None
-    in_doubt: bool = False
-    deltas: Callable[[int, str], None] | None = None
-    output_check: Callable[[str], str | None] | None = None
     asked: AskedPeer | None = None
-    closing: Closing | None = None
 
 
 class Execution(NamedTuple):
@@ -130,7 +130,6 @@ class Execution(NamedTuple):
     usage: Usage
     prepaid: Usage
     attempts: int
-    latency_ms: int
     stop_reason: str = "end_turn"
     confidence: float | None = None
     peer: PeerRecord | None = None
@@ -154,6 +153,12 @@ class StepState(NamedTuple):
     execution: Execution | None = None
     output: str | None = None
     recipients: tuple[Recipient, ...] | None = None
+
+    @staticmethod
+    def begun(step: Step, started: float) -> StepState:
+        """A step before its first stage: the state of its input."""
+        given = (step, step.prompt, step.labels, step.node.risk, started)
+        return tuple.__new__(StepState, (*given, ZERO_USAGE, (), None, None, None, None, None))
 
     def holding(self, reserved: Usage) -> StepState:
         """With what is reserved for the step. Like the next three what ``_replace`` gives, in a third of the time."""

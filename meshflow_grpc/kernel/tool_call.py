@@ -63,7 +63,6 @@ class _ToolAttempts:
         self._timeout = attempt_timeout_s(state, tool.timeout_s)
 
     async def run(self, arguments: Mapping[str, JsonValue]) -> StepState | Fail:
-        started = self._ports.clock.monotonic()
         attempt = 1
         while True:
             ticket = self._breaker.admit(self._config, self._ports.clock.monotonic())
@@ -79,8 +78,7 @@ class _ToolAttempts:
                 raise
             else:
                 self._breaker.record_success(ticket)
-                latency = round((self._ports.clock.monotonic() - started) * 1000)
-                execution = Execution(output, "", _ONE_STEP, ZERO_USAGE, attempt, latency)
+                execution = Execution(output, "", _ONE_STEP, ZERO_USAGE, attempt)
                 labels = self._state.labels | self._tool.labels
                 return self._state.executed(execution, labels)
             if failure is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_INTEGER = 2**53 - 1
 MAX_DEPTH = 64  # of what is written; deeper records are still verified
 
-_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 _PLAIN = frozenset({str, bool, type(None)})
 _LEAVES = _PLAIN | {int}
 _MAYBE_FLOAT = re.compile(rb"[:,\[]-?[0-9]+[.eE]").search
@@ -35,6 +35,19 @@ class NotCanonicalError(InvalidRequestError):
     def at(cls, field: str, description: str) -> NotCanonicalError:
         """Builds the error for one field."""
         return cls(f"{field}: {description}", violations=(FieldViolation(field, description),))
+
+
+class Written(list["JsonValue"]):
+    """A list that many records hold as it is, written once. Nobody may change it."""
+
+    __slots__ = ("fragment",)
+
+    def __init__(self, items: Iterable[JsonValue]) -> None:
+        super().__init__(items)
+        self.fragment = orjson.Fragment(encode([*self]))
+
+    def __reduce__(self) -> tuple[type[list[JsonValue]], tuple[list[JsonValue]]]:
+        return list, ([*self],)
 
 
 def encode(value: object, field: str = "value") -> bytes:
@@ -80,7 +93,7 @@ def _plain(value: object, depth: int) -> bool:
     elif type(value) is list:
         items = value
     else:
-        return type(value) in _LEAVES
+        return type(value) in _LEAVES or type(value) is Written
     if depth >= MAX_DEPTH:
         return False
     for item in items:  # noqa: SIM110 - a generator costs twice as much here
@@ -117,7 +130,11 @@ def _check_object(value: Mapping[object, object], field: str, depth: int) -> Non
 
 
 def _plain_container(value: object) -> object:
-    """Turns a read-only mapping or sequence into the dict or list that the encoder knows."""
+    """Turns a read-only mapping or sequence, or a text of a type of its own, into what the encoder knows."""
+    if type(value) is Written:
+        return value.fragment
+    if isinstance(value, str):
+        return str.__str__(value)
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, Sequence):

@@ -26,8 +26,14 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def run_json(run: Run, entries: Iterable[LedgerEntry]) -> str:
     """Returns the run and its entries; ``record`` is the canonical text that the hash covers."""
     return json.dumps(
-        {"run": asdict(run), "entries": [entry_json(entry) for entry in entries]}, ensure_ascii=False, indent=2
+        {"run": _run_json(run), "entries": [entry_json(entry) for entry in entries]}, ensure_ascii=False, indent=2
     )
+
+
+def _run_json(run: Run) -> dict[str, Any]:
+    waits = run.pending_approval
+    nested = {"usage": run.usage._asdict(), "pending_approval": None if waits is None else asdict(waits)}
+    return {**run._asdict(), "policy": dict(run.policy), "labels": dict(run.labels), **nested}
 
 
 def run_csv(entries: Iterable[LedgerEntry]) -> str:

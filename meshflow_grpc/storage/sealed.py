@@ -194,4 +194,4 @@ def _destroyed(run_id: str) -> PayloadKeyUnavailableError:
 
 def _without_key(run: Run) -> Run:
     """A run whose key was destroyed, as it can be listed: its texts are replaced by what happened to them."""
-    return replace(run, output="", reason=_destroyed(run.run_id).message)
+    return run._replace(output="", reason=_destroyed(run.run_id).message)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
@@ -108,7 +107,7 @@ def opened_run(run: Run, key: DataKey | None) -> Run:
     for (name, place), text in zip(_TEXTS, (run.output, run.reason), strict=True):
         if text is not None and _marked(text):
             changed[name] = _opened(key, run, place_of(0, place), Opened(text, SALT_INSIDE)).text
-    return replace(run, **changed) if changed else run  # type: ignore[arg-type]  # text fields by name
+    return run._replace(**changed) if changed else run  # type: ignore[arg-type]  # text fields by name
 
 
 def opened_entry_row(row: EntryRow, key: DataKey | None) -> EntryRow:

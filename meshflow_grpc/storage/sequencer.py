@@ -7,7 +7,6 @@ transaction, and then settles it, or reverts it when the transaction failed.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -156,7 +155,7 @@ class Sequencer:
         record_change, salts = told_change(change, committer)
         record_change["header"] = header
         entry = link(draft, Place(self.last_seq + 1, 1, GENESIS_HASH), committer, record_change)
-        run = replace(run, entries=1, head_hash=entry.hash, update_time=draft.time)
+        run = run._replace(entries=1, head_hash=entry.hash, update_time=draft.time)
         row = row._replace(
             entries=1,
             head_hash=entry.hash,

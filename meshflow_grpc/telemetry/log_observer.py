@@ -33,10 +33,16 @@ _MESH_ALERTS = frozenset(
 class LogObserver:
     """Implements ports.observer.Observer."""
 
+    def __init__(self) -> None:
+        self._every_step: bool | None = None
+
     def step_recorded(self, step: StepRecord) -> None:
         """See StepObserver; steps are logged at debug level, missed SLAs and refusals at info."""
         if step.sla_met is not False and step.verdict == "committed":
-            if not _log.is_enabled_for(logging.DEBUG):
+            # Asked once: the level of a process stays what it was at its first line.
+            if self._every_step is None:
+                self._every_step = _log.is_enabled_for(logging.DEBUG)
+            if not self._every_step:
                 return
             log = _log.debug
         else:

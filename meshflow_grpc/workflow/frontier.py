@@ -16,6 +16,7 @@ from meshflow_grpc.workflow.progress import (
     Progress,
     Token,
     Transition,
+    new,
 )
 
 if TYPE_CHECKING:
@@ -189,13 +190,16 @@ def _supersede(progress: Progress, loop: Loop) -> tuple[NodeRun, ...]:
 def _activate(progress: Progress, node: int, looped_from: NodeRun | None = None) -> NodeActivation:
     graph = progress.graph
     edges, tokens, iterations = graph.edges, progress.tokens, progress.iterations
-    live = [edges[edge].source for edge in graph.incoming[node] if tokens[edge] == _LIVE]
-    inputs = [NodeRun(graph.node_ids[source], iterations[source]) for source in live if source >= 0]
+    inputs = [
+        new(NodeRun, (graph.node_ids[source], iterations[source]))
+        for edge in graph.incoming[node]
+        if tokens[edge] == _LIVE and (source := edges[edge].source) >= 0
+    ]
     if looped_from is not None:
         inputs.append(looped_from)
     progress.resolved[node] = 1
     iterations[node] += 1
-    activation = NodeActivation(graph.node_ids[node], iterations[node], tuple(inputs))
+    activation = new(NodeActivation, (graph.node_ids[node], iterations[node], tuple(inputs)))
     progress.outstanding[activation.run] = activation
     return activation
 
@@ -231,7 +235,7 @@ def _propagate(
             skipped.append(graph.node_ids[edge.target])
             tokens += _end_loops(progress, edge.target)
             tokens += [(outgoing, verdict) for outgoing in graph.outgoing[edge.target]]
-    return Transition(activated=tuple(activated), skipped=tuple(skipped), exhausted=exhausted)
+    return Transition(tuple(activated), tuple(skipped), None, exhausted)
 
 
 def _arrive(progress: Progress, position: int, target: int, token: Token) -> Token:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,11 +27,8 @@ async def test_a_created_run_reads_back_whole(storage: Storage) -> None:
     created = await create(storage, "run_1", request_id="r", session_id="s", reason="why", output="early")
     assert created.created
     assert created.entry is not None
-    expected = replace(
-        new_run("run_1", request_id="r", session_id="s", reason="why", output="early"),
-        entries=1,
-        head_hash=created.entry.hash,
-    )
+    made = new_run("run_1", request_id="r", session_id="s", reason="why", output="early")
+    expected = made._replace(entries=1, head_hash=created.entry.hash)
     assert created.run == expected
     assert await storage.get_run(TENANT, "run_1") == expected
     assert await verified(storage, "run_1")

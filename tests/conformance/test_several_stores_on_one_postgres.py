@@ -100,14 +100,14 @@ async def test_one_request_sent_to_two_servers_at_once_is_one_run(postgres: Post
             ids = (f"run_a{number}", f"run_b{number}")
             made = await asyncio.gather(
                 *(
-                    store.create_run(replace(new_run(run_id), request_id=f"req-{number}"), started(run_id), "f")
+                    store.create_run(new_run(run_id)._replace(request_id=f"req-{number}"), started(run_id), "f")
                     for store, run_id in zip((first, second), ids, strict=True)
                 )
             )
             assert sorted(each.created for each in made) == [False, True]
             assert len({each.run.run_id for each in made}) == 1
         with pytest.raises(RequestIdReusedError):
-            await second.create_run(replace(new_run("run_c"), request_id="req-1"), started("run_c"), "other")
+            await second.create_run(new_run("run_c")._replace(request_id="req-1"), started("run_c"), "other")
 
 
 async def test_a_run_of_a_silent_server_is_taken_up_and_the_server_is_fenced(postgres: PostgresCluster) -> None:

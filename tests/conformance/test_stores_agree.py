@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from meshflow_grpc.domain.errors import MeshflowError
 from meshflow_grpc.domain.ledger_entry import EntryKind, LedgerEntry
-from meshflow_grpc.domain.run import RunStatus
+from meshflow_grpc.domain.run import Run, RunStatus
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.ledger.erasure import new_erasure
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS, PayloadKeys
@@ -52,7 +52,7 @@ def plain(value: object) -> object:
     """Removes what salts make differ: hashes, salts and records."""
     if isinstance(value, MeshflowError):
         return type(value), str(value)
-    if isinstance(value, tuple | list) and not isinstance(value, LedgerEntry):
+    if isinstance(value, tuple | list) and not isinstance(value, LedgerEntry | Run):
         return [plain(item) for item in value]
     removed = {"hash": "", "prev_hash": "", "head_hash": "", "input_salt": None, "output_salt": None, "record": b""}
     fields = {name: empty for name, empty in removed.items() if hasattr(value, name)}
@@ -60,7 +60,7 @@ def plain(value: object) -> object:
         return plain([value.run, value.entry, value.created])  # type: ignore[attr-defined]
     if hasattr(value, "next_page_token"):
         return plain([*value.runs, value.next_page_token])  # type: ignore[attr-defined]
-    if isinstance(value, LedgerEntry):
+    if isinstance(value, LedgerEntry | Run):
         return value._replace(**fields)  # type: ignore[arg-type]
     return replace(value, **fields) if fields else value  # type: ignore[type-var]
 

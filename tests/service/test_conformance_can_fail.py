@@ -73,7 +73,9 @@ async def test_a_stage_taken_out_is_found(removed: str, monkeypatch: pytest.Monk
     names = tuple(stage.name for stage in stages)
     monkeypatch.setattr(kernel, "FIFTEEN_STAGES", stages)
     monkeypatch.setattr(kernel, "STAGE_NAMES", names)
-    monkeypatch.setattr(kernel, "_ALLOWED", tuple({"stage": name, "decision": "allow"} for name in names))
+    allowed = [{"stage": name, "decision": "allow"} for name in names]
+    monkeypatch.setattr(kernel, "_ALLOWED", tuple(allowed))
+    monkeypatch.setattr(kernel, "_ALL_ALLOWED", allowed)
     monkeypatch.setattr(kernel, "_SKIPPED", tuple({"stage": name, "decision": "skip"} for name in names))
     monkeypatch.setattr(kernel, "_EXECUTION", names.index("execution"))
     monkeypatch.setattr(kernel, "_LEDGER", names.index("audit_ledger"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from meshflow_grpc.domain.json_value import json_string
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 from meshflow_grpc.governance.budget import minus
@@ -28,6 +28,8 @@ KINDS = {
     Verdict.FAILED: EntryKind.STEP_FAILED,
     Verdict.CANCELLED: EntryKind.STEP_CANCELLED,
 }
+# As facts hold them: plain text, which an enum's ``value`` takes a call to give.
+WORDS = {verdict: verdict.value for verdict in Verdict}
 
 
 class StepEnd(NamedTuple):
@@ -62,16 +64,16 @@ class AuditLedger:
         step = end.state.step
         run = step.run
         draft = EntryDraft(
-            run_id=run.run_id,
-            tenant_id=run.tenant_id,
-            kind=KINDS[end.verdict],
-            time=self._ports.clock.now(),
-            node_id=step.node.id,
-            step_id=step.step_id,
-            attempt=step.epoch,
-            facts=_facts(end),
-            input=input_payload(end.state),
-            output=_output(end),
+            run.run_id,
+            run.tenant_id,
+            KINDS[end.verdict],
+            self._ports.clock.now(),
+            step.node.id,
+            step.step_id,
+            step.epoch,
+            _facts(end),
+            input_payload(end.state),
+            _output(end),
         )
         closing = step.closing if end.verdict is Verdict.COMMITTED else None
         last = None if closing is None else closing.change(end.state.output or "", _spent(end))
@@ -90,14 +92,11 @@ def _spent(end: StepEnd) -> Usage:
     return end.state.step.run.budget.spent + minus(end.usage, prepaid)
 
 
-_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
 def _output(end: StepEnd) -> str | None:
     """What the step said, or why there is nothing: a payload, because a person may be named in either."""
     if end.verdict is Verdict.COMMITTED:
-        return f'{{"output":{_json(end.state.output)}}}'
-    return None if end.message is None else f'{{"message":{_json(end.message)}}}'
+        return f'{{"output":{json_string(end.state.output or "")}}}'
+    return None if end.message is None else f'{{"message":{json_string(end.message)}}}'
 
 
 def _add_execution(facts: dict[str, JsonValue], execution: Execution, state: StepState) -> None:
@@ -155,7 +154,7 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
         "stages": end.stages,
         "step": step.number,
         "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
-        "verdict": end.verdict.value,
+        "verdict": WORDS[end.verdict],
     }
     if step.action is not None:
         facts |= call_facts(step)

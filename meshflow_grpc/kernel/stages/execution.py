@@ -16,6 +16,8 @@ from meshflow_grpc.kernel.state import Execution
 from meshflow_grpc.kernel.tool_call import call_tool
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from meshflow_grpc.kernel.decision import Refusal
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
@@ -29,8 +31,15 @@ class ExecutionStage:
     def __init__(self, ports: KernelPorts) -> None:
         self._ports = ports
 
-    async def apply(self, state: StepState) -> StepState | Refusal:
-        """Returns the state with its execution, or why there is none; cancellation and LedgerUnavailableError pass through."""
+    def apply(self, state: StepState) -> Awaitable[StepState | Refusal]:
+        """Gives the state with its execution, or why there is none; cancellation and LedgerUnavailableError pass through."""
+        step = state.step
+        # Reaches nothing outside, so that nothing has to be said before it, and it may be done again: most agents' steps.
+        if step.node.kind is NodeKind.AGENT and step.action is None and state.risk < RiskTier.EXTERNAL_IO:
+            return AgentCall(self._ports, state).run()
+        return self._apply(state)
+
+    async def _apply(self, state: StepState) -> StepState | Refusal:
         step = state.step
         if step.node.kind is NodeKind.HUMAN:
             return state._replace(execution=_human_answer(state))
@@ -63,4 +72,4 @@ def _human_answer(state: StepState) -> Execution:
         raise ValueError(message)
     answer = {"comment": granted.comment, "decision": "approve", "reviewer": granted.reviewer}
     output = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))
-    return Execution(output, "", Usage(steps=1), ZERO_USAGE, 1, 0)
+    return Execution(output, "", Usage(steps=1), ZERO_USAGE, 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from meshflow_grpc.kernel.stages.audit_ledger import WORDS
 from meshflow_grpc.ports.observer import StepRecord
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class SlaRecord:
     def observe(self, end: StepEnd) -> None:
         """Feeds metrics."""
         met = None if end.sla == "none" else end.sla == "met"
-        node_id = end.state.step.node.id
+        node_id, verdict = end.state.step.node.id, WORDS[end.verdict]
         self._ports.observer.step_recorded(
-            StepRecord(node_id, end.verdict.value, end.usage, end.latency_ms, met, end.blocked_by, end.reason)
+            StepRecord(node_id, verdict, end.usage, end.latency_ms, met, end.blocked_by, end.reason)
         )

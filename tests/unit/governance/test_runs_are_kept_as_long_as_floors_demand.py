@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ ENDED = "2026-01-01T00:00:00.000Z"
 )
 def test_a_run_is_deleted_after_every_floor(policy: dict[str, object], now: str, delete: bool, why: str) -> None:
     """The longest time wins, and the verdict says which."""
-    run = replace(new_run("run_1", policy=policy), status=RunStatus.COMPLETED, update_time=ENDED)
+    run = new_run("run_1", policy=policy)._replace(status=RunStatus.COMPLETED, update_time=ENDED)
     verdict = retention_of(run, 365, now)
     assert verdict.delete is delete
     assert why in verdict.why
@@ -39,7 +38,7 @@ def test_a_run_is_deleted_after_every_floor(policy: dict[str, object], now: str,
 @pytest.mark.parametrize("status", [RunStatus.RUNNING, RunStatus.PAUSED])
 def test_unfinished_runs_stay(status: RunStatus) -> None:
     """However old."""
-    run = replace(new_run("run_1"), status=status, update_time=ENDED)
+    run = new_run("run_1")._replace(status=status, update_time=ENDED)
     assert not retention_of(run, 365, "2099-01-01T00:00:00.000Z").delete
 
 

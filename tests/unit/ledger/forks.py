@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
@@ -50,7 +49,7 @@ def forked() -> tuple[list[LedgerEntry], LedgerEntry]:
     commands.append(Append("run_1", (finished("run_1"),), ENDED))
     parent = sequencer.plan(commands, {}, {}).entries
     sequencer.settle()
-    run = replace(new_run("run_1"), entries=len(parent), head_hash=parent[-1].hash)
+    run = new_run("run_1")._replace(entries=len(parent), head_hash=parent[-1].hash)
     fork = fork_of(
         run,
         parent,

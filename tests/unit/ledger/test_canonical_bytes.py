@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshflow_grpc.ledger.canonical import MAX_DEPTH, MAX_INTEGER, NotCanonicalError, decode, encode
+from meshflow_grpc.domain.ledger_entry import EntryKind
+from meshflow_grpc.ledger.canonical import MAX_DEPTH, MAX_INTEGER, NotCanonicalError, Written, decode, encode
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -99,3 +102,13 @@ def test_nesting_is_bounded() -> None:
         value = [value]
     with pytest.raises(NotCanonicalError, match="nested"):
         encode(value)
+
+
+@given(st.lists(st.dictionaries(st.text("abc", max_size=3), st.integers(-9, 9) | TEXT, max_size=3), max_size=4))
+def test_what_was_written_once_is_written_the_same(items: list[Any]) -> None:
+    """Wherever it stands in a record, beside what has a slower way too; a copy of it is a plain list."""
+    written = Written(items)
+    for beside in ({}, {"tuple": (1, "é")}, {"kind": EntryKind.ERASURE}):
+        assert encode({"a": [written], "b": written, **beside}) == encode({"a": [items], "b": items, **beside})
+    assert type(copy.deepcopy(written)) is list
+    assert copy.deepcopy(written) == written == items
