@@ -75,10 +75,13 @@ SELECT 1 / CASE WHEN (SELECT count(*) FROM changed) = $3 THEN 1 ELSE 0 END FROM 
 async def write_batch(connection: Any, plan: Plan, fence: Fence) -> None:
     """Writes entries and runs of a plan; raises OvertakenError or FencedError when the plan does not hold any more."""
     runs = [updated_row(row, plan.updates.get(str(row.run_id))) for row in plan.runs]
-    created = {row.run_id for row in runs}
+    created = {str(row.run_id) for row in runs}
     updates = [update for run_id, update in plan.updates.items() if run_id not in created]
     held = [fence.epochs.get(update.run_id) for update in updates]
     entries = plan.entries
+    if fence.owner is not None:
+        # Before the answer: should that be lost, the runs may be there all the same, and are this server's.
+        fence.epochs.update(dict.fromkeys(created, 1))
     try:
         place = await connection.fetchval(
             _WRITE,
@@ -92,11 +95,14 @@ async def write_batch(connection: Any, plan: Plan, fence: Fence) -> None:
             held,
         )
     except asyncpg.DivisionByZeroError as error:
+        fence.forget(created)
         raise FencedError from error
+    except asyncpg.UniqueViolationError:
+        fence.forget(created)
+        raise
     if place is None:
+        fence.forget(created)
         raise OvertakenError
-    if fence.owner is not None:
-        fence.epochs.update((str(run_id), 1) for run_id in created)
 
 
 def _columns(names: Sequence[str], rows: Iterable[Any]) -> list[list[Any]]:

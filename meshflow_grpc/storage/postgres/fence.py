@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class OvertakenError(Exception):
@@ -23,3 +27,8 @@ class Fence:
     notifies: bool = False
     # The writing connection's process in the database.
     pid: int = 0
+
+    def forget(self, run_ids: Iterable[str]) -> None:
+        """Of runs that were not made after all."""
+        for run_id in run_ids:
+            self.epochs.pop(run_id, None)
