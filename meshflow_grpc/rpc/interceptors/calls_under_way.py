@@ -1,4 +1,4 @@
-"""Which calls are under way, until the last byte of their answers is handed to the network."""
+"""Which calls are under way, until gRPC has the last of their answers to send."""
 
 from __future__ import annotations
 
