@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, overload
 from meshflow_grpc.domain.errors import FieldViolation, InvalidWorkflowError
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.workflow import END, START, Edge, Node, NodeKind, Workflow
+from meshflow_grpc.governance.policy_document import policy_document
 from meshflow_grpc.graph.back_edges import back_edges
 from meshflow_grpc.graph.compiled_graph import CompiledStateGraph
 from meshflow_grpc.graph.graph_run import GraphPlan
-from meshflow_grpc.graph.policies import policy_document
 from meshflow_grpc.graph.routes import Branch, Route, Targets
 from meshflow_grpc.graph.state import StateType
 from meshflow_grpc.tools.registry import tier_of
@@ -19,7 +19,7 @@ from meshflow_grpc.workflow.schema import MAX_LOOP_ITERATIONS
 from meshflow_grpc.workflow.yaml_codec import dump_workflow, load_workflow
 
 if TYPE_CHECKING:
-    from meshflow_grpc.graph.policies import AnyPolicy
+    from meshflow_grpc.governance.policy_document import AnyPolicy
 
 NodeFunction: TypeAlias = Callable[[Any], Mapping[str, Any] | Awaitable[Mapping[str, Any] | None] | None]
 F = TypeVar("F", bound=Callable[..., Any])
