@@ -96,7 +96,7 @@ class SqliteLogStore:
         async with self._snapshots.begin() as snapshot:
             with translated():
                 runs_ = [
-                    (_shown(tenant_id), _shown(run_id))
+                    (tenant_id, run_id)
                     for sql in (log.SELECT_RUNS, log.SELECT_RUNS_OF_ENTRIES)
                     for tenant_id, run_id in await fetch_lenient(snapshot, sql)
                 ]
@@ -118,11 +118,6 @@ class SqliteLogStore:
         self._check_open()
         with translated():
             return cast("list[tuple[Any, ...]]", await self._reader.execute_fetchall(sql, parameters))
-
-
-def _shown(value: object) -> str:
-    """An id as text, whatever tampering made of it."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
 async def _nodes(connection: aiosqlite.Connection, keys: Iterable[NodeKey]) -> dict[NodeKey, bytes]:
