@@ -138,30 +138,41 @@ class ChainVerifier:
 
     def _verify(self, row: EntryRow) -> _Link:
         before = self._found
-        data = _record_bytes(row.record)
+        stored = row.record
+        data = stored if type(stored) is bytes else _record_bytes(stored)
         try:
             record = _parsed(data)
         except NotCanonicalError as error:
-            self._projection.incomplete = True
-            sequence = row.sequence if type(row.sequence) is int else self._next_sequence
-            self._fault(sequence, row.seq, row.node_id, f"record: {error.violations[0].description}")
-            return _Link(sequence, _number(row.seq), str(row.node_id), None, None, row.hash, sound=False)
+            return self._unreadable(row, error)
         digest = entry_hash(data)
-        # A record that does not match its hash may be lying about its own place; the columns then name it.
-        trusted = digest == row.hash or type(row.sequence) is not int
-        sequence = record["sequence"] if trusted else _number(row.sequence)
-        node_id = record["node_id"] if trusted else row.node_id
+        sequence, node_id = record["sequence"], record["node_id"]
         if digest != row.hash:
+            # A record that does not match its hash may be lying about its own place; the columns then name it.
+            if type(row.sequence) is int:
+                sequence, node_id = row.sequence, row.node_id
             self._fault(sequence, row.seq, node_id, "hash: the record does not have the stored hash")
-        self._compare_columns(row, record, sequence, node_id)
-        self._check_payloads(row, record, sequence, node_id)
+        if _COLUMNS(row) != _INDEXED(record) or record["run_id"] != self._run_id:
+            self._compare_columns(row, record, sequence, node_id)
+        place = commitment_place(record["tenant_id"], record["run_id"], record["sequence"])
+        for name, payload, salt in (("input", row.input, row.input_salt), ("output", row.output, row.output_salt)):
+            commitment = record[name]
+            if commitment is not None and opens_commitment_at(place, commitment, name, salt, payload):
+                self._payloads += 1
+                self._present.append((sequence, row.seq, node_id, name))
+            elif commitment is not None or payload is not None or salt is not None:
+                self._note_unopened(row, name, commitment, sequence, node_id)
         self._projection.fold(record)
-        link = _Link(
-            sequence, _number(row.seq), str(node_id), record["prev_hash"], digest, row.hash, sound=before == self._found
-        )
+        seq = row.seq if type(row.seq) is int else 0
+        link = _Link(sequence, seq, str(node_id), record["prev_hash"], digest, row.hash, before == self._found)
         if record["kind"] == _RUN_DELETED:
             self._note_deletion(record, link)
         return link
+
+    def _unreadable(self, row: EntryRow, error: NotCanonicalError) -> _Link:
+        self._projection.incomplete = True
+        sequence = row.sequence if type(row.sequence) is int else self._next_sequence
+        self._fault(sequence, row.seq, row.node_id, f"record: {error.violations[0].description}")
+        return _Link(sequence, _number(row.seq), str(row.node_id), None, None, row.hash, sound=False)
 
     def _note_deletion(self, record: dict[str, Any], link: _Link) -> None:
         try:
@@ -170,33 +181,29 @@ class ChainVerifier:
             self._fault(link.sequence, link.seq, "", f"deletion: {error}")
 
     def _compare_columns(self, row: EntryRow, record: dict[str, Any], sequence: int, node_id: object) -> None:
-        columns = _COLUMNS(row)
-        if columns != _INDEXED(record):
-            for name, column in zip(_FIELDS, columns, strict=True):
-                if column != record[name]:
-                    self._fault(
-                        sequence, row.seq, node_id, f"{name}: the column says {column!r}, the record {record[name]!r}"
-                    )
+        for name, column in zip(_FIELDS, _COLUMNS(row), strict=True):
+            if column != record[name]:
+                self._fault(
+                    sequence, row.seq, node_id, f"{name}: the column says {column!r}, the record {record[name]!r}"
+                )
         if record["run_id"] != self._run_id:
             self._fault(sequence, row.seq, node_id, f"run_id: the record belongs to run {record['run_id']!r}")
 
-    def _check_payloads(self, row: EntryRow, record: dict[str, Any], sequence: int, node_id: object) -> None:
-        place = commitment_place(record["tenant_id"], record["run_id"], record["sequence"])
-        for name, payload, salt in (("input", row.input, row.input_salt), ("output", row.output, row.output_salt)):
-            commitment = record[name]
-            if commitment is None:
-                if payload is not None or salt is not None:
-                    description = f"{name}: a payload or salt is stored, the record knows of none"
-                    self._fault(sequence, row.seq, node_id, description)
-                continue
-            self._payloads += 1
-            if payload is None and salt is None:
-                self._missing.append((sequence, row.seq, node_id, name))
-                continue
-            self._present.append((sequence, row.seq, node_id, name))
-            if not opens_commitment_at(place, commitment, name, salt, payload):
-                description = f"{name}: the payload and its salt do not match the commitment in the record"
-                self._fault(sequence, row.seq, node_id, description)
+    def _note_unopened(
+        self, row: EntryRow, name: str, commitment: object, sequence: int, node_id: object
+    ) -> None:
+        """Takes a payload into account that is missing, or is there and is not what the record says."""
+        if commitment is None:
+            self._fault(sequence, row.seq, node_id, f"{name}: a payload or salt is stored, the record knows of none")
+            return
+        self._payloads += 1
+        if getattr(row, name) is None and getattr(row, f"{name}_salt") is None:
+            self._missing.append((sequence, row.seq, node_id, name))
+            return
+        self._present.append((sequence, row.seq, node_id, name))
+        self._fault(
+            sequence, row.seq, node_id, f"{name}: the payload and its salt do not match the commitment in the record"
+        )
 
     def _join(self, link: _Link) -> None:
         """Checks that an entry in its place names its predecessor's hash."""

@@ -13,9 +13,10 @@ from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.storage.integration import missing_of, resumed, state_of
 from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite.errors import translated
-from meshflow_grpc.storage.sqlite.reading import Snapshots, fetch_raw, lenient
+from meshflow_grpc.storage.sqlite.reading import Snapshots, at_once, fetch_raw, lenient
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
     from pathlib import Path
 
@@ -130,11 +131,14 @@ async def _nodes(connection: aiosqlite.Connection, keys: Iterable[NodeKey]) -> d
     }
 
 
+def _entries_after(seq: int, connection: sqlite3.Connection) -> tuple[LogRow, ...]:
+    return fetch_raw(connection, LogRow, log.SELECT_ENTRIES_BY_SEQ, (seq, _PAGE_ROWS))
+
+
 async def _log_pages(connection: aiosqlite.Connection) -> AsyncIterator[tuple[LogRow, ...]]:
     last = -(2**63)
     while True:
-        with translated():
-            page = await fetch_raw(connection, LogRow, log.SELECT_ENTRIES_BY_SEQ, (last, _PAGE_ROWS))
+        page = await at_once(connection, partial(_entries_after, last))
         if page:
             yield page
         if len(page) < _PAGE_ROWS:
