@@ -14,7 +14,7 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure, RunDeletion
+from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure, RunDeletion, shown
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
@@ -35,9 +35,8 @@ _FIELDS = ("run_id", "tenant_id", "sequence", "kind", "node_id", "step_id", "att
 _INDEXED = itemgetter(*_FIELDS)
 _COLUMNS = itemgetter(*map(EntryRow._fields.index, _FIELDS))
 _TEXT_FIELDS = ("run_id", "tenant_id", "kind", "node_id", "step_id", "time", "prev_hash")
-_TEXTS = itemgetter(*_TEXT_FIELDS)
-_TEXT = frozenset({str})
-_RECORD_FIELDS = frozenset({*_FIELDS, "v", "input", "output", "change", "facts"})
+# What is canonical has its keys in this order.
+_RECORD_FIELDS = tuple(sorted({*_FIELDS, "v", "input", "output", "change", "facts"}))
 
 
 class _Link(NamedTuple):
@@ -94,7 +93,7 @@ class ChainVerifier:
         for sequence, description in self._projection.faults(run, head_sequence, head_hash):
             self._fault(sequence, 0, "", description)
         return ChainVerification(
-            run_id=self._run_id,
+            run_id=shown(self._run_id),
             entries_checked=self._entries,
             payloads_checked=self._payloads,
             payloads_erased=len(self._missing),
@@ -138,8 +137,7 @@ class ChainVerifier:
 
     def _verify(self, row: EntryRow) -> _Link:
         before = self._found
-        stored = row.record
-        data = stored if type(stored) is bytes else _record_bytes(stored)
+        data = _record_bytes(row.record)
         try:
             record = _parsed(data)
         except NotCanonicalError as error:
@@ -153,14 +151,7 @@ class ChainVerifier:
             self._fault(sequence, row.seq, node_id, "hash: the record does not have the stored hash")
         if _COLUMNS(row) != _INDEXED(record) or record["run_id"] != self._run_id:
             self._compare_columns(row, record, sequence, node_id)
-        place = commitment_place(record["tenant_id"], record["run_id"], record["sequence"])
-        for name, payload, salt in (("input", row.input, row.input_salt), ("output", row.output, row.output_salt)):
-            commitment = record[name]
-            if commitment is not None and opens_commitment_at(place, commitment, name, salt, payload):
-                self._payloads += 1
-                self._present.append((sequence, row.seq, node_id, name))
-            elif commitment is not None or payload is not None or salt is not None:
-                self._note_unopened(row, name, commitment, sequence, node_id)
+        self._check_payloads(row, record, sequence, node_id)
         self._projection.fold(record)
         seq = row.seq if type(row.seq) is int else 0
         link = _Link(sequence, seq, str(node_id), record["prev_hash"], digest, row.hash, before == self._found)
@@ -189,21 +180,23 @@ class ChainVerifier:
         if record["run_id"] != self._run_id:
             self._fault(sequence, row.seq, node_id, f"run_id: the record belongs to run {record['run_id']!r}")
 
-    def _note_unopened(
-        self, row: EntryRow, name: str, commitment: object, sequence: int, node_id: object
-    ) -> None:
-        """Takes a payload into account that is missing, or is there and is not what the record says."""
-        if commitment is None:
-            self._fault(sequence, row.seq, node_id, f"{name}: a payload or salt is stored, the record knows of none")
-            return
-        self._payloads += 1
-        if getattr(row, name) is None and getattr(row, f"{name}_salt") is None:
-            self._missing.append((sequence, row.seq, node_id, name))
-            return
-        self._present.append((sequence, row.seq, node_id, name))
-        self._fault(
-            sequence, row.seq, node_id, f"{name}: the payload and its salt do not match the commitment in the record"
-        )
+    def _check_payloads(self, row: EntryRow, record: dict[str, Any], sequence: int, node_id: object) -> None:
+        place = commitment_place(record["tenant_id"], record["run_id"], record["sequence"])
+        for name, payload, salt in (("input", row.input, row.input_salt), ("output", row.output, row.output_salt)):
+            commitment = record[name]
+            if commitment is None:
+                if payload is not None or salt is not None:
+                    description = f"{name}: a payload or salt is stored, the record knows of none"
+                    self._fault(sequence, row.seq, node_id, description)
+                continue
+            self._payloads += 1
+            if payload is None and salt is None:
+                self._missing.append((sequence, row.seq, node_id, name))
+                continue
+            self._present.append((sequence, row.seq, node_id, name))
+            if not opens_commitment_at(place, commitment, name, salt, payload):
+                description = f"{name}: the payload and its salt do not match the commitment in the record"
+                self._fault(sequence, row.seq, node_id, description)
 
     def _join(self, link: _Link) -> None:
         """Checks that an entry in its place names its predecessor's hash."""
@@ -239,7 +232,7 @@ class ChainVerifier:
     def _fault(self, sequence: int, seq: object, node_id: object, description: str) -> None:
         self._found += 1
         if len(self._faults) < MAX_FAULTS:
-            self._faults.append(ChainFault(sequence, _number(seq), str(node_id), description))
+            self._faults.append(ChainFault(sequence, _number(seq), shown(node_id), shown(description)))
 
 
 def verify_chain(run_id: str, entries: Iterable[EntryRow], run: RunRow | None) -> ChainVerification:
@@ -258,13 +251,22 @@ def _record_bytes(stored: object) -> bytes:
 def _parsed(data: bytes) -> dict[str, Any]:
     """Returns a record; raises NotCanonicalError unless it is canonical and has the fields of this format version."""
     record = decode(data)
-    if not isinstance(record, dict) or record.keys() != _RECORD_FIELDS:
+    if type(record) is not dict or tuple(record) != _RECORD_FIELDS:
         raise NotCanonicalError.at("record", "does not have the fields of an entry")
-    if record["v"] != FORMAT_VERSION:
-        raise NotCanonicalError.at("record", f"has format version {record['v']!r}, this program knows {FORMAT_VERSION}")
-    if not _TEXT.issuperset(map(type, _TEXTS(record))):
+    attempt, _, _, _, kind, node_id, _, prev_hash, run_id, sequence, step_id, tenant_id, time, version = record.values()
+    if version != FORMAT_VERSION or type(version) is not int:
+        raise NotCanonicalError.at("record", f"has format version {version!r}, this program knows {FORMAT_VERSION}")
+    if not (
+        type(run_id) is str
+        and type(tenant_id) is str
+        and type(kind) is str
+        and type(node_id) is str
+        and type(step_id) is str
+        and type(time) is str
+        and type(prev_hash) is str
+    ):
         raise NotCanonicalError.at("record", f"{', '.join(_TEXT_FIELDS)} must be texts")
-    if type(record["sequence"]) is not int or type(record["attempt"]) is not int:
+    if type(sequence) is not int or type(attempt) is not int:
         raise NotCanonicalError.at("record", "sequence and attempt must be integers")
     return record
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from meshflow_grpc.storage.sqlite.raw_query import RawQuery
-
 Row = TypeVar("Row", EntryRow, LogRow, RunRow)
 Result = TypeVar("Result")
 
@@ -97,18 +95,41 @@ async def at_once(connection: aiosqlite.Connection, read: Callable[[sqlite3.Conn
 
 
 def fetch_raw(
-    connection: sqlite3.Connection, row_type: type[Row], sql: RawQuery, parameters: Sequence[object]
+    connection: sqlite3.Connection, row_type: type[Row], sql: str, parameters: Sequence[object]
 ) -> tuple[Row, ...]:
-    """Fetches rows whatever is in them: text that is not UTF-8 comes with surrogate escapes."""
+    """Fetches rows whatever is in them, on a connection of the caller's own: text that is not UTF-8 comes with surrogate escapes."""
+    return tuple(map(row_type._make, fetch_lenient(connection, sql, parameters)))
+
+
+def fetch_lenient(
+    connection: sqlite3.Connection, sql: str, parameters: Sequence[object] = ()
+) -> list[tuple[object, ...]]:
+    """The same, as plain rows. Each value keeps its type: a blob is never taken for a text."""
     try:
-        return tuple(map(row_type._make, connection.execute(sql.text, parameters).fetchall()))
+        return connection.execute(sql, parameters).fetchall()
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):
             raise
-    found = connection.execute(sql.as_bytes, parameters).fetchall()
-    return tuple(row_type._make(map(lenient, row)) for row in found)
+    connection.text_factory = _text
+    try:
+        return connection.execute(sql, parameters).fetchall()
+    finally:
+        connection.text_factory = str
 
 
-def lenient(value: object) -> object:
-    """Returns text read as bytes as text again, with surrogate escapes for what is not UTF-8."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def is_text(text: str) -> bool:
+    """Whether a text that ``fetch_raw`` read is UTF-8, as all that this program writes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def stored_bytes(text: str) -> bytes:
+    """Returns the bytes of a text that ``fetch_raw`` read, for ``CAST(? AS TEXT)``: they need not be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")

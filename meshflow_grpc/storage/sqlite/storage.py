@@ -18,8 +18,14 @@ from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
 from meshflow_grpc.storage.session_use import session_use
 from meshflow_grpc.storage.sqlite import ledger, payload_keys, runs, sessions
 from meshflow_grpc.storage.sqlite.connection import FileLock, prepare_file
-from meshflow_grpc.storage.sqlite.errors import translated
-from meshflow_grpc.storage.sqlite.reading import at_once, check_schema, fetch_raw, open_reader
+from meshflow_grpc.storage.sqlite.reading import (
+    at_once,
+    check_schema,
+    fetch_raw,
+    is_text,
+    open_reader,
+    stored_bytes,
+)
 from meshflow_grpc.storage.sqlite.webhooks import SqliteWebhooks
 from meshflow_grpc.storage.sqlite.writer import Writer
 
@@ -97,7 +103,7 @@ class SqliteStorage(SqliteWebhooks):
 
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""
-        found = await self._fetch(runs.SELECT_ONE.text, (run_id, tenant_id))
+        found = await self._fetch(runs.SELECT_ONE, (run_id, tenant_id))
         if not found:
             raise RunNotFoundError(run_id)
         return run_of(RunRow._make(found[0]))
@@ -132,12 +138,10 @@ class SqliteStorage(SqliteWebhooks):
             self._check_open()
             async with self._snapshots.lend() as snapshot:
                 read = partial(_first_pages, runs[done : done + RAW_PAGE_ROWS])
-                for (tenant_id, run_id), (run, first) in zip(
-                    runs[done:], await at_once(snapshot, read), strict=False
-                ):
+                for (tenant_id, run_id), (run, first) in zip(runs[done:], await at_once(snapshot, read), strict=False):
                     if run is None and not any(row.tenant_id == tenant_id for row in first):
                         raise RunNotFoundError(run_id)
-                    yield RawChain(run, _pages(snapshot, run_id, first))
+                    yield RawChain(run, _pages(snapshot, stored_bytes(run_id), first))
                     done += 1
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
@@ -157,12 +161,13 @@ class SqliteStorage(SqliteWebhooks):
 
     async def payload_keys(self, run_ids: Sequence[str]) -> dict[str, WrappedKey]:
         """See KeyedStorage."""
-        found = [row for sql, part in payload_keys.select_by_run(run_ids) for row in await self._fetch(sql, part)]
-        return {row[0]: WrappedKey._make(row) for row in found}
+        named = [run_id for run_id in run_ids if is_text(run_id)]
+        found = [row for sql, part in payload_keys.select_by_run(named) for row in await self._fetch(sql, part)]
+        return {row[0]: payload_keys.key_of(row) for row in found}
 
     async def payload_keys_not_under(self, key_id: str, after: str, limit: int) -> tuple[WrappedKey, ...]:
         """See KeyedStorage."""
-        return tuple(map(WrappedKey._make, await self._fetch(payload_keys.SELECT_AFTER, (after, key_id, limit))))
+        return tuple(map(payload_keys.key_of, await self._fetch(payload_keys.SELECT_AFTER, (after, key_id, limit))))
 
     async def replace_payload_keys(self, keys: Sequence[WrappedKey]) -> None:
         """See KeyedStorage."""
@@ -197,8 +202,9 @@ def _first_pages(
     left = RAW_PAGE_ROWS
     connection.execute("BEGIN")
     for tenant_id, run_id in owners:
-        row = fetch_raw(connection, RunRow, runs.SELECT_ONE, (run_id, tenant_id))
-        first = fetch_raw(connection, EntryRow, ledger.SELECT_FIRST, (run_id, RAW_PAGE_ROWS))
+        run = stored_bytes(run_id)
+        row = fetch_raw(connection, RunRow, runs.SELECT_RAW, (run, stored_bytes(tenant_id)))
+        first = fetch_raw(connection, EntryRow, ledger.SELECT_FIRST, (run, RAW_PAGE_ROWS))
         found.append((row[0] if row else None, first))
         left -= len(first)
         if left <= 0:
@@ -209,7 +215,7 @@ def _first_pages(
 
 
 async def _pages(
-    connection: aiosqlite.Connection, run_id: str, first: tuple[EntryRow, ...]
+    connection: aiosqlite.Connection, run_id: bytes, first: tuple[EntryRow, ...]
 ) -> AsyncIterator[tuple[EntryRow, ...]]:
     page = first
     while page:
@@ -219,5 +225,5 @@ async def _pages(
         page = await at_once(connection, partial(_next_page, run_id, page[-1].sequence))
 
 
-def _next_page(run_id: str, after: float, connection: sqlite3.Connection) -> tuple[EntryRow, ...]:
+def _next_page(run_id: bytes, after: float, connection: sqlite3.Connection) -> tuple[EntryRow, ...]:
     return fetch_raw(connection, EntryRow, ledger.SELECT_AFTER, (run_id, after, RAW_PAGE_ROWS))
