@@ -25,6 +25,7 @@ _SELECT_NODES = (
 )
 
 SELECT_SIZE = "SELECT coalesce(max(idx) + 1, 0) FROM merkle_nodes WHERE level = 0"
+SELECT_SUBTREES = "SELECT count(*) FROM merkle_nodes"
 SELECT_NEWEST_SEQ = "SELECT coalesce(max(seq), 0) FROM ledger_entries"
 SELECT_RECORDS = "SELECT seq, record FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"
 # Texts as bytes: one that is not UTF-8 must not keep the others from being read.

@@ -99,7 +99,8 @@ class SqliteLogStore:
                 runs_ = await at_once(snapshot, _runs)
                 heads = tuple(log.head_of(tuple(row)) for row in await snapshot.execute_fetchall(log.SELECT_HEADS))
                 ((size,),) = await snapshot.execute_fetchall(log.SELECT_SIZE)
-            yield RawLog(size, tuple(runs_), heads, _log_pages(snapshot), partial(_nodes, snapshot))
+                ((subtrees,),) = await snapshot.execute_fetchall(log.SELECT_SUBTREES)
+            yield RawLog(size, subtrees, tuple(runs_), heads, _log_pages(snapshot), partial(_nodes, snapshot))
 
     def _writing(self) -> Writer:
         if self._writer is None:
