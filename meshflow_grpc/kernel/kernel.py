@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
+_COMMITTED: Final = Verdict.COMMITTED
+_CANCELLED: Final = Verdict.CANCELLED
 _VERDICTS: Final = {Deny: Verdict.DENIED, Pause: Verdict.PAUSED, Fail: Verdict.FAILED}
 _WORDS: Final = {Deny: "deny", Pause: "pause", Fail: "fail"}
 _ALLOWED: Final[tuple[JsonValue, ...]] = tuple({"stage": name, "decision": "allow"} for name in STAGE_NAMES)
@@ -64,7 +67,7 @@ class Kernel:
         as a cancelled step before it propagates.
         """
         outcome = await (self._traced(step) if self._tracing else self._govern(step))
-        if outcome.verdict is Verdict.CANCELLED:
+        if outcome.verdict is _CANCELLED:
             raise asyncio.CancelledError
         return outcome
 
@@ -74,12 +77,13 @@ class Kernel:
         with self._ports.tracer.step(step.run.run_id, step.node, step.step_id, tool) as span:
             outcome = await self._govern(step)
             span.ended(outcome.verdict.value, outcome.usage, outcome.reason)
-            if outcome.verdict is Verdict.CANCELLED:
+            if outcome.verdict is _CANCELLED:
                 raise asyncio.CancelledError
             return outcome
 
     async def _govern(self, step: Step) -> StepOutcome:
-        passage = _Passage(StepState.begun(step, self._ports.clock.monotonic()))
+        started = self._ports.clock.monotonic()
+        passage = _Passage(StepState(step, step.prompt, step.labels, step.node.risk, started))
         cancelled = False
         if passage.checked(self._before):
             cancelled = not await self._execute(passage)
@@ -117,7 +121,7 @@ class Kernel:
         state = end.state
         state.step.run.budget.settle(state.reserved, minus(end.usage, passage.prepaid))
         self._observe(end)
-        output = (state.output or "") if end.verdict is Verdict.COMMITTED else ""
+        output = (state.output or "") if end.verdict is _COMMITTED else ""
         return StepOutcome(state.step, end.verdict, entry, output, end.usage, state.labels, end.blocked_by, end.message)
 
     async def _recorded(self, end: StepEnd) -> LedgerEntry:
@@ -151,7 +155,7 @@ class Kernel:
         if cancelled:
             return StepEnd(
                 state,
-                Verdict.CANCELLED,
+                _CANCELLED,
                 stages,
                 passage.interrupted,
                 latency,
@@ -163,7 +167,7 @@ class Kernel:
             )
         if refusal is None:
             usage = state.execution.usage if state.execution else ZERO_USAGE
-            return StepEnd(state, Verdict.COMMITTED, stages, usage, latency, sla)
+            return StepEnd(state, _COMMITTED, stages, usage, latency, sla)
         remedy = getattr(refusal, "remedy", "")
         message = f"{refusal.message}; {remedy}" if remedy else refusal.message
         verdict = _VERDICTS[type(refusal)]
@@ -187,8 +191,9 @@ def _withheld(end: StepEnd) -> StepEnd:
     """The step as it is recorded when recording it as it was broke; a cancelled step stays cancelled."""
     stages = list(end.stages)
     stages[_LEDGER] = {"stage": STAGE_NAMES[_LEDGER], "decision": "deny", "reason": "STAGE_FAILED"}
-    return end._replace(
-        verdict=Verdict.CANCELLED if end.verdict is Verdict.CANCELLED else Verdict.DENIED,
+    return dataclasses.replace(
+        end,
+        verdict=_CANCELLED if end.verdict is _CANCELLED else Verdict.DENIED,
         stages=stages,
         blocked_by=STAGE_NAMES[_LEDGER],
         reason="STAGE_FAILED",
@@ -220,14 +225,10 @@ class _Passage:
                 result = check.apply(state)
             except Exception:  # noqa: BLE001 - fail closed: whatever a stage raises denies the step
                 result = _broken(check, state)
-            if unwatched and (result is state or type(result) is StepState):
-                state = result
+            if result is state and unwatched:
                 continue
-            self.state = state
             if not self.take(index, result):
                 return False
-            state = self.state
-        self.state = state
         self._reached = checks[-1][0] + 1
         return True
 
@@ -235,14 +236,11 @@ class _Passage:
         """Notes a stage's answer; returns whether the step goes on."""
         self._reached = index + 1
         if isinstance(result, StepState):
-            self.state = result
             if result.execution is not None:
                 self.prepaid = result.execution.prepaid
-            if result.step.live is not None:
-                self._tell(index, "allow", "")
+            self._tell(index, "allow", "")
             return True
         if isinstance(result, Noted):
-            self.state = result.state
             self._note(index, result.decision, result.reason)
             return True
         self.refusal, self.refused_by = result, STAGE_NAMES[index]
