@@ -61,7 +61,11 @@ def test_a_record_in_its_form_is_taken(change: dict[str, object]) -> None:
         (b'"tenant_id":"acme"', b'"tenant_id":null', "must be texts"),
         (b'"tenant_id":"acme",', b"", "fields of an entry"),
         (b'"v":1', b'"v":1,"w":1', "fields of an entry"),
-        (b'"attempt":1,"change":{"usage":{"steps":1}}', b'"change":{"usage":{"steps":1}},"attempt":1', "canonical form"),
+        (
+            b'"attempt":1,"change":{"usage":{"steps":1}}',
+            b'"change":{"usage":{"steps":1}},"attempt":1',
+            "canonical form",
+        ),
         (b"writer", b"wr\\u0069ter", "canonical form"),
         (b"writer", b"wr\xffter", "not JSON"),
         (DATA, b"[]", "fields of an entry"),
