@@ -74,16 +74,22 @@ def decode(data: bytes, field: str = "record") -> JsonValue:
         raise NotCanonicalError.at(field, "is not JSON") from error
     # A record that is nested deeper than the walk goes is judged by its bytes; what they cannot rule out, encode refuses.
     plain = data.isascii() and (_plain(value, 0) or not _MAYBE_FLOAT(data))
-    if (_encode_plain(value, field) if plain else encode(value, field)) != data:
+    if (encode_plain(value, field) if plain else encode(value, field)) != data:
         raise NotCanonicalError.at(field, "is not in canonical form (RFC 8785)")
     return value
 
 
-def _encode_plain(value: JsonValue, field: str) -> bytes:
+def encode_plain(value: JsonValue, field: str = "record") -> bytes:
+    """Returns the canonical bytes of what was parsed from ASCII bytes and holds no fraction; raises NotCanonicalError."""
     try:
         return orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError as error:
         raise NotCanonicalError.at(field, str(error)) from error
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value in a record needs no further look than the encoder's: it holds no fraction, and ends where others do."""
+    return _plain(value, 1)
 
 
 def _plain(value: object, depth: int) -> bool:
