@@ -15,12 +15,11 @@ from meshflow_grpc.storage.sqlite.errors import translated
 from meshflow_grpc.storage.sqlite.migrate import check_version, migrations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
-    from meshflow_grpc.storage.sqlite.raw_query import RawQuery
-
 Row = TypeVar("Row", EntryRow, LogRow, RunRow)
+Result = TypeVar("Result")
 
 
 def check_schema(path: Path) -> None:
@@ -59,13 +58,20 @@ class Snapshots:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[aiosqlite.Connection]:
         """Gives a connection in a transaction that only reads; raises LedgerUnavailableError."""
-        connection = self._idle.pop() if self._idle else await open_reader(self._path)
-        try:
+        async with self.lend() as connection:
             with translated():
                 await connection.execute_fetchall("BEGIN")
             yield connection
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Gives a connection that only reads, and ends the transaction it comes back in; raises LedgerUnavailableError."""
+        connection = self._idle.pop() if self._idle else await open_reader(self._path)
+        try:
+            yield connection
             with translated():
-                await connection.execute_fetchall("COMMIT")
+                if connection.in_transaction:
+                    await connection.execute_fetchall("COMMIT")
         except BaseException:
             await connection.close()
             raise
@@ -81,19 +87,49 @@ class Snapshots:
             await self._idle.pop().close()
 
 
-async def fetch_raw(
-    connection: aiosqlite.Connection, row_type: type[Row], sql: RawQuery, parameters: Sequence[object]
+async def at_once(connection: aiosqlite.Connection, read: Callable[[sqlite3.Connection], Result]) -> Result:
+    """Reads with several statements in one turn of the connection's thread: waiting for the thread costs more than most of them."""
+    execute: Callable[[Callable[[], Result]], Awaitable[Result]] = connection._execute
+    with translated():
+        return await execute(lambda: read(connection._conn))
+
+
+def fetch_raw(
+    connection: sqlite3.Connection, row_type: type[Row], sql: str, parameters: Sequence[object]
 ) -> tuple[Row, ...]:
-    """Fetches rows whatever is in them: text that is not UTF-8 comes with surrogate escapes."""
+    """Fetches rows whatever is in them, on a connection of the caller's own: text that is not UTF-8 comes with surrogate escapes."""
+    return tuple(map(row_type._make, fetch_lenient(connection, sql, parameters)))
+
+
+def fetch_lenient(
+    connection: sqlite3.Connection, sql: str, parameters: Sequence[object] = ()
+) -> list[tuple[object, ...]]:
+    """The same, as plain rows. Each value keeps its type: a blob is never taken for a text."""
     try:
-        return tuple(map(row_type._make, await connection.execute_fetchall(sql.text, parameters)))
+        return connection.execute(sql, parameters).fetchall()
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):
             raise
-    found = await connection.execute_fetchall(sql.as_bytes, parameters)
-    return tuple(row_type._make(map(lenient, row)) for row in found)
+    connection.text_factory = _text
+    try:
+        return connection.execute(sql, parameters).fetchall()
+    finally:
+        connection.text_factory = str
 
 
-def lenient(value: object) -> object:
-    """Returns text read as bytes as text again, with surrogate escapes for what is not UTF-8."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def is_text(text: str) -> bool:
+    """Whether a text that ``fetch_raw`` read is UTF-8, as all that this program writes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def stored_bytes(text: str) -> bytes:
+    """Returns the bytes of a text that ``fetch_raw`` read, for ``CAST(? AS TEXT)``: they need not be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
