@@ -11,7 +11,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from meshflow_grpc.domain.ledger_entry import LedgerEntry
-from meshflow_grpc.ledger.canonical import NotCanonicalError, encode
+from meshflow_grpc.ledger.canonical import NotCanonicalError, encode_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ _LOCK_GIVING_BYTES = 1 << 18
 
 def entry_hash(record: bytes) -> str:
     """Returns the hash of an entry: hex SHA-256 over domain, length and the record's bytes."""
-    return _digest(b"".join((_CHAIN_DOMAIN, _length(len(record)), record)))
+    return _digest(b"%b%b%b" % (_CHAIN_DOMAIN, _length(len(record)), record))
 
 
 class Committer:
@@ -81,7 +81,7 @@ def commitment_place(tenant_id: str, run_id: str, sequence: int) -> bytes:
     except UnicodeEncodeError as error:
         raise NotCanonicalError.at("run", "its tenant or its id holds a lone surrogate") from error
     place = b"%d" % sequence
-    return b"".join((owner, _length(len(place)), place))
+    return b"%b%b%b" % (owner, _length(len(place)), place)
 
 
 @lru_cache(maxsize=4096)
@@ -125,7 +125,7 @@ def link(
         input_commitment, input_salt = committer.commit("input", input_)
     if output is not None:
         output_commitment, output_salt = committer.commit("output", output)
-    record = encode(
+    record = encode_record(
         {
             "v": FORMAT_VERSION,
             "run_id": run_id,
@@ -141,8 +141,7 @@ def link(
             "output": output_commitment,
             "change": change,
             "facts": facts,
-        },
-        "entry",
+        }
     )
     return _new(
         LedgerEntry,

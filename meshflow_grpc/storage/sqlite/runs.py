@@ -73,23 +73,23 @@ def insert_runs(connection: sqlite3.Connection, rows: Sequence[RunRow]) -> None:
 
 def update_runs(connection: sqlite3.Connection, updates: Collection[RunUpdate]) -> None:
     """Applies updates, one for each run, in as few statements as their number allows."""
-    totals: list[tuple[object, ...]] = []
-    more: list[tuple[object, ...]] = []
+    totals: list[object] = []
+    more: list[object] = []
     for update in updates:
         if update[_ALWAYS:] == UNCHANGED:
-            totals.append(update[:_ALWAYS])
+            totals += update[:_ALWAYS]
         else:
-            more.append(update)
-    _execute(connection, _UPDATE_TOTALS, totals)
-    _execute(connection, _UPDATE_ALL, more)
+            more += update
+    _execute(connection, _UPDATE_TOTALS, totals, _ALWAYS)
+    _execute(connection, _UPDATE_ALL, more, len(RunUpdate._fields))
 
 
-def _execute(connection: sqlite3.Connection, statements: Mapping[int, str], rows: Sequence[tuple[object, ...]]) -> None:
+def _execute(connection: sqlite3.Connection, statements: Mapping[int, str], values: list[object], columns: int) -> None:
     start = 0
     for size in _SIZES:
-        while len(rows) - start >= size:
-            connection.execute(statements[size], list(chain.from_iterable(rows[start : start + size])))
-            start += size
+        while len(values) - start >= size * columns:
+            connection.execute(statements[size], values[start : start + size * columns])
+            start += size * columns
 
 
 def erase_texts(connection: sqlite3.Connection, header_salts: Mapping[str, str]) -> None:
