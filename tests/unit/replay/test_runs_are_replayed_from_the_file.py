@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from meshflow_grpc import ReplayLedger, RunDiff
 from meshflow_grpc.domain.errors import InvalidRequestError, LedgerUnavailableError, RunConflictError, RunNotFoundError
 from meshflow_grpc.domain.ledger_entry import EntryKind
-from meshflow_grpc.ledger.chain import Committer, Place, link
+from meshflow_grpc.ledger.chain import Committer, link
 from meshflow_grpc.ledger.run_diff import diff_runs
 from meshflow_grpc.ledger.run_export import run_csv
 from meshflow_grpc.ports.storage import RunChange
@@ -129,7 +129,7 @@ def made(run_id: str, steps: list[tuple[int, bool]]) -> list[LedgerEntry]:
     kinds = {True: EntryKind.STEP_COMMITTED, False: EntryKind.STEP_DENIED}
     drafts = [step(run_id, node, kind=kinds[good]) for node, good in steps]
     return [
-        link(draft, Place(n, n, "0" * 64), Committer(draft.tenant_id, run_id, n, lambda: bytes(32)))
+        link(draft, Committer(draft.tenant_id, run_id, n, lambda: bytes(32)), n, "0" * 64)
         for n, draft in enumerate(drafts, 1)
     ]
 
