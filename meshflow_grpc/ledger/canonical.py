@@ -52,7 +52,15 @@ class Written(list["JsonValue"]):
 
 def encode(value: object, field: str = "value") -> bytes:
     """Returns the canonical bytes of a value; raises NotCanonicalError naming the place below ``field``."""
-    plain = _plain(value, 0)
+    return _encode(value, field, _plain(value, 0))
+
+
+def encode_record(record: dict[str, JsonValue]) -> bytes:
+    """The same for an entry's record, of which only ``change`` and ``facts`` may hold anything; its other fields have their types."""
+    return _encode(record, "entry", _plain(record["facts"], 1) and _plain(record["change"], 1))
+
+
+def _encode(value: object, field: str, plain: bool) -> bytes:
     if not plain:
         _check(value, field, 0)
     try:

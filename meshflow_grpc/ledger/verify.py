@@ -241,9 +241,7 @@ def verify_chain(run_id: str, entries: Iterable[EntryRow], run: RunRow | None) -
 
 
 def _record_bytes(stored: object) -> bytes:
-    if isinstance(stored, bytes):
-        return stored
-    return stored.encode("utf-8", "surrogateescape") if isinstance(stored, str) else b""
+    return stored if isinstance(stored, bytes) else b""
 
 
 def _number(value: object) -> int:
