@@ -23,14 +23,14 @@ from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
 from meshflow_grpc.storage.session_use import session_use
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.ports.acknowledgement import Acknowledgement
-    from meshflow_grpc.ports.storage import RunChange, RunQuery
+    from meshflow_grpc.ports.storage import RunChange, RunOwner, RunQuery
 
 RAW_PAGE_ROWS = 500
 
@@ -137,6 +137,12 @@ class PostgresStorage(PostgresWebhooks):
             finally:
                 with translated():
                     await snapshot.rollback()
+
+    async def raw_chains(self, runs: Sequence[RunOwner]) -> AsyncGenerator[RawChain, None]:
+        """See Storage."""
+        for tenant_id, run_id in runs:
+            async with self.raw_chain(tenant_id, run_id) as chain:
+                yield chain
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
         """See Storage."""
