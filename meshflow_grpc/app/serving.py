@@ -17,6 +17,7 @@ from meshflow_grpc.app.public_envoy import leave, public_address, start_envoy, u
 from meshflow_grpc.app.readiness import keep_readiness
 from meshflow_grpc.app.reloading import declared_files, keep_reloading
 from meshflow_grpc.config.display import bare_url
+from meshflow_grpc.domain.address import endpoint
 from meshflow_grpc.envoy.bootstrap import TcpAddress
 from meshflow_grpc.json_schema import load_library
 from meshflow_grpc.rpc.probe_server import ProbeServer
@@ -112,7 +113,7 @@ class Serving:
         if self._seat is not None:
             return self._seat.grpc
         host = "127.0.0.1" if self._settings.use_envoy else self._settings.host
-        return f"{host}:{self._settings.grpc_port}"
+        return endpoint(host, self._settings.grpc_port)
 
     async def _begin(self, grpc_port: int, mesh: Membership | None) -> None:
         """Starts what works in the background, and takes up runs."""

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure, RunDeletion, shown
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
 from meshflow_grpc.domain.stored_row import EntryRow
-from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
-from meshflow_grpc.ledger.chain import FORMAT_VERSION, commitment_place, entry_hash, opens_commitment_at
+from meshflow_grpc.ledger.canonical import NotCanonicalError
+from meshflow_grpc.ledger.chain import commitment_place, entry_hash, opens_commitment_at
 from meshflow_grpc.ledger.deletion import Deletion, deletion_of
 from meshflow_grpc.ledger.erasure import covering
 from meshflow_grpc.ledger.projection import Projection
+from meshflow_grpc.ledger.record import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,9 +35,6 @@ _RUN_DELETED = EntryKind.RUN_DELETED.value
 _FIELDS = ("run_id", "tenant_id", "sequence", "kind", "node_id", "step_id", "attempt", "time", "prev_hash")
 _INDEXED = itemgetter(*_FIELDS)
 _COLUMNS = itemgetter(*map(EntryRow._fields.index, _FIELDS))
-_TEXT_FIELDS = ("run_id", "tenant_id", "kind", "node_id", "step_id", "time", "prev_hash")
-# What is canonical has its keys in this order.
-_RECORD_FIELDS = tuple(sorted({*_FIELDS, "v", "input", "output", "change", "facts"}))
 
 
 class _Link(NamedTuple):
@@ -139,7 +137,7 @@ class ChainVerifier:
         before = self._found
         data = _record_bytes(row.record)
         try:
-            record = _parsed(data)
+            record = parsed(data)
         except NotCanonicalError as error:
             return self._unreadable(row, error)
         digest = entry_hash(data)
@@ -243,32 +241,7 @@ def verify_chain(run_id: str, entries: Iterable[EntryRow], run: RunRow | None) -
 
 
 def _record_bytes(stored: object) -> bytes:
-    if isinstance(stored, bytes):
-        return stored
-    return stored.encode("utf-8", "surrogateescape") if isinstance(stored, str) else b""
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    """Returns a record; raises NotCanonicalError unless it is canonical and has the fields of this format version."""
-    record = decode(data)
-    if type(record) is not dict or tuple(record) != _RECORD_FIELDS:
-        raise NotCanonicalError.at("record", "does not have the fields of an entry")
-    attempt, _, _, _, kind, node_id, _, prev_hash, run_id, sequence, step_id, tenant_id, time, version = record.values()
-    if version != FORMAT_VERSION or type(version) is not int:
-        raise NotCanonicalError.at("record", f"has format version {version!r}, this program knows {FORMAT_VERSION}")
-    if not (
-        type(run_id) is str
-        and type(tenant_id) is str
-        and type(kind) is str
-        and type(node_id) is str
-        and type(step_id) is str
-        and type(time) is str
-        and type(prev_hash) is str
-    ):
-        raise NotCanonicalError.at("record", f"{', '.join(_TEXT_FIELDS)} must be texts")
-    if type(sequence) is not int or type(attempt) is not int:
-        raise NotCanonicalError.at("record", "sequence and attempt must be integers")
-    return record
+    return stored if isinstance(stored, bytes) else b""
 
 
 def _number(value: object) -> int:

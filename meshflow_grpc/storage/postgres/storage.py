@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.storage import RunChange, RunOwner, RunQuery
 
 RAW_PAGE_ROWS = 500
+_BEFORE_ALL = -(2**63)
 
 
 class PostgresStorage(PostgresWebhooks):
@@ -129,7 +130,7 @@ class PostgresStorage(PostgresWebhooks):
             with translated():
                 await snapshot.start()
                 found = await connection.fetchrow(runs.SELECT_ONE, run_id, tenant_id)
-                first = await _raw_page(connection, run_id, 0)
+                first = await _raw_page(connection, run_id, _BEFORE_ALL)
             try:
                 if found is None and not any(row.tenant_id == tenant_id for row in first):
                     raise RunNotFoundError(run_id)

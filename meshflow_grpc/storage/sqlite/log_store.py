@@ -117,14 +117,9 @@ class SqliteLogStore:
             return cast("list[tuple[Any, ...]]", await self._reader.execute_fetchall(sql, parameters))
 
 
-def _shown(value: object) -> str:
-    """An id as text, whatever tampering made of it."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
-
-
-def _runs(connection: sqlite3.Connection) -> list[tuple[str, str]]:
+def _runs(connection: sqlite3.Connection) -> list[tuple[object, object]]:
     return [
-        (_shown(tenant_id), _shown(run_id))
+        (tenant_id, run_id)
         for sql in (log.SELECT_RUNS, log.SELECT_RUNS_OF_ENTRIES)
         for tenant_id, run_id in fetch_lenient(connection, sql)
     ]
