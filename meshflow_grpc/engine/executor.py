@@ -207,7 +207,7 @@ class RunExecutor:
             await leases.confirm(self._run.run_id)
         if tools.hub.wants_live(self._run.run_id):
             tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
-            step.live, step.deltas = partial(self._stage_decided, step), partial(self._delta, step)
+            step = replace(step, live=partial(self._stage_decided, step), deltas=partial(self._delta, step))
         return await tools.kernel.run_step(step)
 
     def _live(self, step: Step, kind: EventType) -> RunEvent:

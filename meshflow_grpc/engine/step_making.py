@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
 from meshflow_grpc.domain.json_value import json_string
@@ -116,8 +117,8 @@ class StepMaker:
 
     def _with_tools(self, step: Step, govern: Govern) -> Step:
         offered = offered_tools(step.node, self._context.policy, self._catalog, self._context.tenant_id)
-        step.tools = AgentTools(step, offered, self._catalog, self._progress, govern)
-        return step
+        # A step that its own tools held would stay until the collector finds it.
+        return replace(step, tools=AgentTools(step, offered, self._catalog, self._progress, govern))
 
     def _tool_step(self, step: Step, inputs: Sequence[NodeRun]) -> Step:
         name = cast("str", step.node.config["tool"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
 
@@ -120,7 +120,8 @@ class Step:
     asked: AskedPeer | None = None
 
 
-class Execution(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Execution:
     """What execution produced. ``usage`` holds all attempts; ``prepaid`` is the part that retries settled already.
 
     ``peer`` is the run elsewhere that produced it.

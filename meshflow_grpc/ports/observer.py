@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.usage import Usage
 
 
-class StepRecord(NamedTuple):
+@dataclass(slots=True)
+class StepRecord:
     """A recorded step. ``sla_met`` is None when the node has no SLA; ``blocked_by`` names the stage that refused."""
 
     node_id: str

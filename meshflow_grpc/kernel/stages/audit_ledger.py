@@ -138,17 +138,18 @@ def _add_end(facts: dict[str, JsonValue], end: StepEnd) -> None:
 
 def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
     state, step = end.state, end.state.step
-    run, node, usage = step.run, step.node, end.usage
+    run, node = step.run, step.node
+    tokens_in, tokens_out, cost, carbon, _ = end.usage
     facts: dict[str, JsonValue] = {
         "actor": {
             "principal": run.principal.id,
             "auth": run.principal.method,
             "agent_digest": run.agents.get(node.id, ""),
         },
-        "carbon_ug": usage.carbon_ug,
-        "cost_nano_usd": usage.cost_nano_usd,
+        "carbon_ug": carbon,
+        "cost_nano_usd": cost,
         "iteration": step.iteration,
-        "labels": sorted(state.labels),
+        "labels": sorted(state.labels) if state.labels else [],
         "latency_ms": end.latency_ms,
         "policy_digest": run.policy_digest,
         "risk": state.risk.label,
@@ -156,7 +157,7 @@ def _facts(end: StepEnd) -> Mapping[str, JsonValue]:
         "sla": end.sla,
         "stages": end.stages,
         "step": step.number,
-        "tokens": {"input": usage.input_tokens, "output": usage.output_tokens},
+        "tokens": {"input": tokens_in, "output": tokens_out},
         "verdict": WORDS[end.verdict],
     }
     if step.action is not None:
