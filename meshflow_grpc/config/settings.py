@@ -14,8 +14,9 @@ from meshflow_grpc.config.display import shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.config.production import unsafe
+from meshflow_grpc.config.temporal import TemporalSettings
 from meshflow_grpc.config.web import origin_problems
-from meshflow_grpc.config.workers import WorkerSettings, unused_port
+from meshflow_grpc.config.workers import unused_port
 from meshflow_grpc.domain.address import is_loopback
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
@@ -37,10 +38,11 @@ _SECRETS = {
     "MESHFLOW_PREVIOUS_SIGNING_KEY": "previous_signing_key",
     "MESHFLOW_WEBHOOK_SECRET": "webhook_secret",
     "MESHFLOW_MESH_KEY": "mesh_key",
+    "MESHFLOW_TEMPORAL_API_KEY": "temporal_api_key",
 }
 
 
-class Settings(WorkerSettings):
+class Settings(TemporalSettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
