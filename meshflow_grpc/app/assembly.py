@@ -186,8 +186,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
     tools = RunTools(Kernel(ports), recorder, hub, *world, peer=PEER_TOOL if outside.peers is not None else None)
     admission = _admission(outside, options)
-    workflows = RegisteredWorkflows(storage)
-    learning = Learning(storage, outside.clock)
+    workflows, learning = RegisteredWorkflows(storage), Learning(storage, outside.clock)
     conversations = Conversations(storage, outside.scanner, options.conversation)
     contexts = RunContexts(Sessions(storage), conversations, learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
@@ -198,9 +197,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     times = GateTimes(outside.notifier)
     parts = EngineParts(*own, times, intake, elsewhere)
     limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
-    active = ActiveRuns(limits, state, outside.clock)
-    dispatch = outside.dispatch
-    engine = Engine(parts, active) if dispatch is None else DispatchedEngine(parts, active, dispatch)
+    engine = _engine(parts, ActiveRuns(limits, state, outside.clock), outside.dispatch)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(
         storage, recorder, engine, outside.clock, state, options.reauthentication, options.emergency, observer
@@ -238,10 +235,18 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     )
     ownership = Ownership(elsewhere.leases, engine, hub)
     webhooks = None if outside.sender is None else RunWebhooks(storage, outside.clock, outside.sender)
-    driver = None
-    if isinstance(engine, DispatchedEngine):
-        driver = RunDriver(engine, storage, gates, expiry, outside.clock)
+    driver = _driver(engine, gates, expiry, outside)
     return Runtime(storage, engine, hub, state, commands, log, gates, expiry, ownership, webhooks, driver)
+
+
+def _engine(parts: EngineParts, active: ActiveRuns, dispatch: RunDispatch | None) -> Engine:
+    return Engine(parts, active) if dispatch is None else DispatchedEngine(parts, active, dispatch)
+
+
+def _driver(engine: Engine, gates: Gates, expiry: GateExpiry, outside: Outside) -> RunDriver | None:
+    if not isinstance(engine, DispatchedEngine):
+        return None
+    return RunDriver(engine, outside.storage, gates, expiry, outside.clock)
 
 
 def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: PublishingRecorder) -> KernelPorts:

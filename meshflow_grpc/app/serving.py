@@ -191,14 +191,8 @@ class Serving:
             # The other workers listen on the port too: a connection that ends now is made anew with one of them.
             closing = asyncio.create_task(self._server.stop(grace_s + ANSWERED_WITHIN_S))
         hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
-        if self._worker is not None:
-            self._worker.stop()
         left = asyncio.create_task(self._leave(grace_s, hurry))
-        stopped = await runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
-        if stopped:
-            _log.warning("runs_handed_over", count=stopped, note="they go on on another server, or after the restart")
-        if self._working is not None:
-            await self._working
+        await self._end_runs(grace_s, hurry, hand_over=hand_over)
         if mesh is not None:
             # Until here its own runs may wait for peers, which let in registered nodes only; what they ask of it is refused.
             await mesh.local.withdraw()
@@ -215,6 +209,15 @@ class Serving:
         if self._envoy is not None:
             await leave(self._envoy, self._stop_requests)
         _log.info("stopped")
+
+    async def _end_runs(self, grace_s: float, hurry: asyncio.Event, *, hand_over: bool) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+        stopped = await self._runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
+        if stopped:
+            _log.warning("runs_handed_over", count=stopped, note="they go on on another server, or after the restart")
+        if self._working is not None:
+            await self._working
 
     async def _leave(self, grace_s: float, hurry: asyncio.Event) -> None:
         """Proxies send their calls elsewhere; then connections end while runs on them go on, so that other callers leave too."""

@@ -28,7 +28,6 @@ CLIENT_VARIABLES = (
     "MESHFLOW_TLS_CERT",
     "MESHFLOW_TLS_KEY",
 )
-NOT_ENFORCED = ("MESHFLOW_ENGINE",)
 SIDECAR_GRPC_PORT = 50051
 S = TypeVar("S", bound="LedgerSettings")
 _SECRETS = {
@@ -269,10 +268,6 @@ def _unknown_variables() -> tuple[ConfigProblem, ...]:
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> ConfigProblem:
-    if name in NOT_ENFORCED:
-        return ConfigProblem(
-            name, "this version does not enforce it", "unset it: a setting that does nothing would mislead"
-        )
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return ConfigProblem(
         name, "no such setting", f"did you mean {nearest[0]}?" if nearest else "unset it, see docs/configuration.md"

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+import structlog
 from temporalio.client import Client
 from temporalio.runtime import LoggingConfig, LoggingFormat, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError
 
 from meshflow_grpc.ports.dispatch import DispatchUnavailableError
 
+_log = structlog.get_logger(__name__)
+
 CONNECT_S: Final = 10
+
+
+class _ToOurLog(logging.Handler):
+    """What the library says, without the tracebacks of its own workings."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        _log.log(record.levelno, "temporal", message=record.getMessage())
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +40,8 @@ class TemporalAddress:
 
 async def connect(where: TemporalAddress) -> Client:
     """Raises DispatchUnavailableError when nobody answers, or the namespace is not there."""
+    library = logging.getLogger("temporalio")
+    library.handlers, library.propagate = [_ToOurLog(logging.WARNING)], False
     errors = TelemetryFilter(core_level="ERROR", other_level="ERROR")
     telemetry = TelemetryConfig(logging=LoggingConfig(errors, format=LoggingFormat.JSON))
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -118,14 +119,13 @@ class RunWorker:
             stopping = asyncio.create_task(self._stopping.wait())
             await asyncio.wait((*tasks, stopping), return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            for task, worker in zip(tasks, workers, strict=True):
-                if not task.done():
-                    await worker.shutdown()
+            running = [worker for task, worker in zip(tasks, workers, strict=True) if not task.done()]
+            await asyncio.gather(*(worker.shutdown() for worker in running))
             for error in await asyncio.gather(*tasks, return_exceptions=True):
                 if error is not None:
                     _log.warning("temporal_worker_failed", error=str(error), again_in_s=WORK_AGAIN_S)
-            if not self._stopping.is_set():
-                await asyncio.sleep(WORK_AGAIN_S)
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._stopping.wait(), WORK_AGAIN_S)
 
     def stop(self) -> None:
         """Takes on nothing more."""
@@ -138,6 +138,8 @@ class RunWorker:
             workflows=[RunWorkflow] if queue == self._queues[0] else [],
             activities=[self._activities.drive, self._activities.cancel],
             workflow_runner=UnsandboxedWorkflowRunner(),
+            # Histories are short; so a run that waits for a human holds nothing here, and another server is as good.
+            max_cached_workflows=0,
             max_concurrent_activities=self._most,
             graceful_shutdown_timeout=timedelta(seconds=grace_s),
         )

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.app import Runtime
     from meshflow_grpc.ports.clock import IdSource
 
-HEARTBEAT_S = 10.0
+# A restart comes before Temporal has asked the first life once: so long it then waits for it.
+HEARTBEAT_S = 1.0
 # The files know runs by the first id of tests.fakes.ids.
 APPROVAL = re.compile(r"apr_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 AS_IN_FILES = "apr_01900000-0000-7000-8000-000000000001"
