@@ -16,14 +16,15 @@ from meshflow_grpc.config import Settings
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.problem import ConfigurationError
 from meshflow_grpc.config.signing import key_file, log_keys
-from meshflow_grpc.domain.errors import MeshflowError
+from meshflow_grpc.domain.errors import LedgerUnavailableError, MeshflowError
 from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
 from meshflow_grpc.ports.provider import ProviderError
 from meshflow_grpc.storage.clock_skew import clock_skew
-from meshflow_grpc.storage.factory import file_path, is_postgres, open_storage
-from meshflow_grpc.storage.mesh_registry.factory import IN_MEMORY, registry_of
+from meshflow_grpc.storage.factory import IN_MEMORY, file_path, is_postgres, open_storage
+from meshflow_grpc.storage.mesh_registry.factory import registry_of
 from meshflow_grpc.storage.mesh_registry.look import registered_nodes
 from meshflow_grpc.storage.schema import schema_status
+from meshflow_grpc.storage.write_access import check_write_access
 from meshflow_grpc.system import SystemClock
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Finding:
 
 
 async def examine() -> AsyncIterator[Finding]:
-    """Yields each finding as it is made; nothing is written, and no paid call is made."""
+    """Yields each finding as it is made; nothing that is written stays, and no paid call is made."""
     try:
         settings = Settings.load()
     except ConfigurationError as error:
@@ -78,8 +79,18 @@ async def _guarded(name: str, check: Callable[[Settings], Awaitable[Finding]], s
 
 async def _database(settings: Settings) -> Finding:
     status = await schema_status(settings.ledger_db)
+    if settings.ledger_db == IN_MEMORY:
+        return Finding("database", State.OK, "none: the ledger is in memory")
     kind = "PostgreSQL" if is_postgres(settings.ledger_db) else "SQLite"
     return Finding("database", State.OK, f"{kind} answers, schema version {status.version}")
+
+
+async def _writing(settings: Settings) -> Finding:
+    try:
+        return Finding("writing", State.OK, await check_write_access(settings.ledger_db))
+    except LedgerUnavailableError as error:
+        remedy = "let the server's user write it, or set MESHFLOW_LEDGER_DB to a place that takes writes"
+        return Finding("writing", State.FAILED, error.message, remedy)
 
 
 async def _migrations(settings: Settings) -> Finding:
@@ -197,6 +208,7 @@ async def _temporal(settings: Settings) -> Finding:
 
 _CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
     "database": _database,
+    "writing": _writing,
     "migrations": _migrations,
     "keys": _keys,
     "authentication": _authentication,

@@ -17,7 +17,8 @@ from meshflow_grpc.mesh.health_checker import CheckRules
 from meshflow_grpc.mesh.local_mesh import LocalMesh, MeshRules
 from meshflow_grpc.mesh.peer_client import GrpcPeerClient
 from meshflow_grpc.ports.mesh import MeshAccess
-from meshflow_grpc.storage.mesh_registry.factory import IN_MEMORY, open_registry, registry_of
+from meshflow_grpc.storage.factory import IN_MEMORY
+from meshflow_grpc.storage.mesh_registry.factory import open_registry, registry_of
 from meshflow_grpc.system import SystemClock, Uuid7Ids, jitter
 
 if TYPE_CHECKING:

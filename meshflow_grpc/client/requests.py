@@ -11,6 +11,8 @@ from google.protobuf.descriptor import FieldDescriptor
 
 from meshflow_grpc._gen.meshflow.v1 import policy_pb2, run_pb2
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError
+from meshflow_grpc.domain.policy import Policy
+from meshflow_grpc.governance.policy_document import policy_document
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from meshflow_grpc.domain.json_value import JsonValue
+    from meshflow_grpc.governance.policy_document import AnyPolicy
 
     _Field: TypeAlias = FieldDescriptor | UpbFieldDescriptor
 
@@ -30,7 +33,7 @@ class RunOptions(TypedDict, total=False):
     """Fields of a run request beside the task; the meaning of each is that of ``meshflow.v1.RunRequest``."""
 
     input: Mapping[str, JsonValue]
-    policy: Mapping[str, JsonValue]
+    policy: AnyPolicy
     workflow: str
     workflow_yaml: str
     session_id: str
@@ -47,6 +50,8 @@ def run_request(task: str | None, options: RunOptions) -> run_pb2.RunRequest:
     request = run_pb2.RunRequest()
     violations: list[FieldViolation] = []
     fields: dict[str, Any] = {"task": task, **options}  # values of callers without a type checker
+    if isinstance(fields.get("policy"), Policy | Mapping):
+        fields["policy"] = policy_document(fields["policy"])
     for name in ("input", "labels"):
         value = fields.pop(name, None)
         if value is not None and not isinstance(value, Mapping):
@@ -64,7 +69,7 @@ def with_request_id(options: RunOptions) -> RunOptions:
     return options if options.get("request_id") else {**options, "request_id": str(uuid.uuid4())}
 
 
-def policy_message(policy: Mapping[str, JsonValue]) -> policy_pb2.Policy:
+def policy_message(policy: AnyPolicy) -> policy_pb2.Policy:
     """Builds a policy. Raises InvalidRequestError naming every unknown key and every value of a wrong type."""
     return run_request(None, {"policy": policy}).policy
 

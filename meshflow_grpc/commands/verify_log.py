@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from meshflow_grpc.domain.check import shown
 from meshflow_grpc.ledger.checkpoint import CheckpointError, open_checkpoint, parse_checkpoint
 from meshflow_grpc.ledger.log_verify import HeadClaim, LogVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from meshflow_grpc.domain.check import LogVerification
     from meshflow_grpc.ledger.checkpoint import Checkpoint
@@ -37,9 +39,25 @@ async def verify_log(
         for description in faults:
             verifier.fault(description)
         await _entries(log, verifier)
-        if newest is None and log.size:
-            verifier.fault("there is no signed head: the heads were deleted, or the server never published one")
+        for description in _table_faults(log, verifier.size, newest, kept):
+            verifier.fault(description)
         return verifier.finish(newest, len(claims) + len(kept), signed=bool(trusted)), log.runs
+
+
+def _table_faults(log: RawLog, entries: int, newest: HeadClaim | None, kept: Sequence[Checkpoint]) -> Iterator[str]:
+    """What is wrong with the tables as such: rows that no log has, and rows that are gone without leaving a gap."""
+    if newest is None and log.size:
+        yield "there is no signed head: the heads were deleted, or the server never published one"
+    size = newest.size if newest is not None else 0
+    gone = [head.size for head in kept if size < head.size <= entries]
+    if gone:
+        yield f"the newest head is of {size} entries, the one you kept of {max(gone)}: heads were deleted"
+    whole = 2 * log.size - log.size.bit_count()
+    if log.subtrees != whole:
+        yield f"there are {log.subtrees} subtrees, {log.size} entries have {whole}: some were added or removed"
+    for run_id, rows in Counter(run_id for _, run_id in log.runs).items():
+        if rows > 1:
+            yield f"run {shown(run_id)} has {rows} rows, of which one can be its own"
 
 
 async def _entries(log: RawLog, verifier: LogVerifier) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.check import ChainFault
+from meshflow_grpc.domain.check import ChainFault, shown
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.ledger.checkpoint import CheckpointError, open_checkpoint
 from meshflow_grpc.ledger.merkle import (
@@ -146,7 +146,7 @@ class _RunLeaves:
             self._fault(row, f"the log: the entry is not under the newest signed head ({error.message})")
 
     def _fault(self, row: EntryRow, description: str) -> None:
-        self.faults.append(ChainFault(_number(row.sequence), _seq(row), str(row.node_id), description))
+        self.faults.append(ChainFault(_number(row.sequence), _seq(row), shown(row.node_id), description))
 
 
 def _leaf(row: EntryRow) -> bytes:

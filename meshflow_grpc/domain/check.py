@@ -59,6 +59,11 @@ class RunCheck:
     expectation: RunExpectation | None = None
 
 
+def shown(stored: object) -> str:
+    """Returns a stored value as valid Unicode, whatever tampering made of it: bytes that are not UTF-8 are escaped."""
+    return str(stored).encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class ChainFault:
     """One thing wrong with a chain; ``sequence`` is the place in the run, ``seq`` in the whole ledger (0 when unknown)."""

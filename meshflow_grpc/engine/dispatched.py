@@ -16,6 +16,7 @@ from meshflow_grpc.domain.errors import MeshflowError
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import CancelReason, RunStatus
 from meshflow_grpc.engine.engine import Engine
+from meshflow_grpc.engine.interruption import stopped
 from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.ports.dispatch import DispatchUnavailableError
 
@@ -60,13 +61,21 @@ class DispatchedEngine(Engine):
 
     async def _pass_on(self, claimed: ActiveRun) -> None:
         tenant_id, run_id = claimed.tenant_id, claimed.run_id
-        await self.elsewhere.hand_over(run_id)
-        self.release(claimed)
-        if claimed.cancel_reason is None:
-            await self._begin(tenant_id, run_id, here=False)
-        else:
-            await self.cancel_elsewhere(await self._parts.storage.get_run(tenant_id, run_id), claimed.cancel_reason[1])
-        await self._follow(claimed, run_id)
+        try:
+            await self.elsewhere.hand_over(run_id)
+            self.release(claimed)
+            if claimed.cancel_reason is None:
+                await _told(self._begin(tenant_id, run_id, here=False))
+            else:
+                await _told(self._cancel(tenant_id, run_id, claimed.cancel_reason[1]))
+            await self._follow(claimed, run_id)
+        except asyncio.CancelledError:
+            self.release(claimed)
+            claimed.fail(stopped())
+            raise
+
+    async def _cancel(self, tenant_id: str, run_id: str, reason: str) -> None:
+        await self.cancel_elsewhere(await self._parts.storage.get_run(tenant_id, run_id), reason)
 
     async def recover(self) -> int:
         """Gives away running runs that nobody executes and nobody may have given away; returns 0, for none begins here."""

@@ -17,9 +17,12 @@ from meshflow_grpc.domain.policy import (
     RuleEffect,
     TimeoutAction,
 )
+from meshflow_grpc.governance.policy_document import policy_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from meshflow_grpc.governance.policy_document import AnyPolicy
 
     Parse = Callable[[object], object]
 
@@ -41,6 +44,11 @@ def parse_policy_fields(fields: Mapping[str, object], *, path: str = "policy") -
     if problems:
         raise InvalidRequestError.of(*problems)
     return parsed
+
+
+def request_policy(policy: AnyPolicy | None) -> dict[str, object]:
+    """A program's policy, parsed; raises TypeError, or InvalidRequestError naming every field that is wrong."""
+    return parse_policy_fields(policy_document(policy))
 
 
 def _parse_object(

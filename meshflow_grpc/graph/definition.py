@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Self
 from meshflow_grpc.domain.errors import FieldViolation, InvalidWorkflowError
 from meshflow_grpc.domain.run import RunRequest
 from meshflow_grpc.domain.workflow import END, START, Edge, Node, Workflow
+from meshflow_grpc.governance.policy_document import policy_document
+from meshflow_grpc.governance.policy_fields import request_policy
 from meshflow_grpc.graph.back_edges import back_edges
 from meshflow_grpc.graph.local import LOCAL, local_runtime
-from meshflow_grpc.graph.policies import policy_document, request_policy
 from meshflow_grpc.graph.result import WorkflowResult
 from meshflow_grpc.workflow.document import from_document
 from meshflow_grpc.workflow.problem import dotted
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from meshflow_grpc.domain.json_value import JsonValue
-    from meshflow_grpc.graph.policies import AnyPolicy
+    from meshflow_grpc.governance.policy_document import AnyPolicy
     from meshflow_grpc.tools.registry import Registry
 
 MAX_ITERATIONS = 2

@@ -18,10 +18,10 @@ from meshflow_grpc.engine.fork import ForkPoint, NewFork, fork_of
 from meshflow_grpc.engine.gates import Review
 from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft
+from meshflow_grpc.governance.policy_fields import request_policy
 from meshflow_grpc.graph.checkpoints import keeper_of
 from meshflow_grpc.graph.durable_run import DurableRun, Runnable
 from meshflow_grpc.graph.local import LOCAL, runtime_on
-from meshflow_grpc.graph.policies import request_policy
 from meshflow_grpc.graph.result import WorkflowResult
 from meshflow_grpc.ledger.erasure import new_erasure
 from meshflow_grpc.ledger.run_diff import STEP_ENDS
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.approval import Approval
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.governance.policy_document import AnyPolicy
     from meshflow_grpc.graph.checkpoints import RunKeeper
-    from meshflow_grpc.graph.policies import AnyPolicy
     from meshflow_grpc.ports.storage import Storage
     from meshflow_grpc.tools.registry import Registry
 

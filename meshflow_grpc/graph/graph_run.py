@@ -42,7 +42,7 @@ class GraphPlan:
     workflow: Workflow
     state: StateType
     functions: Mapping[str, Callable[[Any], Any]]
-    routes: Mapping[str, tuple[Callable[[Any], Any], Mapping[str, str]]]
+    routes: Mapping[str, tuple[Callable[[Any], Any], Mapping[Any, str]]]
     loops: frozenset[tuple[str, str]]
     recursion_limit: int
 
@@ -96,7 +96,7 @@ class GraphRun:
             try:
                 if self.error is not None:
                     raise self.error
-                return self._update(name, await _called(self.plan.functions[name], self.state.copy()))
+                return await self._update(name, await _called(self.plan.functions[name], self.state.copy()))
             except ToolError:
                 raise
             except (InvalidRequestError, GraphRecursionError, GraphRouteError) as error:
@@ -108,20 +108,22 @@ class GraphRun:
 
         return call
 
-    def _update(self, name: str, answer: object) -> dict[str, JsonValue]:
+    async def _update(self, name: str, answer: object) -> dict[str, JsonValue]:
         """What the step commits: its update, the nodes its router chose, and those of them that lead back."""
         after = self.state.fresh()
         update = after.update(name, answer)
-        chosen = self._route(name, after)
+        chosen = await self._route(name, after)
         _, targets = self.plan.routes.get(name, (None, {}))
         back = self._back(name, chosen, set(targets.values()))
         document: dict[str, Any] = {"update": update, "route": chosen, "rounds": back}
         return document
 
-    def _route(self, name: str, state: GraphState) -> list[str]:
+    async def _route(self, name: str, state: GraphState) -> list[str]:
         """The nodes the router chose; raises GraphRouteError for answers that lead nowhere."""
         route, targets = self.plan.routes.get(name, (None, {}))
         answer = [] if route is None else route(state.copy())
+        if inspect.isawaitable(answer):
+            answer = await answer
         chosen = []
         for label in [answer] if isinstance(answer, str) or not isinstance(answer, Iterable) else list(answer):
             if label not in targets:

@@ -14,10 +14,10 @@ import structlog
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.run import RunRequest
 from meshflow_grpc.domain.workflow import NodeKind, Workflow
+from meshflow_grpc.governance.policy_fields import request_policy
 from meshflow_grpc.graph.agent import Agent
 from meshflow_grpc.graph.definition import WorkflowDefinition
 from meshflow_grpc.graph.local import LOCAL, local_runtime
-from meshflow_grpc.graph.policies import request_policy
 from meshflow_grpc.graph.result import WorkflowResult
 from meshflow_grpc.tools.registry import Registry
 from meshflow_grpc.workflow.yaml_codec import dump_workflow
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.app import Runtime
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.workflow import Node
-    from meshflow_grpc.graph.policies import AnyPolicy
+    from meshflow_grpc.governance.policy_document import AnyPolicy
 
 _log = structlog.get_logger(__name__)
 Handler: TypeAlias = Callable[[RunEvent], Awaitable[None] | None]
@@ -56,13 +56,11 @@ class Mesh:
         self._handlers: dict[MeshEvent, list[Handler]] = {}
 
     def register(self, agent: Agent) -> None:
-        """Takes an agent in; it executes the nodes of its name. Raises ValueError when the name is taken, and what it is wrong in."""
+        """Takes an agent in; it executes the nodes of its name. Raises ValueError when the name is taken."""
         if not isinstance(agent, Agent):
             raise TypeError(f"register() takes an Agent, not {type(agent).__name__}")
         if agent.name in self._agents:
             raise ValueError(f"there are two agents named {agent.name!r}")
-        agent.node()
-        agent.own_tools()
         self._agents[agent.name] = agent
 
     def on(self, event: MeshEvent, handler: Handler) -> None:

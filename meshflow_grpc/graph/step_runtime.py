@@ -10,9 +10,9 @@ from meshflow_grpc.domain.usage import usd
 from meshflow_grpc.domain.workflow import Workflow
 from meshflow_grpc.engine.prompt import node_prompt
 from meshflow_grpc.engine.run_entries import run_entries
+from meshflow_grpc.governance.policy_fields import request_policy
 from meshflow_grpc.graph.agent import Agent
 from meshflow_grpc.graph.local import LOCAL, local_runtime
-from meshflow_grpc.graph.policies import request_policy
 from meshflow_grpc.ledger.run_diff import STEP_ENDS
 from meshflow_grpc.tools.registry import Registry
 from meshflow_grpc.workflow.yaml_codec import dump_workflow
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from meshflow_grpc.domain.run import PendingApproval
     from meshflow_grpc.domain.workflow import Node
-    from meshflow_grpc.graph.policies import AnyPolicy
+    from meshflow_grpc.governance.policy_document import AnyPolicy
     from meshflow_grpc.replay.ledger import ReplayLedger
 
 

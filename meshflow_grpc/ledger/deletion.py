@@ -65,8 +65,9 @@ def deletion_of(record: dict[str, Any]) -> Deletion:
         deletion = Deletion(str(record["run_id"]), int(deleted["last"]), spans, str(record["time"]), who, why)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError("facts do not state actor.principal, basis and deleted{last, seqs}") from error
-    if any(first > last for first, last in spans) or deletion.last != record["sequence"] - 1:
-        raise ValueError("facts.deleted does not name the entries before the tombstone")
+    before = record["sequence"] - 1
+    if any(first > last for first, last in spans) or deletion.last != before or deletion.entries != before:
+        raise ValueError("facts.deleted does not name the entries before the tombstone, each once")
     return deletion
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from meshflow_grpc.domain.check import LogFault, LogVerification, RunDeletion
+from meshflow_grpc.domain.check import LogFault, LogVerification, RunDeletion, shown
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
 from meshflow_grpc.ledger.deletion import Deletion, deletion_of, within, without
@@ -187,7 +187,7 @@ class LogVerifier:
         columns: Any = row
         seq = columns.seq if isinstance(columns.seq, int) else 0
         sequence = columns.sequence if isinstance(columns.sequence, int) else 0
-        self._found(LogFault(seq, str(columns.run_id), sequence, description))
+        self._found(LogFault(seq, shown(columns.run_id), sequence, description))
 
     def _found(self, fault: LogFault) -> None:
         if len(self._faults) < MAX_FAULTS:

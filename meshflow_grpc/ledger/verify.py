@@ -14,7 +14,7 @@ from collections import Counter
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure, RunDeletion
+from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure, RunDeletion, shown
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
@@ -94,7 +94,7 @@ class ChainVerifier:
         for sequence, description in self._projection.faults(run, head_sequence, head_hash):
             self._fault(sequence, 0, "", description)
         return ChainVerification(
-            run_id=self._run_id,
+            run_id=shown(self._run_id),
             entries_checked=self._entries,
             payloads_checked=self._payloads,
             payloads_erased=len(self._missing),
@@ -232,7 +232,7 @@ class ChainVerifier:
     def _fault(self, sequence: int, seq: object, node_id: object, description: str) -> None:
         self._found += 1
         if len(self._faults) < MAX_FAULTS:
-            self._faults.append(ChainFault(sequence, _number(seq), str(node_id), description))
+            self._faults.append(ChainFault(sequence, _number(seq), shown(node_id), shown(description)))
 
 
 def verify_chain(run_id: str, entries: Iterable[EntryRow], run: RunRow | None) -> ChainVerification:

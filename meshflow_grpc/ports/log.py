@@ -48,10 +48,12 @@ class RawLog:
     """The log as stored at one moment, whatever tampering left in it.
 
     ``runs`` are tenant and id of every run that has a row, newest first, and of those that have only entries. ``pages`` are all entries
-    by seq; ``heads`` all heads, oldest first. ``nodes`` reads stored subtrees; ``size`` is how many leaves are stored.
+    by seq; ``heads`` all heads, oldest first. ``nodes`` reads stored subtrees; ``size`` is how many leaves are stored, ``subtrees`` how
+    many subtrees, leaves among them.
     """
 
     size: int
+    subtrees: int
     runs: tuple[tuple[str, str], ...]
     heads: tuple[StoredHead, ...]
     pages: AsyncIterator[tuple[LogRow, ...]]

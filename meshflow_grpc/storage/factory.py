@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.leases import RunLeases
     from meshflow_grpc.storage.sealed import KeyedStorage
 
+IN_MEMORY = "memory:"
 POOL_MIN = 2
 POOL_MAX = 10
 STATEMENT_CACHE = 100
@@ -45,7 +46,7 @@ async def open_storage(
 async def _open(
     url: str, pool: tuple[int, int, int], keys: PayloadKeys, *, read_only: bool, only_run: str | None
 ) -> KeyedStorage:
-    if url == "memory:":
+    if url == IN_MEMORY:
         return MemoryStorage(keys)
     if is_postgres(url):
         from meshflow_grpc.storage.postgres.connection import PoolOptions
@@ -77,7 +78,7 @@ def is_postgres(url: str) -> bool:
 
 def check_exists(url: str) -> None:
     """Raises LedgerUnavailableError for the address of a file that is not there; a database says so itself."""
-    if url != "memory:" and not is_postgres(url) and not file_path(url).is_file():
+    if url != IN_MEMORY and not is_postgres(url) and not file_path(url).is_file():
         raise LedgerUnavailableError(f"there is no ledger file {file_path(url)}")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
-from meshflow_grpc.storage.factory import file_path, is_postgres, open_storage
+from meshflow_grpc.storage.factory import IN_MEMORY, file_path, is_postgres, open_storage
 from meshflow_grpc.storage.sqlite import migrate as sqlite_migrate
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class SchemaStatus:
 
 async def schema_status(url: str) -> SchemaStatus:
     """Reads the version and changes nothing; raises LedgerUnavailableError for a store that cannot be used."""
+    if url == IN_MEMORY:
+        return SchemaStatus(sqlite_migrate.migrations()[-1][0], ())
     if is_postgres(url):
         return await _postgres_status(url)
     return await asyncio.to_thread(_sqlite_status, file_path(url))

@@ -161,9 +161,12 @@ class Registry:
 def tier_of(risk: RiskTier | str, name: str) -> RiskTier:
     """The tier that is meant, given as one or by its name; raises ValueError for another word, naming what it is the risk of."""
     names = {tier.label: tier for tier in RiskTier}
-    if not isinstance(risk, RiskTier) and risk not in names:
+    if isinstance(risk, RiskTier):
+        return risk
+    tier = names.get(str(risk))
+    if tier is None:
         raise ValueError(f"risk of {name!r} must be one of {', '.join(names)}, not {risk!r}")
-    return risk if isinstance(risk, RiskTier) else names[risk]
+    return tier
 
 
 def _declared(

@@ -94,9 +94,8 @@ class MemoryLogStore:
         runs += tuple(
             (str(rows[0].tenant_id), run_id) for run_id, rows in self._entries.items() if run_id not in self._runs
         )
-        yield RawLog(
-            self._edge.size, runs, tuple(self._heads), pages(tuple(map(LogRow.of, self._present()))), self.merkle_nodes
-        )
+        rows = pages(tuple(map(LogRow.of, self._present())))
+        yield RawLog(self._edge.size, len(self._nodes), runs, tuple(self._heads), rows, self.merkle_nodes)
 
     def _present(self) -> tuple[EntryRow, ...]:
         return tuple(row for row in self._in_order if row is not None)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.storage.factory import file_path, is_postgres
+from meshflow_grpc.storage.factory import IN_MEMORY, file_path, is_postgres
 from meshflow_grpc.storage.mesh_registry.memory import MemoryRegistry
 from meshflow_grpc.storage.mesh_registry.sqlite import SqliteRegistry
 
 if TYPE_CHECKING:
     from meshflow_grpc.ports.mesh import NodeRegistry
-
-IN_MEMORY = "memory:"
 
 
 async def open_registry(url: str) -> NodeRegistry:

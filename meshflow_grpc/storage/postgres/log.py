@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.log import NodeKey
 
 SELECT_SIZE = "SELECT coalesce(max(idx) + 1, 0) FROM merkle_nodes WHERE level = 0"
+SELECT_SUBTREES = "SELECT count(*) FROM merkle_nodes"
 SELECT_NEWEST_SEQ = "SELECT coalesce(max(seq), 0) FROM ledger_entries"
 SELECT_RECORDS = "SELECT seq, record FROM ledger_entries WHERE seq > $1 ORDER BY seq LIMIT $2"
 SELECT_HEADS = "SELECT size, root, note, time FROM checkpoints ORDER BY number"

@@ -100,9 +100,10 @@ class PostgresLogStore:
                 found += await connection.fetch(log.SELECT_RUNS_OF_ENTRIES)
                 heads = tuple(map(log.head_of, await connection.fetch(log.SELECT_HEADS)))
                 size = int(await connection.fetchval(log.SELECT_SIZE))
+                subtrees = int(await connection.fetchval(log.SELECT_SUBTREES))
             runs = tuple((str(tenant_id), str(run_id)) for tenant_id, run_id in found)
             try:
-                yield RawLog(size, runs, heads, _pages(connection), partial(log.select_nodes, connection))
+                yield RawLog(size, subtrees, runs, heads, _pages(connection), partial(log.select_nodes, connection))
             finally:
                 with translated():
                     await snapshot.rollback()

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from meshflow_grpc.domain.errors import LedgerUnavailableError
+from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, LedgerUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,11 +36,14 @@ def unavailable(error: sqlite3.Error) -> LedgerUnavailableError:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turns driver errors raised inside into LedgerUnavailableError."""
+    """Turns driver errors raised inside into LedgerUnavailableError, and what no text can hold into InvalidRequestError."""
     try:
         yield
     except sqlite3.Error as error:
         raise unavailable(error) from error
+    except UnicodeEncodeError as error:
+        description = "a name, id or description in it is not valid Unicode"
+        raise InvalidRequestError.of(FieldViolation("request", description)) from error
     except ValueError as error:
         # aiosqlite's answer to a closed connection.
         raise LedgerUnavailableError("the ledger is closed") from error

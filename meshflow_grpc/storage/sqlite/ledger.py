@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.stored_row import EntryRow
 from meshflow_grpc.storage.rows import entry_row
-from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,12 +39,11 @@ SELECT_PAGE = (
     f"SELECT {COLUMNS} FROM ledger_entries "  # noqa: S608
     "WHERE run_id = ? AND tenant_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 )
-SELECT_AFTER = RawQuery.of(
-    EntryRow._fields, "SELECT {columns} FROM ledger_entries WHERE run_id = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+SELECT_AFTER = (
+    f"SELECT {COLUMNS} FROM ledger_entries "  # noqa: S608
+    "WHERE run_id = CAST(? AS TEXT) AND sequence > ? ORDER BY sequence LIMIT ?"
 )
-SELECT_FIRST = RawQuery.of(
-    EntryRow._fields, "SELECT {columns} FROM ledger_entries WHERE run_id = ? ORDER BY sequence LIMIT ?"
-)
+SELECT_FIRST = f"SELECT {COLUMNS} FROM ledger_entries WHERE run_id = CAST(? AS TEXT) ORDER BY sequence LIMIT ?"  # noqa: S608
 
 
 def insert_entries(connection: sqlite3.Connection, entries: Sequence[LedgerEntry]) -> None:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from meshflow_grpc.domain.errors import LogInconsistentError
 from meshflow_grpc.domain.stored_row import LogRow
 from meshflow_grpc.ports.log import StoredHead
-from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,24 +25,26 @@ _SELECT_NODES = (
 )
 
 SELECT_SIZE = "SELECT coalesce(max(idx) + 1, 0) FROM merkle_nodes WHERE level = 0"
+SELECT_SUBTREES = "SELECT count(*) FROM merkle_nodes"
 SELECT_NEWEST_SEQ = "SELECT coalesce(max(seq), 0) FROM ledger_entries"
 SELECT_RECORDS = "SELECT seq, record FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"
-SELECT_HEADS = "SELECT size, root, note, time FROM checkpoints ORDER BY number"
-SELECT_NEWEST_HEAD = "SELECT size, root, note, time FROM checkpoints ORDER BY number DESC LIMIT 1"
-SELECT_HEAD_OF_SIZE = "SELECT size, root, note, time FROM checkpoints WHERE size = ? ORDER BY number DESC LIMIT 1"
+# Texts as bytes: one that is not UTF-8 must not keep the others from being read.
+_HEAD = (
+    "SELECT size, root, CASE typeof(note) WHEN 'text' THEN CAST(note AS BLOB) END, CAST(time AS BLOB) FROM checkpoints"
+)
+SELECT_HEADS = f"{_HEAD} ORDER BY number"
+SELECT_NEWEST_HEAD = f"{_HEAD} ORDER BY number DESC LIMIT 1"
+SELECT_HEAD_OF_SIZE = f"{_HEAD} WHERE size = ? ORDER BY number DESC LIMIT 1"
 INSERT_HEAD = "INSERT INTO checkpoints (size, root, note, time) VALUES (?, ?, ?, ?)"
 SELECT_SEQ = "SELECT seq FROM ledger_entries WHERE run_id = ? AND sequence = ? AND tenant_id = ?"
 SELECT_OWNED = "SELECT 1 FROM ledger_entries WHERE seq = ? AND tenant_id = ?"
 SELECT_SEQS = "SELECT seq FROM ledger_entries WHERE seq BETWEEN ? AND ? ORDER BY seq"
 SELECT_TOMBSTONES = "SELECT record FROM ledger_entries WHERE kind = 'run_deleted' ORDER BY seq"
-SELECT_ENTRIES_BY_SEQ = RawQuery.of(
-    LogRow._fields, "SELECT {columns} FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"
-)
+SELECT_ENTRIES_BY_SEQ = f"SELECT {', '.join(LogRow._fields)} FROM ledger_entries WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608
 # The row of a run says whose it is; of runs without a row the entries do.
-SELECT_RUNS = RawQuery.of(("tenant_id", "run_id"), "SELECT {columns} FROM runs ORDER BY run_id DESC")
-SELECT_RUNS_OF_ENTRIES = RawQuery.of(
-    ("tenant_id", "run_id"),
-    "SELECT {columns} FROM ledger_entries WHERE run_id NOT IN (SELECT run_id FROM runs) GROUP BY run_id",
+SELECT_RUNS = "SELECT tenant_id, run_id FROM runs ORDER BY run_id DESC"
+SELECT_RUNS_OF_ENTRIES = (
+    "SELECT tenant_id, run_id FROM ledger_entries WHERE run_id NOT IN (SELECT run_id FROM runs) GROUP BY run_id"
 )
 
 
@@ -75,6 +76,6 @@ def head_of(row: tuple[Any, ...]) -> StoredHead:
     return StoredHead(
         size if isinstance(size, int) else -1,
         root if isinstance(root, bytes) else b"",
-        note if isinstance(note, str) else "",
-        str(time),
+        note.decode("utf-8", "surrogateescape") if isinstance(note, bytes) else "",
+        time.decode("utf-8", "backslashreplace") if isinstance(time, bytes) else "",
     )

@@ -13,7 +13,7 @@ from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.storage.integration import missing_of, resumed, state_of
 from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite.errors import translated
-from meshflow_grpc.storage.sqlite.reading import Snapshots, fetch_raw, lenient
+from meshflow_grpc.storage.sqlite.reading import Snapshots, fetch_lenient, fetch_raw
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import aiosqlite
 
     from meshflow_grpc.ports.log import LogState, NodeKey, StoredHead
-    from meshflow_grpc.storage.sqlite.raw_query import RawQuery
     from meshflow_grpc.storage.sqlite.writer import Writer
 
 _PAGE_ROWS = 500
@@ -96,11 +95,15 @@ class SqliteLogStore:
         self._check_open()
         async with self._snapshots.begin() as snapshot:
             with translated():
-                runs_ = await _fetch_lenient(snapshot, log.SELECT_RUNS)
-                runs_ += await _fetch_lenient(snapshot, log.SELECT_RUNS_OF_ENTRIES)
+                runs_ = [
+                    (_shown(tenant_id), _shown(run_id))
+                    for sql in (log.SELECT_RUNS, log.SELECT_RUNS_OF_ENTRIES)
+                    for tenant_id, run_id in await fetch_lenient(snapshot, sql)
+                ]
                 heads = tuple(log.head_of(tuple(row)) for row in await snapshot.execute_fetchall(log.SELECT_HEADS))
                 ((size,),) = await snapshot.execute_fetchall(log.SELECT_SIZE)
-            yield RawLog(size, tuple(runs_), heads, _log_pages(snapshot), partial(_nodes, snapshot))
+                ((subtrees,),) = await snapshot.execute_fetchall(log.SELECT_SUBTREES)
+            yield RawLog(size, subtrees, tuple(runs_), heads, _log_pages(snapshot), partial(_nodes, snapshot))
 
     def _writing(self) -> Writer:
         if self._writer is None:
@@ -117,9 +120,9 @@ class SqliteLogStore:
             return cast("list[tuple[Any, ...]]", await self._reader.execute_fetchall(sql, parameters))
 
 
-async def _fetch_lenient(connection: aiosqlite.Connection, sql: RawQuery) -> list[tuple[str, str]]:
-    found = await connection.execute_fetchall(sql.as_bytes)
-    return [(str(lenient(tenant_id)), str(lenient(run_id))) for tenant_id, run_id in found]
+def _shown(value: object) -> str:
+    """An id as text, whatever tampering made of it."""
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
 
 
 async def _nodes(connection: aiosqlite.Connection, keys: Iterable[NodeKey]) -> dict[NodeKey, bytes]:

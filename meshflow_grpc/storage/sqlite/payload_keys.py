@@ -15,23 +15,28 @@ _INSERT = "INSERT INTO payload_keys (run_id, key_id, wrapped) VALUES (?, ?, ?)"
 _REPLACE = "UPDATE payload_keys SET key_id = ?, wrapped = ? WHERE run_id = ?"
 _DELETE = "DELETE FROM payload_keys WHERE run_id = ?"
 
-SELECT_AFTER = (
-    "SELECT run_id, key_id, wrapped FROM payload_keys WHERE run_id > ? AND key_id != ? ORDER BY run_id LIMIT ?"
-)
+# Texts as bytes: one that is not UTF-8 is a key that does not open.
+_SELECT = "SELECT run_id, CAST(key_id AS BLOB), CAST(wrapped AS BLOB) FROM payload_keys"
+SELECT_AFTER = f"{_SELECT} WHERE run_id > ? AND key_id != ? ORDER BY run_id LIMIT ?"
 
 
 def select_by_run(run_ids: Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
     """Yields SQL and parameters of the keys of runs."""
     for start in range(0, len(run_ids), _CHUNK):
         part = run_ids[start : start + _CHUNK]
-        marks = ", ".join("?" * len(part))
-        yield f"SELECT run_id, key_id, wrapped FROM payload_keys WHERE run_id IN ({marks})", part  # noqa: S608
+        yield f"{_SELECT} WHERE run_id IN ({', '.join('?' * len(part))})", part
+
+
+def key_of(row: tuple[str, bytes, bytes]) -> WrappedKey:
+    """Returns the key of a row."""
+    run_id, key_id, wrapped = row
+    return WrappedKey(run_id, key_id.decode("utf-8", "replace"), wrapped.decode("utf-8", "replace"))
 
 
 def select_keys(connection: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, WrappedKey]:
     """Returns the wrapped keys of the runs that have one."""
     found = (row for sql, part in select_by_run(run_ids) for row in connection.execute(sql, part))
-    return {row[0]: WrappedKey._make(row) for row in found}
+    return {row[0]: key_of(row) for row in found}
 
 
 def insert_keys(connection: sqlite3.Connection, keys: Sequence[WrappedKey]) -> None:

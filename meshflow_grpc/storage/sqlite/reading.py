@@ -15,10 +15,8 @@ from meshflow_grpc.storage.sqlite.errors import translated
 from meshflow_grpc.storage.sqlite.migrate import check_version, migrations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
     from pathlib import Path
-
-    from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 
 Row = TypeVar("Row", EntryRow, LogRow, RunRow)
 
@@ -82,18 +80,41 @@ class Snapshots:
 
 
 async def fetch_raw(
-    connection: aiosqlite.Connection, row_type: type[Row], sql: RawQuery, parameters: Sequence[object]
+    connection: aiosqlite.Connection, row_type: type[Row], sql: str, parameters: Sequence[object]
 ) -> tuple[Row, ...]:
-    """Fetches rows whatever is in them: text that is not UTF-8 comes with surrogate escapes."""
+    """Fetches rows whatever is in them, on a connection of the caller's own: text that is not UTF-8 comes with surrogate escapes."""
+    return tuple(map(row_type._make, await fetch_lenient(connection, sql, parameters)))
+
+
+async def fetch_lenient(
+    connection: aiosqlite.Connection, sql: str, parameters: Sequence[object] = ()
+) -> Iterable[Sequence[object]]:
+    """The same, as plain rows. Each value keeps its type: a blob is never taken for a text."""
     try:
-        return tuple(map(row_type._make, await connection.execute_fetchall(sql.text, parameters)))
+        return await connection.execute_fetchall(sql, parameters)
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):
             raise
-    found = await connection.execute_fetchall(sql.as_bytes, parameters)
-    return tuple(row_type._make(map(lenient, row)) for row in found)
+    connection.text_factory = _text
+    try:
+        return await connection.execute_fetchall(sql, parameters)
+    finally:
+        connection.text_factory = str
 
 
-def lenient(value: object) -> object:
-    """Returns text read as bytes as text again, with surrogate escapes for what is not UTF-8."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "surrogateescape")
+
+
+def is_text(text: str) -> bool:
+    """Whether a text that ``fetch_raw`` read is UTF-8, as all that this program writes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def stored_bytes(text: str) -> bytes:
+    """Returns the bytes of a text that ``fetch_raw`` read, for ``CAST(? AS TEXT)``: they need not be UTF-8."""
+    return text.encode("utf-8", "surrogateescape")

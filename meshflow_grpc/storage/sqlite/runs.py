@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.stored_row import RunRow
 from meshflow_grpc.storage.batch import RunUpdate, head_of, request_of
-from meshflow_grpc.storage.sqlite.raw_query import RawQuery
 
 if TYPE_CHECKING:
     import sqlite3
@@ -59,7 +58,8 @@ _SELECT_REQUESTS = (
     "CROSS JOIN runs AS r WHERE r.tenant_id = v.column1 AND r.request_id = v.column2"
 )
 
-SELECT_ONE = RawQuery.of(RunRow._fields, "SELECT {columns} FROM runs WHERE run_id = ? AND tenant_id = ?")
+SELECT_ONE = f"SELECT {COLUMNS} FROM runs WHERE run_id = ? AND tenant_id = ?"  # noqa: S608
+SELECT_RAW = f"SELECT {COLUMNS} FROM runs WHERE run_id = CAST(? AS TEXT) AND tenant_id = CAST(? AS TEXT)"  # noqa: S608
 SELECT_UNFINISHED = f"SELECT {COLUMNS} FROM runs WHERE status = 'running' ORDER BY run_id"  # noqa: S608
 
 SELECT_PAUSED = f"SELECT {COLUMNS} FROM runs WHERE status = 'paused' AND run_id > ? ORDER BY run_id LIMIT ?"  # noqa: S608

@@ -18,7 +18,7 @@ from meshflow_grpc.storage.session_use import session_use
 from meshflow_grpc.storage.sqlite import ledger, payload_keys, runs, sessions
 from meshflow_grpc.storage.sqlite.connection import FileLock, prepare_file
 from meshflow_grpc.storage.sqlite.errors import translated
-from meshflow_grpc.storage.sqlite.reading import check_schema, fetch_raw, open_reader
+from meshflow_grpc.storage.sqlite.reading import check_schema, fetch_raw, is_text, open_reader, stored_bytes
 from meshflow_grpc.storage.sqlite.webhooks import SqliteWebhooks
 from meshflow_grpc.storage.sqlite.writer import Writer
 
@@ -95,7 +95,7 @@ class SqliteStorage(SqliteWebhooks):
 
     async def get_run(self, tenant_id: str, run_id: str) -> Run:
         """See Storage."""
-        found = await self._fetch(runs.SELECT_ONE.text, (run_id, tenant_id))
+        found = await self._fetch(runs.SELECT_ONE, (run_id, tenant_id))
         if not found:
             raise RunNotFoundError(run_id)
         return run_of(RunRow._make(found[0]))
@@ -122,11 +122,12 @@ class SqliteStorage(SqliteWebhooks):
         self._check_open()
         async with self._snapshots.begin() as snapshot:
             with translated():
-                found = await fetch_raw(snapshot, RunRow, runs.SELECT_ONE, (run_id, tenant_id))
-                first = await fetch_raw(snapshot, EntryRow, ledger.SELECT_FIRST, (run_id, RAW_PAGE_ROWS))
+                run, tenant = stored_bytes(run_id), stored_bytes(tenant_id)
+                found = await fetch_raw(snapshot, RunRow, runs.SELECT_RAW, (run, tenant))
+                first = await fetch_raw(snapshot, EntryRow, ledger.SELECT_FIRST, (run, RAW_PAGE_ROWS))
             if not found and not any(row.tenant_id == tenant_id for row in first):
                 raise RunNotFoundError(run_id)
-            yield RawChain(found[0] if found else None, _pages(snapshot, run_id, first))
+            yield RawChain(found[0] if found else None, _pages(snapshot, run, first))
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
         """See Storage."""
@@ -145,12 +146,13 @@ class SqliteStorage(SqliteWebhooks):
 
     async def payload_keys(self, run_ids: Sequence[str]) -> dict[str, WrappedKey]:
         """See KeyedStorage."""
-        found = [row for sql, part in payload_keys.select_by_run(run_ids) for row in await self._fetch(sql, part)]
-        return {row[0]: WrappedKey._make(row) for row in found}
+        named = [run_id for run_id in run_ids if is_text(run_id)]
+        found = [row for sql, part in payload_keys.select_by_run(named) for row in await self._fetch(sql, part)]
+        return {row[0]: payload_keys.key_of(row) for row in found}
 
     async def payload_keys_not_under(self, key_id: str, after: str, limit: int) -> tuple[WrappedKey, ...]:
         """See KeyedStorage."""
-        return tuple(map(WrappedKey._make, await self._fetch(payload_keys.SELECT_AFTER, (after, key_id, limit))))
+        return tuple(map(payload_keys.key_of, await self._fetch(payload_keys.SELECT_AFTER, (after, key_id, limit))))
 
     async def replace_payload_keys(self, keys: Sequence[WrappedKey]) -> None:
         """See KeyedStorage."""
@@ -178,7 +180,7 @@ class SqliteStorage(SqliteWebhooks):
 
 
 async def _pages(
-    connection: aiosqlite.Connection, run_id: str, first: tuple[EntryRow, ...]
+    connection: aiosqlite.Connection, run_id: bytes, first: tuple[EntryRow, ...]
 ) -> AsyncIterator[tuple[EntryRow, ...]]:
     page = first
     while page:

@@ -7,6 +7,7 @@ import json
 import shutil
 from typing import TYPE_CHECKING, Any
 
+import asyncpg
 import pytest
 
 from meshflow_grpc.app import doctor
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from tests.postgres_cluster import PostgresCluster
     from tests.unit.cli.conftest import Finished
 
 
@@ -62,6 +64,7 @@ def test_a_fresh_machine_is_fine(examine: Any) -> None:
     assert {name: finding["state"] for name, finding in found.items()} == {
         "configuration": "ok",
         "database": "ok",
+        "writing": "ok",
         "migrations": "warning",
         "keys": "ok",
         "authentication": "ok",
@@ -173,6 +176,53 @@ def test_a_registry_that_cannot_be_read_fails(examine: Any, tmp_path: Path) -> N
         code, found = examine(MESHFLOW_MESH_SLUG="build.ai", MESHFLOW_MESH_REGISTRY=registry)
         assert (code, found["mesh"]["state"]) == (1, "failed")
         assert "registry of nodes" in found["mesh"]["detail"]
+
+
+def test_a_ledger_that_cannot_be_written_fails(examine: Any, tmp_path: Path) -> None:
+    """A file beside it, or its folder, that the server could not use; the remedy is said."""
+    ledger = tmp_path / "ledger.db"
+    (tmp_path / "ledger.db.lock").mkdir()
+    code, found = examine(MESHFLOW_LEDGER_DB=str(ledger))
+    assert (code, found["writing"]["state"], found["database"]["state"]) == (1, "failed", "ok")
+    assert f"{ledger}.lock cannot be written: Is a directory" in found["writing"]["detail"]
+    assert "MESHFLOW_LEDGER_DB" in found["writing"]["remedy"]
+    (tmp_path / "file").write_text("no folder")
+    assert examine(MESHFLOW_LEDGER_DB=str(tmp_path / "file" / "ledger.db"))[1]["writing"]["state"] == "failed"
+    found = examine(MESHFLOW_LEDGER_DB="memory:")[1]
+    assert (found["writing"]["state"], found["migrations"]["state"]) == ("ok", "ok")
+
+
+def test_a_ledger_is_as_it_was_after_the_examination(examine: Any, tmp_path: Path) -> None:
+    """Neither its bytes nor its times change, and nothing is left beside it but what SQLite keeps for readers."""
+    asyncio.run(_signed_ledger(tmp_path))
+
+    def seen() -> dict[str, tuple[int, bytes]]:
+        return {each.name: (each.stat().st_mtime_ns, each.read_bytes()) for each in tmp_path.iterdir()}
+
+    before = seen()
+    assert examine()[0] == 0
+    after = seen()
+    assert {name: after[name] for name in before} == before
+    assert {name[-4:] for name in after.keys() - before.keys()} <= {"-wal", "-shm"}
+
+
+@pytest.mark.postgres
+def test_a_database_that_takes_no_writes_fails(examine: Any, postgres: PostgresCluster) -> None:
+    """A role that may only read, and one whose transactions are read-only."""
+    url = postgres.new_database()
+
+    async def prepare() -> None:
+        await (await open_storage(url)).close()
+        connection = await asyncpg.connect(url)
+        await connection.execute("CREATE ROLE looker LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker")
+        await connection.close()
+
+    asyncio.run(prepare())
+    assert examine(MESHFLOW_LEDGER_DB=url)[1]["writing"]["state"] == "ok"
+    code, found = examine(MESHFLOW_LEDGER_DB=url.replace("postgres@", "looker@"))
+    assert (code, found["writing"]["detail"]) == (1, "the database role may not write the ledger's tables")
+    code, found = examine(MESHFLOW_LEDGER_DB=f"{url}?options=-c%20default_transaction_read_only%3Don")
+    assert (code, found["writing"]["detail"]) == (1, "the database is read-only; name the primary")
 
 
 async def _registered(registry: Path, slug: str, heartbeat_at: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from meshflow_grpc.client.messages import LedgerEntry, RunEvent, RunResponse, to_json
 from meshflow_grpc.client.requests import policy_message, run_request
 from meshflow_grpc.domain.errors import InvalidRequestError
+from meshflow_grpc.domain.policy import HumanInLoopConfig, Policy, PolicyMode, PolicyRule, RiskTier, RuleEffect
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.json_value import JsonValue
@@ -38,6 +39,29 @@ def test_every_kind_of_policy_field_arrives() -> None:
     assert policy.HasField("allowed_tools")
     assert list(policy.denied_tools.names) == ["shell"]
     assert policy.rules[0].effect == "deny"
+
+
+def test_a_policy_object_is_sent_as_the_fields_that_differ() -> None:
+    """Tiers and modes by name, alone or within a mapping; a wrong value is named like any other."""
+    human = HumanInLoopConfig(enabled=True, tier_threshold=RiskTier.EXTERNAL_IO)
+    rule = PolicyRule("none", RuleEffect.DENY, "risk == irreversible")
+    policy = Policy(
+        mode=PolicyMode.REGULATED, human_in_loop=human, denied_tools=("shell",), rules=(rule,), compliance=("sox",)
+    )
+    fields: dict[str, JsonValue] = {
+        "mode": "regulated",
+        "human_in_loop": {"enabled": True, "tier_threshold": "external_io"},
+        "denied_tools": ["shell"],
+        "rules": [{"name": "none", "effect": "deny", "expression": "risk == irreversible"}],
+        "compliance": ["sox"],
+    }
+
+    assert policy_message(policy) == policy_message(fields)
+    assert policy_message({"human_in_loop": human}).human_in_loop == policy_message(fields).human_in_loop
+    assert policy_message(Policy()) == policy_message({})
+    wrong: Any = "much"
+    with pytest.raises(InvalidRequestError, match=r"policy\.budget_usd: must be a number"):
+        policy_message(Policy(budget_usd=wrong))
 
 
 @pytest.mark.parametrize(

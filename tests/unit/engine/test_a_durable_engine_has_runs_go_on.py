@@ -10,7 +10,7 @@ import pytest
 from meshflow_grpc.domain.approval import Decision
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.policy import TimeoutAction
-from meshflow_grpc.domain.run import RunStatus
+from meshflow_grpc.domain.run import CancelReason, RunStatus
 from meshflow_grpc.engine.driving import NotDrivenHereError, RunDriver
 from tests.fakes.dispatch import FakeDispatch
 from tests.fakes.ids import SequentialIds
@@ -123,6 +123,23 @@ async def test_a_run_that_waits_for_a_server_can_be_cancelled(world: World) -> N
     done = await world.cancel(run.run_id)
     assert (done.status, done.reason) == (RunStatus.CANCELLED, "cancelled by request: enough")
     assert (await driver(world).drive("acme", run.run_id)).status == "cancelled"
+
+
+async def test_whoever_waits_for_a_decided_run_is_answered(world: World, dispatch: FakeDispatch) -> None:
+    """A cancellation that came while the run was passed on ends it, though nothing can be told."""
+    run = await paused(world)
+    await until(lambda: dispatch.said)
+    dispatch.away = True
+    await decide(world, asked(run), Decision.APPROVE)
+    await until(lambda: world.runtime.engine.active(run.run_id) is None)
+    claimed = world.runtime.engine.claim(run.run_id, "acme")
+    assert claimed is not None
+    world.runtime.engine.pass_on(claimed)
+    claimed.cancel(CancelReason.REQUEST, "enough")
+
+    async with asyncio.timeout(WAIT_S):
+        done = await claimed.done
+    assert (done.status, done.reason) == (RunStatus.CANCELLED, "cancelled by request: enough")
 
 
 async def test_an_orphan_is_given_away_and_taken_up_when_driven(dispatch: FakeDispatch) -> None:

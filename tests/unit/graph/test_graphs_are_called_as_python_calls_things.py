@@ -25,6 +25,7 @@ from meshflow_grpc import (
     WorkflowDefinition,
     add,
     node,
+    tool,
 )
 from meshflow_grpc.domain.errors import InvalidRequestError, InvalidWorkflowError, LedgerUnavailableError
 from meshflow_grpc.domain.policy import RiskTier
@@ -131,7 +132,37 @@ def test_risk_is_given_by_name_as_for_tools() -> None:
     with pytest.raises(ValueError, match=f"risk of 'node' {known}"):
         node(risk="high")
     with pytest.raises(ValueError, match=f"risk of 'clerk' {known}"):
-        Agent("clerk", risk="high").node()
+        Agent("clerk", risk="high")
+
+
+def test_an_agent_that_cannot_be_is_refused_where_it_is_made() -> None:
+    """By the field that is wrong; tools are held as they were given."""
+
+    @tool
+    def look(what: str) -> str:
+        """Looks."""
+        return what
+
+    wrong: list[tuple[dict[str, Any], type[Exception], str]] = [
+        ({"name": "not a name"}, InvalidWorkflowError, "'not a name' is not a valid name"),
+        ({"name": 5}, TypeError, "the name of an agent must be text, not 5"),
+        ({"role": 5}, InvalidWorkflowError, r"nodes\.clerk\.role: must be text"),
+        ({"system": None}, InvalidWorkflowError, r"nodes\.clerk\.system: must be text"),
+        (
+            {"max_output_tokens": 0},
+            InvalidWorkflowError,
+            r"nodes\.clerk\.max_output_tokens: must be between 1 and 1000000",
+        ),
+        ({"risk": []}, ValueError, r"risk of 'clerk' must be one of .*, not \[\]"),
+        ({"tools": [len]}, TypeError, "len> is not a tool; decorate it with @tool"),
+        ({"tools": look}, TypeError, "the tools of 'clerk' must be a list of functions"),
+        ({"tools": "look"}, TypeError, "the tools of 'clerk' must be a list of functions, not 'look'"),
+    ]
+    for fields, kind, problem in wrong:
+        with pytest.raises(kind, match=problem):
+            Agent(**{"name": "clerk", **fields})
+    once: Any = (each for each in [look])
+    assert Agent("clerk", tools=once).node().config["tools"] == ["look"]
 
 
 def test_what_cannot_be_called_is_refused_where_it_is_added() -> None:

@@ -22,7 +22,8 @@ from meshflow_grpc import (
 from meshflow_grpc.domain.errors import InvalidRequestError, InvalidWorkflowError, RunConflictError
 from meshflow_grpc.domain.policy import PolicyRule, RuleEffect
 from meshflow_grpc.domain.workflow import Node
-from meshflow_grpc.graph.policies import policy_document, request_policy
+from meshflow_grpc.governance.policy_document import policy_document
+from meshflow_grpc.governance.policy_fields import request_policy
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from meshflow_grpc.domain.policy import Policy, RiskTier
-from meshflow_grpc.governance.policy_fields import parse_policy_fields
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -22,16 +21,12 @@ def policy_document(policy: AnyPolicy | None) -> dict[str, JsonValue]:
     """The fields as YAML or JSON would give them; of a Policy those that differ from the default. Raises TypeError."""
     if isinstance(policy, Policy):
         return _differences(policy, Policy())
-    given: object = policy or {}
+    given: object = {} if policy is None else policy
     if not isinstance(given, Mapping):
         message = f"the policy must be a Policy or the fields of one, not {type(given).__name__}"
         raise TypeError(message)
-    return {name: _plain(value) for name, value in given.items()}
-
-
-def request_policy(policy: AnyPolicy | None) -> dict[str, object]:
-    """The fields of a request, parsed; raises TypeError, or InvalidRequestError naming every field that is wrong."""
-    return parse_policy_fields(policy_document(policy))
+    usual = Policy()
+    return {name: _plain(value, getattr(usual, str(name), None)) for name, value in given.items()}
 
 
 def _differences(value: DataclassInstance, usual: object) -> dict[str, JsonValue]:
