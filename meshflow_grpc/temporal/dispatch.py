@@ -43,6 +43,8 @@ class TemporalDispatch:
                     task_queue=self._task_queue,
                     id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    # A server that dies with a task of the workflow is noticed as soon as one that dies with the run.
+                    task_timeout=timedelta(seconds=self._heartbeat_s),
                     rpc_timeout=_ANSWER,
                 )
         except WorkflowAlreadyStartedError:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import sys
 import sysconfig
 import time
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.free_ports import free_port
 from tests.temporal_server import temporal_server
 from tests.unit.engine.gated import PUBLISH
 
@@ -134,22 +137,40 @@ def payloads(found: Any) -> list[str]:
 
 
 @pytest.mark.postgres
-def test_a_killed_servers_runs_go_on_elsewhere(
+def test_runs_of_killed_and_stopped_servers_go_on_elsewhere(
     temporal: str, postgres: PostgresCluster, start_server: StartServer, tmp_path: Path
 ) -> None:
-    """kill -9 in the middle of a step: another server takes the run up by its lease, and each step is committed once."""
+    """kill -9, then SIGTERM, each in the middle of a step: another server takes the run up, and each step is committed once."""
     shared = {"MESHFLOW_LEDGER_DB": postgres.new_database(), "MESHFLOW_DATA_DIR": str(tmp_path)}
-    slow = settings(temporal, tmp_path, **shared, MESHFLOW_MOCK_LATENCY_MS="600000")
-    victim = start_server(tmp_path, **slow)
-    other = start_server(tmp_path, **settings(temporal, tmp_path, **shared))
-    run_id = victim.post("/v1/runs", {"task": TASK}).json()["run_id"]
+    slow = settings(temporal, tmp_path, **shared, MESHFLOW_MOCK_LATENCY_MS="600000", MESHFLOW_SHUTDOWN_GRACE_S="0")
+    first, second = start_server(tmp_path, **slow), start_server(tmp_path, **slow)
+    run_id = first.post("/v1/runs", {"task": TASK}).json()["run_id"]
     until(lambda: state(temporal, run_id), "WORKFLOW_EXECUTION_STATUS_RUNNING")
-    victim.kill()
+    first.kill()
+    until(lambda: [each["kind"] for each in entries(second, run_id)], ["run_started", "run_resumed"])
+    third = start_server(tmp_path, **settings(temporal, tmp_path, **shared))
+    assert second.stop() == 0
 
-    assert ended(other, run_id)["status"] == "completed"
-    kinds = whole(other, run_id)
-    assert (kinds.count("run_resumed"), kinds.count("step_committed")) == (1, 2)
+    assert ended(third, run_id)["status"] == "completed"
+    kinds = whole(third, run_id)
+    assert (kinds.count("run_resumed"), kinds.count("step_committed")) == (2, 2)
     until(lambda: state(temporal, run_id), "WORKFLOW_EXECUTION_STATUS_COMPLETED")
+
+
+def test_a_server_whose_temporal_is_not_there_does_not_start(tmp_path: Path) -> None:
+    """It names the setting, what is wrong, and what to do."""
+    address = f"127.0.0.1:{free_port()}"
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("MESHFLOW_")},
+        **settings(address, tmp_path, MESHFLOW_MOCK="1", MESHFLOW_DATA_DIR=str(tmp_path), MESHFLOW_METRICS_PORT="0"),
+    }
+    command = [sys.executable, "-m", "meshflow_grpc", "serve", "--port", "0"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 2, done.stderr
+    assert "MESHFLOW_ENGINE" in done.stderr
+    assert address in done.stderr
+    assert "MESHFLOW_TEMPORAL_ADDRESS" in done.stderr
 
 
 def test_a_run_is_cancelled_from_either_side(temporal: str, start_server: StartServer, tmp_path: Path) -> None:
