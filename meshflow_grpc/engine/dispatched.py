@@ -68,7 +68,7 @@ class DispatchedEngine(Engine):
                 await _told(self._begin(tenant_id, run_id, here=False))
             else:
                 await _told(self._cancel(tenant_id, run_id, claimed.cancel_reason[1]))
-            await self._follow(claimed, run_id)
+            await self._answer(claimed)
         except asyncio.CancelledError:
             self.release(claimed)
             claimed.fail(stopped())
@@ -110,8 +110,15 @@ class DispatchedEngine(Engine):
             claimed.fail(error)
             raise
         self.release(claimed)
-        self._tell(self._follow(claimed, run.run_id))
+        self._tell(self._answer(claimed))
         return None
+
+    async def _answer(self, claimed: ActiveRun) -> None:
+        """Whoever attached to a run that goes on elsewhere."""
+        try:
+            await self._follow(claimed, claimed.run_id)
+        except MeshflowError as error:
+            claimed.fail(error)
 
     async def _owned(self, run: Run) -> bool:
         leases = self.elsewhere.leases
@@ -131,11 +138,11 @@ class DispatchedEngine(Engine):
 
     async def drain(self, grace_s: float, hurry: asyncio.Event | None = None, *, hand_over: bool = False) -> int:
         """See Engine.drain; what could not be said any more is found by other servers, or after the restart."""
-        stopped = await super().drain(grace_s, hurry, hand_over=hand_over)
+        count = await super().drain(grace_s, hurry, hand_over=hand_over)
         for task in tuple(self._telling):
             task.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)
-        return stopped
+        return count
 
     def _tell(self, work: Coroutine[object, object, None]) -> None:
         task = asyncio.ensure_future(_told(work))

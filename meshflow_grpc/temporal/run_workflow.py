@@ -102,7 +102,9 @@ class RunWorkflow:
         except TimeoutError:
             return
         finally:
+            # Each has the ledger read once, also one that says what is not so.
             self._gates = None
+            self._decided.clear()
 
 
 async def _first_life(order: RunOrder, drive: Drive) -> Progress | None:

@@ -105,13 +105,24 @@ def approved(server: MeshflowServer, run: dict[str, Any]) -> None:
 def test_a_gate_outlives_the_server_and_temporal_learns_nothing_of_the_run(
     temporal: str, start_server: StartServer, tmp_path: Path
 ) -> None:
-    """kill -9 while it waits, restart, approve: done once; the history names ids, digests, statuses and times alone."""
+    """kill -9 while it waits, restart, approve: done once; the history names ids, digests, statuses and times alone.
+
+    Who says in Temporal that it was decided changes nothing: what is decided is in the ledger.
+    """
     server = start_server(tmp_path, **settings(temporal, tmp_path))
     run = server.post("/run", GATED).json()
     assert run["status"] == "paused"
     server.kill()
     server = start_server(tmp_path, **settings(temporal, tmp_path))
-    assert state(temporal, run["run_id"]) == "WORKFLOW_EXECUTION_STATUS_RUNNING"
+    until(lambda: happened(temporal, run["run_id"])[-1], "TIMER_STARTED")
+    approval_id = run["pending_approval"]["approval_id"]
+    digest = server.get(f"/v1/approvals/{approval_id}").json()["action_digest"]
+    assert not update(temporal, run["run_id"], approval_id, "another action")
+    assert update(temporal, run["run_id"], approval_id, digest)
+    until(lambda: happened(temporal, run["run_id"])[-1], "TIMER_STARTED")
+    before = happened(temporal, run["run_id"])
+    assert server.get(f"/v1/runs/{run['run_id']}").json()["status"] == "paused"
+    assert happened(temporal, run["run_id"]) == before
     approved(server, run)
 
     done = ended(server, run["run_id"])
@@ -125,6 +136,20 @@ def test_a_gate_outlives_the_server_and_temporal_learns_nothing_of_the_run(
     for text in (TASK, done["output"], "publisher", "writer", "publishing"):
         assert text not in said
     assert run["run_id"] in said
+
+
+def update(address: str, run_id: str, approval_id: str, digest: str) -> bool:
+    """Whether the workflow takes in that a gate was decided, said by somebody who may use Temporal."""
+    words = ["workflow", "update", "execute", "--workflow-id", f"run/{run_id}", "--name", "decided"]
+    said = ["--input", json.dumps(approval_id), "--input", json.dumps(digest), "--address", address]
+    done = subprocess.run([TEMPORAL, *words, *said], capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode == 0
+
+
+def happened(address: str, run_id: str) -> list[str]:
+    """The kinds of the events in the workflow's history."""
+    history = told(address, "show", "--workflow-id", f"run/{run_id}")
+    return [str(event["eventType"]).removeprefix("EVENT_TYPE_") for event in history["events"]]
 
 
 def payloads(found: Any) -> list[str]:
