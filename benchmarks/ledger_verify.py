@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.ledger_append import CHANGE, TIME, draft
 from meshflow_grpc.commands.verify_log import verify_log
-from meshflow_grpc.commands.verify_run import verify_run
+from meshflow_grpc.commands.verify_run import verify_run, verify_runs
 from meshflow_grpc.config.signing import passing_keys
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.domain.run import Run, RunStatus
@@ -69,7 +69,7 @@ async def the_log(storage: SqliteStorage) -> int:
 async def the_ledger(storage: SqliteStorage) -> int:
     """What ``meshflow ledger verify`` does: the log, then the chain of every run."""
     log, runs = await verify_log(storage)
-    results = [await verify_run(storage, tenant_id, run_id, None, log) for tenant_id, run_id in runs]
+    results = [result async for result in verify_runs(storage, runs, None, log)]
     assert not log.faults
     assert not any(result.faults for result in results)
     return log.entries_checked

@@ -123,9 +123,8 @@ async def _measure(policy: dict[str, Any], seconds: float) -> dict[str, float]:
             )
             figures[kind.name] = _cpu_us(_record(stage, end), seconds)
             continue
-        state = result.state if isinstance(result, Noted) else result
-        if not isinstance(state, StepState):
-            sys.exit(f"{kind.name} refused the step: {state}")
+        if not isinstance(result, StepState | Noted):
+            sys.exit(f"{kind.name} refused the step: {result}")
     return figures
 
 
@@ -136,7 +135,8 @@ def _call(stage: Check, state: StepState) -> Callable[[], object]:
     budget = state.step.run.budget
 
     def reserve() -> None:
-        budget.settle(stage.apply(state).reserved, ZERO_USAGE)
+        stage.apply(state)
+        budget.settle(state.reserved, ZERO_USAGE)
 
     return reserve
 

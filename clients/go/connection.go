@@ -105,7 +105,7 @@ func WithKeepalive(interval, timeout time.Duration) Option {
 	}
 }
 
-// WithReconnects bounds how often in a row Watch takes a broken stream up again (default 8) and the first pause
+// WithReconnects bounds how often in a row Watch takes a broken stream up again (default 20) and the first pause
 // (default 200 ms, doubling up to 5 s).
 func WithReconnects(most int, delay time.Duration) Option {
 	return func(s *settings) error { s.reconnects, s.reconnectDelay = most, delay; return nil }
@@ -120,7 +120,7 @@ func newSettings(address string, options []Option) (*settings, string, error) {
 	s := &settings{
 		timeout:        30 * time.Second,
 		keepalive:      keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second},
-		reconnects:     8,
+		reconnects:     20,
 		reconnectDelay: 200 * time.Millisecond,
 	}
 	for _, option := range options {

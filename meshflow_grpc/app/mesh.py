@@ -10,6 +10,7 @@ import structlog
 
 from meshflow_grpc import __version__
 from meshflow_grpc.app.mesh_security import node_credentials
+from meshflow_grpc.domain.address import endpoint
 from meshflow_grpc.domain.mesh import MeshNode
 from meshflow_grpc.domain.policy import CircuitBreakerConfig
 from meshflow_grpc.mesh.directory import DirectoryRules
@@ -83,13 +84,12 @@ def mesh_rules(settings: Settings) -> MeshRules:
 
 def own_node(settings: Settings, port: int, public_key: str) -> MeshNode:
     """This server as its peers are to see it; ``port`` is the public one. Serves every tenant."""
-    host = f"[{settings.host}]" if ":" in settings.host and not settings.host.startswith("[") else settings.host
     now = SystemClock().now()
     return MeshNode(
         node_id=Uuid7Ids().run_id().removeprefix("run_"),
         slug=settings.mesh_slug or "",
         tenant_id="",
-        endpoints=settings.node_endpoints or (f"{host}:{port}",),
+        endpoints=settings.node_endpoints or (endpoint(settings.host, port),),
         concerns=settings.node_concerns,
         public_key=public_key,
         tls=settings.uses_tls,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from meshflow_grpc.domain.address import endpoint
 from meshflow_grpc.envoy.binary import EnvoyNotFoundError, find_envoy
 from meshflow_grpc.envoy.bootstrap import EnvoyConfig, TcpAddress, bootstrap
 from meshflow_grpc.envoy.process import EnvoyExitedError, EnvoyOptions, EnvoyProcess, EnvoyStartError
@@ -28,7 +29,7 @@ _log = structlog.get_logger(__name__)
 def public_address(settings: Settings, port: int) -> str:
     """What a caller is told."""
     scheme = "https://" if settings.uses_tls else "http://" if settings.use_envoy else ""
-    return f"{scheme}{settings.host}:{port}{'' if settings.use_envoy else ' (gRPC only)'}"
+    return f"{scheme}{endpoint(settings.host, port)}{'' if settings.use_envoy else ' (gRPC only)'}"
 
 
 async def start_envoy(

@@ -17,6 +17,7 @@ from meshflow_grpc.app.public_envoy import leave, public_address, start_envoy, u
 from meshflow_grpc.app.readiness import keep_readiness
 from meshflow_grpc.app.reloading import declared_files, keep_reloading
 from meshflow_grpc.config.display import bare_url
+from meshflow_grpc.domain.address import endpoint
 from meshflow_grpc.envoy.bootstrap import TcpAddress
 from meshflow_grpc.json_schema import load_library
 from meshflow_grpc.rpc.probe_server import ProbeServer
@@ -121,7 +122,7 @@ class Serving:
         if self._seat is not None:
             return self._seat.grpc
         host = "127.0.0.1" if self._settings.use_envoy else self._settings.host
-        return f"{host}:{self._settings.grpc_port}"
+        return endpoint(host, self._settings.grpc_port)
 
     async def _begin(self, grpc_port: int, mesh: Membership | None) -> None:
         """Starts what works in the background, and takes up runs."""
@@ -186,10 +187,6 @@ class Serving:
         if self._envoy is not None:
             with suppress(Exception):
                 await self._envoy.drain()
-        closing = None
-        if self._seat is not None and not self._settings.use_envoy:
-            # The other workers listen on the port too: a connection that ends now is made anew with one of them.
-            closing = asyncio.create_task(self._server.stop(grace_s + ANSWERED_WITHIN_S))
         hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
         left = asyncio.create_task(self._leave(grace_s, hurry))
         await self._end_runs(grace_s, hurry, hand_over=hand_over)
@@ -203,8 +200,6 @@ class Serving:
         if not hurry.is_set():
             await self._server.until_quiet(LINGER_S)
         await self._server.stop(0 if hurry.is_set() else CLOSED_WITHIN_S)
-        if closing is not None:
-            await closing
         await runtime.log.stop()
         if self._envoy is not None:
             await leave(self._envoy, self._stop_requests)
@@ -224,10 +219,10 @@ class Serving:
         if self._settings.use_envoy:
             return  # it closes its connections in order
         await self._stop_requests.unless_hurried(self._server.until_told(), grace_s)
-        if self._seat is not None:
-            return
-        await self._server.until_quiet(QUIET_WITHIN_S)
-        if self._runtime.engine.in_flight and not hurry.is_set():
+        alone = self._seat is None  # else other workers listen on the port too, and take the callers at once
+        if alone:
+            await self._server.until_quiet(QUIET_WITHIN_S)
+        if (self._runtime.engine.in_flight or not alone) and not hurry.is_set():
             try:
                 await self._server.send_away(grace_s + ANSWERED_WITHIN_S)
             except OSError as error:

@@ -21,6 +21,7 @@ from meshflow_grpc.app.worker_process import COMMAND
 from meshflow_grpc.app.workers import Workers, WorkersFailedError
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.signing import log_keys
+from meshflow_grpc.domain.address import endpoint
 from meshflow_grpc.engine.server_state import ServerState
 from meshflow_grpc.envoy.bootstrap import UnixAddress
 from meshflow_grpc.envoy.workers import workers_bootstrap
@@ -57,7 +58,7 @@ async def supervise(settings: Settings, command: Sequence[str] = COMMAND) -> int
             seats = [Seat(index, f"unix:{each.path}", 0, given, tls.proof) for index, each in enumerate(sockets)]
             return await Supervisor(settings, tls, seats, command).run(sockets)
         port = stack.enter_context(shared_port(settings.host, settings.grpc_port))
-        seats = [Seat(index, f"{settings.host}:{port}", 0, given) for index in range(settings.workers)]
+        seats = [Seat(index, endpoint(settings.host, port), 0, given) for index in range(settings.workers)]
         return await Supervisor(settings, tls, seats, command).run((), port)
 
 

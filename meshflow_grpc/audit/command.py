@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         message = f"cannot read {path}: {getattr(error, 'strerror', None) or 'it is not text'}"
         raise UsageError(message) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from meshflow_grpc.audit.canonical_json import NotCanonicalError, parse_object
 from meshflow_grpc.audit.merkle import GrowingTree, ProofError, root_from_inclusion, roots_from_consistency
@@ -69,27 +69,29 @@ def read_claims(archive: Archive, report: Report, heads: Heads) -> list[Inclusio
     for name in archive.names("proofs/"):
         try:
             proof = parse_proof(archive.text(name), "index", "c2sp.org/tlog-proof@v1")
-            place = parse_object(proof.extra)
-            head = heads.by_note[proof.checkpoint]
-            claim = InclusionClaim(name, str(place["run_id"]), int(place["sequence"]), proof, head)
+            place = _entry_named(parse_object(proof.extra))
+            claim = InclusionClaim(name, *place, proof, heads.by_note[proof.checkpoint])
         except NoteError as error:
             report.add(Finding(Check.INCLUSION, name, str(error)))
         except NotCanonicalError as error:
             report.add(Finding(Check.INCLUSION, name, f"the extra line {error}", field="extra"))
-        except (TypeError, ValueError):
+        except TypeError:
             report.add(Finding(Check.INCLUSION, name, "does not name a run and an entry", field="extra"))
-        except KeyError as error:
-            what = (
-                "names no run and entry"
-                if error.args[0] in {"run_id", "sequence"}
-                else "leads to no verified checkpoint"
-            )
-            report.add(Finding(Check.INCLUSION, name, what))
+        except KeyError:
+            report.add(Finding(Check.INCLUSION, name, "leads to no verified checkpoint"))
         else:
             if name != f"proofs/{proof.number:012}.tlog-proof":
                 report.add(Finding(Check.INCLUSION, name, f"is named for another index than {proof.number}"))
             claims.append(claim)
     return claims
+
+
+def _entry_named(extra: dict[str, Any]) -> tuple[str, int]:
+    """Returns the run and sequence that a proof's extra line names; raises TypeError when it says anything else."""
+    run_id, sequence = extra.get("run_id"), extra.get("sequence")
+    if len(extra) != 2 or type(run_id) is not str or type(sequence) is not int:
+        raise TypeError
+    return run_id, sequence
 
 
 def check_inclusion(report: Report, claims: list[InclusionClaim], entries: EntryAudit) -> set[tuple[str, int]]:
@@ -137,6 +139,16 @@ def check_whole_log(report: Report, heads: Heads, entries: EntryAudit) -> None:
     if newest is not None and newest.size != entries.entries:
         message = f"there are {entries.entries} records, the newest head is over {newest.size}"
         report.add(Finding(Check.INCLUSION, "records.jsonl", message))
+
+
+def check_kept_head(report: Report, heads: Heads, trusted: Head, entries: EntryAudit) -> None:
+    """Compares the auditor's own head with the whole log's root at its size (check 12)."""
+    root = entries.roots.get(trusted.size)
+    if root == trusted.root:
+        heads.linked.add(trusted.size)
+    elif root is not None:
+        message = f"the first {trusted.size} records do not have its root: the history was rewritten"
+        report.add(Finding(Check.CONSISTENCY, TRUSTED, message))
 
 
 def check_consistency(archive: Archive, report: Report, heads: Heads, trusted: Head | None) -> None:

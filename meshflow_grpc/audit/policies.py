@@ -38,8 +38,9 @@ def _decimal(value: object) -> object:
 def check_policies(archive: Archive, report: Report, entries: EntryAudit, rows: dict[str, dict[str, Any]]) -> int:
     """Checks that each policy named is here and has its digest; returns how many there are. NO_POLICY names none."""
     policies = {name.removeprefix("policies/").removesuffix(".json") for name in archive.names("policies/")}
+    stated = {(str(row["policy_digest"]), str(row["policy"])) for row in rows.values()}
     for digest in sorted(policies):
-        _check_digest(archive, report, digest)
+        _check_text(archive, report, digest, stated)
     held = policies | {NO_POLICY}
     for digest, (run_id, sequence) in entries.policy_digests.items():
         if digest not in held:
@@ -55,8 +56,11 @@ def check_policies(archive: Archive, report: Report, entries: EntryAudit, rows: 
     return len(policies)
 
 
-def _check_digest(archive: Archive, report: Report, digest: str) -> None:
+def _check_text(archive: Archive, report: Report, digest: str, stated: set[tuple[str, str]]) -> None:
+    """A digest has many texts (a key twice, another encoding, a number as a text): this one must be a run's, and have it."""
     name = f"policies/{digest}.json"
+    if (digest, archive.text(name)) not in stated:
+        report.add(Finding(Check.POLICIES, name, "is not the text in the row of a run"))
     try:
         computed = policy_digest(json.loads(archive.read(name)))
     except (ValueError, OverflowError, RecursionError):

@@ -96,6 +96,7 @@ def _limits(
     limits = [
         "that what the service recorded is what happened: a record proves what was written, and that it was not changed since"
     ]
+    limits.append("what README.txt and keys.txt say: they are for the reader, and signed by nobody")
     if trusted is None:
         limits.append(
             "that others were shown the same log: compare the newest head with one kept elsewhere (--head), or a witness's"
@@ -104,6 +105,10 @@ def _limits(
         limits.append(
             "that these are all runs, or that the log holds no second run under the same name: that takes a bundle of the whole log"
         )
+        if report.counts["runs"] > 1:
+            limits.append(
+                "which of two entries of different runs was written first: that takes a bundle of the whole log"
+            )
         running = sorted(run_id for run_id, row in rows.items() if str(row["status"]) in OPEN_STATES)
         if running:
             limits.append(f"that there is no later entry of a run that has not ended: {', '.join(running[:20])}")

@@ -117,8 +117,8 @@ def _verify(
     proved = head_checks.check_inclusion(report, claims, entries)
     if whole_log:
         head_checks.check_whole_log(report, heads, entries)
-        if trusted is not None and entries.roots.get(trusted.size) == trusted.root:
-            heads.linked.add(trusted.size)
+        if trusted is not None:
+            head_checks.check_kept_head(report, heads, trusted, entries)
     else:
         head_checks.check_last_entries(report, proved, entries)
     head_checks.check_consistency(archive, report, heads, trusted)

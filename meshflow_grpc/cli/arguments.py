@@ -77,10 +77,19 @@ def _json_object(text: str, option: str) -> dict[str, Any]:
     try:
         value = json.loads(source)
     except json.JSONDecodeError as error:
-        raise _wrong(option, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from error
+        hint = f"; for a file write {option} @{text}" if _is_file(text) else ""
+        raise _wrong(option, f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}{hint}") from error
     if not isinstance(value, dict):
         raise _wrong(option, 'must be a JSON object, for example {"key": "value"}')
     return value
+
+
+def _is_file(text: str) -> bool:
+    """Whether somebody may have meant a file by it."""
+    try:
+        return text.endswith((".json", ".yaml", ".yml")) or Path(text).is_file()
+    except (OSError, ValueError):  # too long for a path, or with characters that none has
+        return False
 
 
 def _file_text(path: str, option: str) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def doctor(output: Output = OutputFormat.TABLE) -> None:
-    """Checks configuration, database, migrations, keys, provider, Envoy, mesh registry, clock and disk; exit code 1 when one fails."""
+    """Checks all that a server needs, and says how to put right what is wrong; exit code 1 when something fails."""
     from meshflow_grpc.app.doctor import State
 
     findings = asyncio.run(_examined())

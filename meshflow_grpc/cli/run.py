@@ -156,6 +156,7 @@ async def watch(
     view: Annotated[View, typer.Option(help="Which events to show.")] = View.BASIC,
 ) -> ExitCode:
     """Writes a run's events to stdout until it ends or waits for a human; survives broken connections."""
+    await client.get_run(run_id)  # a watch would wait long for a server that never was there
     return of_status((await follow(client, run_id, EventWriter(output, view), after=after)).status)
 
 

@@ -68,10 +68,10 @@ def _verified_here(
 async def _verified(
     db: str | None, keys: tuple[VerifierKey, ...], log: LogVerification | None, runs: Sequence[Owned]
 ) -> list[ChainVerification]:
-    from meshflow_grpc.commands.verify_run import verify_run
+    from meshflow_grpc.commands.verify_run import verify_runs
 
     async with reading(db) as storage:
-        return [await verify_run(storage, tenant_id, run_id, keys, log) for tenant_id, run_id in runs]
+        return [result async for result in verify_runs(storage, runs, keys, log)]
 
 
 def _end_on_interrupt() -> None:

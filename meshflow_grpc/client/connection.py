@@ -64,7 +64,7 @@ class Connection:
     token: str | None = field(default=None, repr=False)
     tls: TlsFiles | None = None
     timeout_s: float = 30.0
-    reconnects: int = 8
+    reconnects: int = 20
     reconnect_delay_s: float = 0.2
     keepalive_s: float = 30.0
     keepalive_timeout_s: float = 10.0

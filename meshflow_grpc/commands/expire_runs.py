@@ -23,7 +23,7 @@ _PAGE = 500
 async def tenants_of(storage: Storage) -> tuple[str, ...]:
     """Every tenant that has a run or a tombstone in the ledger."""
     async with storage.raw_log() as log:
-        return tuple(sorted({tenant for tenant, _ in log.runs}))
+        return tuple(sorted({tenant for tenant, _ in log.runs if isinstance(tenant, str)}))
 
 
 async def judged_runs(

@@ -10,7 +10,7 @@ from meshflow_grpc.ledger.checkpoint import CheckpointError, open_checkpoint, pa
 from meshflow_grpc.ledger.log_verify import HeadClaim, LogVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from meshflow_grpc.domain.check import LogVerification
     from meshflow_grpc.ledger.checkpoint import Checkpoint
@@ -30,6 +30,7 @@ async def verify_log(
     """
     async with store.raw_log() as log:
         faults: list[str] = []
+        runs = _owned(log.runs, faults)
         claims = [_claim(head, trusted, faults) for head in log.heads]
         newest = claims[-1] if claims else None
         if newest is not None and newest.size < max(claim.size for claim in claims):
@@ -41,7 +42,18 @@ async def verify_log(
         await _entries(log, verifier)
         for description in _table_faults(log, verifier.size, newest, kept):
             verifier.fault(description)
-        return verifier.finish(newest, len(claims) + len(kept), signed=bool(trusted)), log.runs
+        return verifier.finish(newest, len(claims) + len(kept), signed=bool(trusted)), runs
+
+
+def _owned(runs: Iterable[tuple[object, object]], faults: list[str]) -> tuple[tuple[str, str], ...]:
+    """Tenants and ids that a run can be found by; others are faults."""
+    owned: list[tuple[str, str]] = []
+    for tenant_id, run_id in runs:
+        if isinstance(tenant_id, str) and isinstance(run_id, str):
+            owned.append((tenant_id, run_id))
+        else:
+            faults.append(f"tenant {tenant_id!r} and id {run_id!r} of a run are not both texts")
+    return tuple(owned)
 
 
 def _table_faults(log: RawLog, entries: int, newest: HeadClaim | None, kept: Sequence[Checkpoint]) -> Iterator[str]:

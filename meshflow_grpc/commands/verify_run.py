@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from meshflow_grpc.ledger.merkle import (
 from meshflow_grpc.ledger.verify import ChainVerifier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from meshflow_grpc.domain.check import ChainVerification, LogVerification
     from meshflow_grpc.domain.run import Principal
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ledger.note_key import VerifierKey
     from meshflow_grpc.ports.log import LogStore
     from meshflow_grpc.ports.observer import LedgerObserver
-    from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.ports.storage import RawChain, RunOwner, Storage
 
 _MISSING_SHOWN = 10
 
@@ -48,19 +49,31 @@ class VerifyRunCommand:
         return result
 
 
-async def verify_run(
+async def verify_runs(
     storage: Storage,
-    tenant_id: str,
-    run_id: str,
+    runs: Sequence[RunOwner],
     trusted: Sequence[VerifierKey] | None = None,
     log: LogVerification | None = None,
-) -> ChainVerification:
-    """Verifies the chain and, with trusted keys, that its entries are under the newest head that one of them signed.
+) -> AsyncIterator[ChainVerification]:
+    """Yields the results of ``verify_run`` for runs, in their order.
 
     ``log`` is what the whole log was found to be, if that was verified just now: the entries of one without faults are its leaves.
     """
-    if log is not None and not log.faults:
-        return await _verify_chain(storage, tenant_id, run_id, log.size)
+    if log is None or log.faults:
+        for tenant_id, run_id in runs:
+            yield await verify_run(storage, tenant_id, run_id, trusted)
+        return
+    names = iter(runs)
+    async with aclosing(storage.raw_chains(runs)) as chains:
+        async for chain in chains:
+            _, run_id = next(names)
+            yield await _verify_chain(run_id, chain, log.size)
+
+
+async def verify_run(
+    storage: Storage, tenant_id: str, run_id: str, trusted: Sequence[VerifierKey] | None = None
+) -> ChainVerification:
+    """Verifies the chain and, with trusted keys, that its entries are under the newest head that one of them signed."""
     verifier, newest = ChainVerifier(run_id), await storage.newest_head()
     leaves = _RunLeaves(storage, newest.size if newest is not None else 0)
     async with storage.raw_chain(tenant_id, run_id) as chain:
@@ -75,12 +88,11 @@ async def verify_run(
     return replace(result, faults=(*result.faults, *leaves.faults), entries_in_log=leaves.under, log_size=newest.size)
 
 
-async def _verify_chain(storage: Storage, tenant_id: str, run_id: str, log_size: int) -> ChainVerification:
+async def _verify_chain(run_id: str, chain: RawChain, log_size: int) -> ChainVerification:
     verifier, under = ChainVerifier(run_id), 0
-    async with storage.raw_chain(tenant_id, run_id) as chain:
-        async for page in chain.pages:
-            verifier.add(page)
-            under += sum(_seq(row) <= log_size for row in page)
+    async for page in chain.pages:
+        verifier.add(page)
+        under += sum(_seq(row) <= log_size for row in page)
     return replace(verifier.finish(chain.run), entries_in_log=under, log_size=log_size)
 
 

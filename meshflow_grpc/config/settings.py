@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 
 from meshflow_grpc.config.display import shown, without_password
 from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
+from meshflow_grpc.config.listening import Host, host_problems
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.config.production import unsafe
 from meshflow_grpc.config.temporal import TemporalSettings
@@ -47,7 +48,7 @@ class Settings(TemporalSettings):
     env: Literal["development", "production"] = Field(
         default="development", description="`development`, or `production`: refuses to start on anything unsafe."
     )
-    host: str = Field(default="127.0.0.1", min_length=1, description="Address the public port listens on.")
+    host: Host = Field(default="127.0.0.1", min_length=1, description="Address the public port listens on.")
     port: int = Field(default=8765, ge=0, le=65535, description="Public port: REST, SSE, gRPC and gRPC-Web.")
     use_envoy: bool = Field(default=True, description="Starts Envoy in front; `0` serves gRPC alone (sidecar layout).")
     grpc_port: int = Field(
@@ -172,7 +173,7 @@ class Settings(TemporalSettings):
         """Returns what is wrong with the values taken together: no provider, or production without protection."""
         found = [*super().problems(), *origin_problems(self.origins, use_envoy=self.use_envoy)]
         found += unused_port(self.workers, self.model_fields_set, use_envoy=self.use_envoy)
-        found.extend(self.endpoint_problems(self.host))
+        found += (*host_problems(self.host, use_envoy=self.use_envoy), *self.endpoint_problems(self.host))
         if not self.mock and self.anthropic_api_key is None:
             found.append(
                 ConfigProblem(

@@ -29,7 +29,10 @@ class RunStatus(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether no further step will be taken."""
-        return self not in (RunStatus.RUNNING, RunStatus.PAUSED)
+        return self not in _GOING_ON
+
+
+_GOING_ON = frozenset({RunStatus.RUNNING, RunStatus.PAUSED})
 
 
 class OnDisconnect(StrEnum):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, cast
 
@@ -88,7 +89,8 @@ class AgentTools:
             parent=parent.step_id,
             call_id=call.call_id,
         )
-        return parent._replace(
+        return dataclasses.replace(
+            parent,
             step_id=step_id,
             number=progress.steps,
             prompt=text,

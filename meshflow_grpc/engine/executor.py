@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.workflow.compiled import CompiledWorkflow
     from meshflow_grpc.workflow.frontier import LoopIteration, NodeActivation
 
+_COMMITTED = Verdict.COMMITTED
 _ENDS = {
     Verdict.DENIED: RunStatus.BLOCKED,
     Verdict.FAILED: RunStatus.FAILED,
@@ -193,13 +194,20 @@ class RunExecutor:
         self._finishing = self._stop is None
         return self._finishing
 
-    async def _take_step(self, step: Step) -> StepOutcome:
+    def _take_step(self, step: Step) -> Coroutine[object, object, StepOutcome]:
+        tools = self._tools
+        if (tools.leases is not None and not tools.leases.current()) or tools.hub.wants_live(self._run.run_id):
+            return self._take_watched(step)
+        return tools.kernel.run_step(step)
+
+    async def _take_watched(self, step: Step) -> StepOutcome:
+        """While somebody sees it taken, or the run might be another server's by now: it is asked for first."""
         tools = self._tools
         if (leases := tools.leases) is not None and not leases.current():
             await leases.confirm(self._run.run_id)
         if tools.hub.wants_live(self._run.run_id):
             tools.hub.publish_live(self._live(step, EventType.NODE_STARTED))
-            step = step._replace(live=partial(self._stage_decided, step), deltas=partial(self._delta, step))
+            step.live, step.deltas = partial(self._stage_decided, step), partial(self._delta, step)
         return await tools.kernel.run_step(step)
 
     def _live(self, step: Step, kind: EventType) -> RunEvent:
@@ -225,10 +233,10 @@ class RunExecutor:
     async def _advance(self, activation: NodeActivation, outcome: StepOutcome) -> tuple[NodeActivation, ...]:
         """Takes in how a step ended; returns what is ready because of it."""
         progress = self._progress
-        if outcome.verdict is Verdict.PAUSED:
-            progress.waiting[activation.run] = pending_of(outcome.entry)
-            return ()
-        if outcome.verdict is not Verdict.COMMITTED:
+        if outcome.verdict is not _COMMITTED:
+            if outcome.verdict is Verdict.PAUSED:
+                progress.waiting[activation.run] = pending_of(outcome.entry)
+                return ()
             status = _ENDS[outcome.verdict]
             blocked_by = outcome.blocked_by if status is RunStatus.BLOCKED else None
             raise RunEnded(RunOutcome(status, progress.last_output, blocked_by, outcome.reason))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from meshflow_grpc.domain.json_value import json_string
 from meshflow_grpc.domain.peer_step import GRPC
@@ -37,6 +37,7 @@ HTTP_TIMEOUT_S = 30.0
 PEER_FIELDS = ("peer", "concern", "failover", "workflow")
 # Requests that may be sent again without a second effect (RFC 9110, 9.2.2); DELETE is irreversible and never sent again by itself.
 _REPEATABLE = frozenset({"GET", "HEAD", "PUT"})
+_AGENT: Final = NodeKind.AGENT
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -74,7 +75,8 @@ class StepMaker:
         upstream = [(run.node_id, outputs[run]) for run in inputs] if inputs else []
         written = [(run.node_id, progress.written(run)) for run in inputs] if inputs else []
         step_id = f"{activation.node_id}#{activation.iteration}"
-        told = self._context.conversation if node.kind is NodeKind.AGENT else ()
+        agent = node.kind is _AGENT
+        told = self._context.conversation if agent else ()
         labels = self._labels(inputs)
         prompt = node_prompt(self._task, upstream)
         step = Step(
@@ -92,7 +94,7 @@ class StepMaker:
             self._output_checks.get(node.id),
             closing,
         )
-        if node.kind is NodeKind.AGENT:
+        if agent:
             return self._with_tools(step, govern) if node.config.get("tools") else step
         if node.kind is NodeKind.TOOL:
             return self._tool_step(step, activation.inputs)
@@ -103,7 +105,7 @@ class StepMaker:
         if node.kind is NodeKind.GRPC:
             return self._peer_step(step, activation.inputs)
         if node.kind is NodeKind.SUBGRAPH:
-            return step._replace(action=gathered(node, upstream))
+            step.action = gathered(node, upstream)
         return step
 
     def _labels(self, runs: Sequence[NodeRun]) -> frozenset[str]:
@@ -114,7 +116,8 @@ class StepMaker:
 
     def _with_tools(self, step: Step, govern: Govern) -> Step:
         offered = offered_tools(step.node, self._context.policy, self._catalog, self._context.tenant_id)
-        return step._replace(tools=AgentTools(step, offered, self._catalog, self._progress, govern))
+        step.tools = AgentTools(step, offered, self._catalog, self._progress, govern)
+        return step
 
     def _tool_step(self, step: Step, inputs: Sequence[NodeRun]) -> Step:
         name = cast("str", step.node.config["tool"])
@@ -130,13 +133,14 @@ class StepMaker:
         """A peer is told what an agent would be, unless the node says what."""
         config = step.node.config
         whom = {key: config[key] for key in PEER_FIELDS if key in config}
-        step = step._replace(asked=self._progress.history.asked.get(step.step_id))
+        step.asked = self._progress.history.asked.get(step.step_id)
         if "task" in config:
             return self._calling(step, inputs, {"task": config["task"], **whom}, GRPC, self._peer)
         arguments = {"task": step.prompt, **whom}
         text = _json(arguments)
-        action = Action(GRPC, self._peer, arguments)
-        return step._replace(prompt=text, input_json=f'{{"arguments":{text}}}', action=action)
+        step.prompt, step.input_json = text, f'{{"arguments":{text}}}'
+        step.action = Action(GRPC, self._peer, arguments)
+        return step
 
     def _calling(
         self, step: Step, inputs: Sequence[NodeRun], template: Mapping[str, JsonValue], name: str, tool: Tool | None
@@ -151,14 +155,11 @@ class StepMaker:
             )
         except ArgumentError as error:
             problem = str(error)
-        action = Action(name, tool, arguments, problem=problem)
         text = _json(arguments)
-        return step._replace(
-            prompt=text,
-            input_json=f'{{"arguments":{text}}}',
-            labels=self._labels([*inputs, *used]),
-            action=action,
-        )
+        step.prompt, step.input_json = text, f'{{"arguments":{text}}}'
+        step.labels = self._labels([*inputs, *used])
+        step.action = Action(name, tool, arguments, problem=problem)
+        return step
 
     def _look_up(self, inside: str, name: str) -> str:
         if name == TASK:
@@ -171,8 +172,9 @@ class StepMaker:
     def _python_step(self, step: Step, upstream: Sequence[tuple[str, str]]) -> Step:
         ref = cast("str", step.node.config["ref"])
         data: dict[str, JsonValue] = {"task": self._task, "upstream": dict(upstream)}
-        action = Action(ref, self._catalog.function_of(ref), data, is_tool=False)
-        return step._replace(prompt=_json(data), action=action)
+        step.prompt = _json(data)
+        step.action = Action(ref, self._catalog.function_of(ref), data, is_tool=False)
+        return step
 
 
 def gathered(node: Node, upstream: Sequence[tuple[str, str]]) -> Action:

@@ -40,9 +40,9 @@ class CircuitBreaker:
 
     def admit(self, config: CircuitBreakerConfig, now: float) -> int:
         """A ticket with which the call says how it ended; 0 when it may not go ahead. Half-open admits one until its result."""
-        state = self.state(config, now)
-        if state is BreakerState.CLOSED:
+        if self._opened_at is None:
             return self._period
+        state = self.state(config, now)
         if state is BreakerState.OPEN or self._trial:
             return 0
         self._trial = True

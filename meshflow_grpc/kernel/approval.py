@@ -51,7 +51,7 @@ def action_digest(step: Step) -> str:
     return hashlib.sha256(b"meshflow/v1/action\0" + text.encode()).hexdigest()
 
 
-def approved_or(state: StepState, pause: Pause) -> StepState | Noted | Deny | Pause:
+def approved_or(state: StepState, pause: Pause) -> Noted | Deny | Pause:
     """The pause, unless this very action was approved; denies when the approval is of another action."""
     granted = state.step.granted
     if granted is None:
@@ -62,7 +62,7 @@ def approved_or(state: StepState, pause: Pause) -> StepState | Noted | Deny | Pa
             f"approval {granted.approval_id} is of another action: its input, definition or policy changed",
             "start a new run",
         )
-    return Noted(state, "allow", f"approved: {granted.approval_id}")
+    return Noted("allow", f"approved: {granted.approval_id}")
 
 
 def approval_facts(step: Step, now: str) -> dict[str, JsonValue]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -22,7 +23,7 @@ from meshflow_grpc.ledger.canonical import Written
 from meshflow_grpc.ports.tracer import NoTracer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from meshflow_grpc.domain.json_value import JsonValue
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
@@ -31,9 +32,14 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.decision import Refusal
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import Step
+    from meshflow_grpc.ports.tracer import Span
+
+    _Apply = Callable[[StepState], StepState | Noted | Refusal]
 
 _log = structlog.get_logger(__name__)
 
+_COMMITTED: Final = Verdict.COMMITTED
+_CANCELLED: Final = Verdict.CANCELLED
 _VERDICTS: Final = {Deny: Verdict.DENIED, Pause: Verdict.PAUSED, Fail: Verdict.FAILED}
 _WORDS: Final = {Deny: "deny", Pause: "pause", Fail: "fail"}
 _ALLOWED: Final[tuple[JsonValue, ...]] = tuple({"stage": name, "decision": "allow"} for name in STAGE_NAMES)
@@ -50,40 +56,39 @@ class Kernel:
         self._ports = ports
         self._tracing = not isinstance(ports.tracer, NoTracer)
         stages = [stage(ports) for stage in FIFTEEN_STAGES]
-        checks = [(index, stage) for index, stage in enumerate(stages) if isinstance(stage, Check)]
+        checks = [(index, stage.apply) for index, stage in enumerate(stages) if isinstance(stage, Check)]
         self._before = tuple(check for check in checks if check[0] < _EXECUTION)
         self._after = tuple(check for check in checks if check[0] > _EXECUTION)
         self._execution = next(s for s in stages if isinstance(s, ExecutionStage))
         self._ledger = next(s for s in stages if isinstance(s, AuditLedger))
         self._sla = next(s for s in stages if isinstance(s, SlaRecord))
 
-    async def run_step(self, step: Step) -> StepOutcome:
+    def run_step(self, step: Step) -> Coroutine[object, object, StepOutcome]:
         """Governs one step and returns how it ended, with its durable entry.
 
         Raises LedgerUnavailableError when the entry cannot be made durable: the output is then not released. Cancellation is recorded
         as a cancelled step before it propagates.
         """
-        outcome = await (self._traced(step) if self._tracing else self._govern(step))
-        if outcome.verdict is Verdict.CANCELLED:
-            raise asyncio.CancelledError
-        return outcome
+        return self._traced(step) if self._tracing else self._govern(step)
 
     async def _traced(self, step: Step) -> StepOutcome:
         action = step.action
         tool = action.name if action is not None and action.is_tool else None
         with self._ports.tracer.step(step.run.run_id, step.node, step.step_id, tool) as span:
-            outcome = await self._govern(step)
-            span.ended(outcome.verdict.value, outcome.usage, outcome.reason)
-            if outcome.verdict is Verdict.CANCELLED:
-                raise asyncio.CancelledError
-            return outcome
+            return await self._govern(step, span)
 
-    async def _govern(self, step: Step) -> StepOutcome:
-        passage = _Passage(StepState.begun(step, self._ports.clock.monotonic()))
+    async def _govern(self, step: Step, span: Span | None = None) -> StepOutcome:
+        started = self._ports.clock.monotonic()
+        passage = _Passage(StepState(step, step.prompt, step.labels, step.node.risk, started))
         cancelled = False
         if passage.checked(self._before):
             cancelled = not await self._execute(passage)
-        return await self._record(passage, cancelled=cancelled)
+        outcome = await self._record(passage, cancelled=cancelled)
+        if span is not None:
+            span.ended(outcome.verdict.value, outcome.usage, outcome.reason)
+        if cancelled:
+            raise asyncio.CancelledError
+        return outcome
 
     async def _execute(self, passage: _Passage) -> bool:
         """Stages 12 and 13. Returns False when the step was cancelled."""
@@ -117,7 +122,7 @@ class Kernel:
         state = end.state
         state.step.run.budget.settle(state.reserved, minus(end.usage, passage.prepaid))
         self._observe(end)
-        output = (state.output or "") if end.verdict is Verdict.COMMITTED else ""
+        output = (state.output or "") if end.verdict is _COMMITTED else ""
         return StepOutcome(state.step, end.verdict, entry, output, end.usage, state.labels, end.blocked_by, end.message)
 
     async def _recorded(self, end: StepEnd) -> LedgerEntry:
@@ -151,7 +156,7 @@ class Kernel:
         if cancelled:
             return StepEnd(
                 state,
-                Verdict.CANCELLED,
+                _CANCELLED,
                 stages,
                 passage.interrupted,
                 latency,
@@ -163,7 +168,7 @@ class Kernel:
             )
         if refusal is None:
             usage = state.execution.usage if state.execution else ZERO_USAGE
-            return StepEnd(state, Verdict.COMMITTED, stages, usage, latency, sla)
+            return StepEnd(state, _COMMITTED, stages, usage, latency, sla)
         remedy = getattr(refusal, "remedy", "")
         message = f"{refusal.message}; {remedy}" if remedy else refusal.message
         verdict = _VERDICTS[type(refusal)]
@@ -187,8 +192,9 @@ def _withheld(end: StepEnd) -> StepEnd:
     """The step as it is recorded when recording it as it was broke; a cancelled step stays cancelled."""
     stages = list(end.stages)
     stages[_LEDGER] = {"stage": STAGE_NAMES[_LEDGER], "decision": "deny", "reason": "STAGE_FAILED"}
-    return end._replace(
-        verdict=Verdict.CANCELLED if end.verdict is Verdict.CANCELLED else Verdict.DENIED,
+    return dataclasses.replace(
+        end,
+        verdict=_CANCELLED if end.verdict is _CANCELLED else Verdict.DENIED,
         stages=stages,
         blocked_by=STAGE_NAMES[_LEDGER],
         reason="STAGE_FAILED",
@@ -211,23 +217,19 @@ class _Passage:
         self.prepaid = self.interrupted = ZERO_USAGE
         self.peer: PeerRecord | None = None
 
-    def checked(self, checks: Sequence[tuple[int, Check]]) -> bool:
+    def checked(self, checks: Sequence[tuple[int, _Apply]]) -> bool:
         """Asks these stages, each with its place, one after another; returns whether the step goes on. One that raises denies."""
         state = self.state
         unwatched = state.step.live is None
-        for index, check in checks:
+        for index, apply in checks:
             try:
-                result = check.apply(state)
+                result = apply(state)
             except Exception:  # noqa: BLE001 - fail closed: whatever a stage raises denies the step
-                result = _broken(check, state)
-            if unwatched and (result is state or type(result) is StepState):
-                state = result
+                result = _broken(STAGE_NAMES[index], state)
+            if result is state and unwatched:
                 continue
-            self.state = state
             if not self.take(index, result):
                 return False
-            state = self.state
-        self.state = state
         self._reached = checks[-1][0] + 1
         return True
 
@@ -235,14 +237,11 @@ class _Passage:
         """Notes a stage's answer; returns whether the step goes on."""
         self._reached = index + 1
         if isinstance(result, StepState):
-            self.state = result
             if result.execution is not None:
                 self.prepaid = result.execution.prepaid
-            if result.step.live is not None:
-                self._tell(index, "allow", "")
+            self._tell(index, "allow", "")
             return True
         if isinstance(result, Noted):
-            self.state = result.state
             self._note(index, result.decision, result.reason)
             return True
         self.refusal, self.refused_by = result, STAGE_NAMES[index]
@@ -281,6 +280,6 @@ class _Passage:
         return decided
 
 
-def _broken(check: Check, state: StepState) -> Deny:
-    _log.exception("stage_failed", stage=check.name, step=state.step.step_id)
-    return Deny("STAGE_FAILED", f"stage {check.name} failed; the step was denied", "report this with the run id")
+def _broken(stage: str, state: StepState) -> Deny:
+    _log.exception("stage_failed", stage=stage, step=state.step.step_id)
+    return Deny("STAGE_FAILED", f"stage {stage} failed; the step was denied", "report this with the run id")

@@ -72,7 +72,7 @@ def worst_case(
     price = provider.price(model)
     cost = tokens_in * price.input_nano_usd + tokens_out * price.output_nano_usd
     carbon = ports.carbon.micrograms(model, tokens_in, tokens_out) if policy.enable_environmental else 0
-    return Usage(tokens_in, tokens_out, cost, carbon, steps=1)
+    return Usage(tokens_in, tokens_out, cost, carbon, 1)
 
 
 def _loop_tokens(tools: tuple[ToolSpec, ...], turns: tuple[Turn, ...], ports: KernelPorts) -> int:

@@ -45,7 +45,7 @@ class _GaveUpError(Exception):
 
 
 async def call_peer(ports: KernelPorts, state: StepState, action: Action) -> StepState | Refusal:
-    """Returns the state with its execution, or why there is none. Raises Interrupted when cancelled after spending."""
+    """Notes the execution, or says why there is none. Raises Interrupted when cancelled after spending."""
     if ports.mesh is None:
         return Fail("PEER_UNAVAILABLE", "this server is no node of a mesh: set MESHFLOW_MESH_SLUG", _ONE_STEP)
     if depth_of(state.step.run.labels) >= MAX_DEPTH:

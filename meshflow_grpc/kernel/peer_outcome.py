@@ -44,12 +44,13 @@ def peer_record(node: MeshNode, answer: PeerAnswer) -> PeerRecord:
 
 
 def step_outcome(state: StepState, node: MeshNode, answer: PeerAnswer, spent: Spent) -> StepState | Refusal:
-    """The state with its execution when the peer's run completed, else the refusal that tells how it stands."""
+    """Notes the execution when the peer's run completed; else gives the refusal that tells how it stands."""
     record = peer_record(node, answer)
     usage = spent.charged + answer.usage._replace(steps=1)
     if answer.status is RunStatus.COMPLETED:
-        execution = Execution(answer.output, "", usage, spent.prepaid, spent.attempts, peer=record)
-        return state._replace(execution=execution, labels=state.labels | FOREIGN)
+        state.execution = Execution(answer.output, "", usage, spent.prepaid, spent.attempts, peer=record)
+        state.labels |= FOREIGN
+        return state
     text = f"run {answer.run_id} at {node.slug} "
     why = f": {answer.reason}" if answer.reason else ""
     if answer.status is RunStatus.BLOCKED:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
 
 
-def with_recipients(ports: KernelPorts, state: StepState) -> StepState | Deny:
-    """The state with those that the step may hand data to; denies when it would go to another.
+def check_recipients(ports: KernelPorts, state: StepState) -> StepState | Deny:
+    """Notes those that the step may hand data to; denies when it would go to another.
 
     Outside of production a server on which none was declared lets everything pass, and no entry claims otherwise.
     """
@@ -35,7 +35,8 @@ def with_recipients(ports: KernelPorts, state: StepState) -> StepState | Deny:
         refused = names
     objection = next(filter(None, map(known.objection, refused)), None)
     if objection is None:
-        return state._replace(recipients=known.found(names))
+        state.recipients = known.found(names)
+        return state
     if not known.declared and not ports.safeguards.production:
         return state
     return Deny(*objection)

@@ -20,11 +20,8 @@ def pause_s(attempt: int, ports: KernelPorts, retry_after_s: float | None = None
 
 def attempt_timeout_s(state: StepState, own: float = 0.0) -> float:
     """The shortest of the limits that are set; 0 = none."""
-    shortest, step = own, state.step
-    for limit in (step.run.policy.step_timeout_s, step.node.timeout_s):
-        if limit > 0 and (limit < shortest or shortest <= 0):
-            shortest = limit
-    return shortest if shortest > 0 else 0.0
+    limits = (own, state.step.run.policy.step_timeout_s, state.step.node.timeout_s)
+    return min([limit for limit in limits if limit > 0], default=0.0) if any(limits) else 0.0
 
 
 def retries_of(state: StepState) -> int:

@@ -14,15 +14,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The step passes, changed in a way the ledger must tell: ``decision`` and ``reason`` replace the plain "allow"."""
+    """The step passes in a way the ledger must tell: ``decision`` and ``reason`` replace the plain "allow"."""
 
-    state: StepState
     decision: str
     reason: str
 
 
 class Check(ABC):
-    """A stage that looks at a step and lets it pass, perhaps changed, or refuses it. Synchronous and quick."""
+    """A stage that looks at a step and lets it pass, perhaps noting something in its state, or refuses it. Synchronous, quick."""
 
     name: ClassVar[str]
 
@@ -31,4 +30,7 @@ class Check(ABC):
 
     @abstractmethod
     def apply(self, state: StepState) -> StepState | Noted | Refusal:
-        """Returns the next state or a refusal. Whatever it raises denies the step (fail closed)."""
+        """Returns the state when the step may pass, else a refusal. What it changes in the state it changes last.
+
+        Whatever it raises denies the step (fail closed).
+        """

@@ -88,8 +88,9 @@ class Closing(Protocol):
         ...
 
 
-class Step(NamedTuple):
-    """One step to govern: a node, the place in the run, and its input.
+@dataclass(slots=True, eq=False)
+class Step:
+    """One step to govern: a node, the place in the run, and its input. Nothing changes in it once it is governed.
 
     ``epoch`` grows each time the run is resumed. ``granted`` is the approval the step got.
     ``live`` is told of each stage's decision as it falls, ``deltas`` of each piece of the answer that can be shown and its offset,
@@ -135,9 +136,11 @@ class Execution(NamedTuple):
     peer: PeerRecord | None = None
 
 
-class StepState(NamedTuple):
-    """A step on its way through the stages: each stage returns the next state.
+@dataclass(slots=True, eq=False)
+class StepState:
+    """A step on its way through the stages: each notes in it what those after it go by.
 
+    ``prompt`` is what the agent will be told, ``labels`` are those of all that went into the step, ``output`` is what may be released.
     ``recipients`` are those it may hand data to under profile gdpr; None where nothing says so.
     """
 
@@ -154,28 +157,6 @@ class StepState(NamedTuple):
     output: str | None = None
     recipients: tuple[Recipient, ...] | None = None
 
-    @staticmethod
-    def begun(step: Step, started: float) -> StepState:
-        """A step before its first stage: the state of its input."""
-        given = (step, step.prompt, step.labels, step.node.risk, started)
-        return tuple.__new__(StepState, (*given, ZERO_USAGE, (), None, None, None, None, None))
-
-    def holding(self, reserved: Usage) -> StepState:
-        """With what is reserved for the step. Like the next three what ``_replace`` gives, in a third of the time."""
-        return tuple.__new__(StepState, (*self[:5], reserved, *self[6:]))
-
-    def scanned(self, scan: ScanResult) -> StepState:
-        """With what was found in its input."""
-        return tuple.__new__(StepState, (*self[:7], scan, *self[8:]))
-
-    def executed(self, execution: Execution, labels: frozenset[str]) -> StepState:
-        """With what execution gave, and the labels of all that went into it."""
-        return tuple.__new__(StepState, (*self[:2], labels, *self[3:9], execution, *self[10:]))
-
-    def saying(self, output: str) -> StepState:
-        """With the output that may be released."""
-        return tuple.__new__(StepState, (*self[:10], output, *self[11:]))
-
 
 @dataclass(frozen=True, slots=True)
 class StageDecision:
@@ -186,7 +167,8 @@ class StageDecision:
     reason: str = ""
 
 
-class StepOutcome(NamedTuple):
+@dataclass(slots=True, eq=False)
+class StepOutcome:
     """How a step ended. ``output`` is released only with its entry."""
 
     step: Step

@@ -32,7 +32,7 @@ class _TimedOutError(Exception):
 
 
 async def call_tool(ports: KernelPorts, state: StepState, action: Action, tool: Tool) -> StepState | Deny | Fail:
-    """Returns the state with its execution, or why there is none."""
+    """Notes the execution, or says why there is none."""
     arguments = call_arguments(state, action)
     if arguments is None:
         message = f"{action.name!r}: masking sensitive data made the arguments unreadable; give such values as text"
@@ -78,9 +78,9 @@ class _ToolAttempts:
                 raise
             else:
                 self._breaker.record_success(ticket)
-                execution = Execution(output, "", _ONE_STEP, ZERO_USAGE, attempt)
-                labels = self._state.labels | self._tool.labels
-                return self._state.executed(execution, labels)
+                self._state.execution = Execution(output, "", _ONE_STEP, ZERO_USAGE, attempt)
+                self._state.labels |= self._tool.labels
+                return self._state
             if failure is not None:
                 return failure
             attempt += 1

@@ -52,7 +52,15 @@ class Written(list["JsonValue"]):
 
 def encode(value: object, field: str = "value") -> bytes:
     """Returns the canonical bytes of a value; raises NotCanonicalError naming the place below ``field``."""
-    plain = _plain(value, 0)
+    return _encode(value, field, _plain(value, 0))
+
+
+def encode_record(record: dict[str, JsonValue]) -> bytes:
+    """The same for an entry's record, of which only ``change`` and ``facts`` may hold anything; its other fields have their types."""
+    return _encode(record, "entry", _plain(record["facts"], 1) and _plain(record["change"], 1))
+
+
+def _encode(value: object, field: str, plain: bool) -> bytes:
     if not plain:
         _check(value, field, 0)
     try:
@@ -74,16 +82,22 @@ def decode(data: bytes, field: str = "record") -> JsonValue:
         raise NotCanonicalError.at(field, "is not JSON") from error
     # A record that is nested deeper than the walk goes is judged by its bytes; what they cannot rule out, encode refuses.
     plain = data.isascii() and (_plain(value, 0) or not _MAYBE_FLOAT(data))
-    if (_encode_plain(value, field) if plain else encode(value, field)) != data:
+    if (encode_plain(value, field) if plain else encode(value, field)) != data:
         raise NotCanonicalError.at(field, "is not in canonical form (RFC 8785)")
     return value
 
 
-def _encode_plain(value: JsonValue, field: str) -> bytes:
+def encode_plain(value: JsonValue, field: str = "record") -> bytes:
+    """Returns the canonical bytes of what was parsed from ASCII bytes and holds no fraction; raises NotCanonicalError."""
     try:
         return orjson.dumps(value, option=_OPTIONS)
     except orjson.JSONEncodeError as error:
         raise NotCanonicalError.at(field, str(error)) from error
+
+
+def is_plain(value: object) -> bool:
+    """Whether a value in a record needs no further look than the encoder's: it holds no fraction, and ends where others do."""
+    return _plain(value, 1)
 
 
 def _plain(value: object, depth: int) -> bool:

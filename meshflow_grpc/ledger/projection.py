@@ -74,12 +74,13 @@ def opens_header(record: object, row: RunRow) -> bool:
 
 def usage_change(usage: Usage) -> dict[str, int]:
     """Returns usage as a record holds it."""
+    input_tokens, output_tokens, cost_nano_usd, carbon_ug, steps = usage
     return {
-        "input_tokens": usage.input_tokens,
-        "output_tokens": usage.output_tokens,
-        "cost_nano_usd": usage.cost_nano_usd,
-        "carbon_ug": usage.carbon_ug,
-        "steps": usage.steps,
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "cost_nano_usd": cost_nano_usd,
+        "carbon_ug": carbon_ug,
+        "steps": steps,
     }
 
 

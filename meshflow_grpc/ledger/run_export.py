@@ -20,7 +20,9 @@ CSV_COLUMNS = (
     *("seq", "sequence", "run_id", "kind", "time", "node_id", "step_id", "attempt"),
     *("input", "output", "prev_hash", "hash", "record"),
 )
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Full-width forms are signs too where such keyboards are used; some programs skip spaces before a sign.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_CELL_STARTS = ("\t", "\r", "\n")
 
 
 def run_json(run: Run, entries: Iterable[LedgerEntry]) -> str:
@@ -58,4 +60,4 @@ def entry_json(entry: LedgerEntry) -> dict[str, Any]:
 
 def _inert(value: object) -> str:
     text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if text.startswith(_CELL_STARTS) or text.lstrip().startswith(_FORMULA_STARTS) else text

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from meshflow_grpc.domain.check import ChainFault, ChainVerification, PayloadErasure, RunDeletion, shown
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH, EntryKind
 from meshflow_grpc.domain.stored_row import EntryRow
-from meshflow_grpc.ledger.canonical import NotCanonicalError, decode
-from meshflow_grpc.ledger.chain import FORMAT_VERSION, commitment_place, entry_hash, opens_commitment_at
+from meshflow_grpc.ledger.canonical import NotCanonicalError
+from meshflow_grpc.ledger.chain import commitment_place, entry_hash, opens_commitment_at
 from meshflow_grpc.ledger.deletion import Deletion, deletion_of
 from meshflow_grpc.ledger.erasure import covering
 from meshflow_grpc.ledger.projection import Projection
+from meshflow_grpc.ledger.record import parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,10 +35,6 @@ _RUN_DELETED = EntryKind.RUN_DELETED.value
 _FIELDS = ("run_id", "tenant_id", "sequence", "kind", "node_id", "step_id", "attempt", "time", "prev_hash")
 _INDEXED = itemgetter(*_FIELDS)
 _COLUMNS = itemgetter(*map(EntryRow._fields.index, _FIELDS))
-_TEXT_FIELDS = ("run_id", "tenant_id", "kind", "node_id", "step_id", "time", "prev_hash")
-_TEXTS = itemgetter(*_TEXT_FIELDS)
-_TEXT = frozenset({str})
-_RECORD_FIELDS = frozenset({*_FIELDS, "v", "input", "output", "change", "facts"})
 
 
 class _Link(NamedTuple):
@@ -140,28 +137,31 @@ class ChainVerifier:
         before = self._found
         data = _record_bytes(row.record)
         try:
-            record = _parsed(data)
+            record = parsed(data)
         except NotCanonicalError as error:
-            self._projection.incomplete = True
-            sequence = row.sequence if type(row.sequence) is int else self._next_sequence
-            self._fault(sequence, row.seq, row.node_id, f"record: {error.violations[0].description}")
-            return _Link(sequence, _number(row.seq), str(row.node_id), None, None, row.hash, sound=False)
+            return self._unreadable(row, error)
         digest = entry_hash(data)
-        # A record that does not match its hash may be lying about its own place; the columns then name it.
-        trusted = digest == row.hash or type(row.sequence) is not int
-        sequence = record["sequence"] if trusted else _number(row.sequence)
-        node_id = record["node_id"] if trusted else row.node_id
+        sequence, node_id = record["sequence"], record["node_id"]
         if digest != row.hash:
+            # A record that does not match its hash may be lying about its own place; the columns then name it.
+            if type(row.sequence) is int:
+                sequence, node_id = row.sequence, row.node_id
             self._fault(sequence, row.seq, node_id, "hash: the record does not have the stored hash")
-        self._compare_columns(row, record, sequence, node_id)
+        if _COLUMNS(row) != _INDEXED(record) or record["run_id"] != self._run_id:
+            self._compare_columns(row, record, sequence, node_id)
         self._check_payloads(row, record, sequence, node_id)
         self._projection.fold(record)
-        link = _Link(
-            sequence, _number(row.seq), str(node_id), record["prev_hash"], digest, row.hash, sound=before == self._found
-        )
+        seq = row.seq if type(row.seq) is int else 0
+        link = _Link(sequence, seq, str(node_id), record["prev_hash"], digest, row.hash, before == self._found)
         if record["kind"] == _RUN_DELETED:
             self._note_deletion(record, link)
         return link
+
+    def _unreadable(self, row: EntryRow, error: NotCanonicalError) -> _Link:
+        self._projection.incomplete = True
+        sequence = row.sequence if type(row.sequence) is int else self._next_sequence
+        self._fault(sequence, row.seq, row.node_id, f"record: {error.violations[0].description}")
+        return _Link(sequence, _number(row.seq), str(row.node_id), None, None, row.hash, sound=False)
 
     def _note_deletion(self, record: dict[str, Any], link: _Link) -> None:
         try:
@@ -170,13 +170,11 @@ class ChainVerifier:
             self._fault(link.sequence, link.seq, "", f"deletion: {error}")
 
     def _compare_columns(self, row: EntryRow, record: dict[str, Any], sequence: int, node_id: object) -> None:
-        columns = _COLUMNS(row)
-        if columns != _INDEXED(record):
-            for name, column in zip(_FIELDS, columns, strict=True):
-                if column != record[name]:
-                    self._fault(
-                        sequence, row.seq, node_id, f"{name}: the column says {column!r}, the record {record[name]!r}"
-                    )
+        for name, column in zip(_FIELDS, _COLUMNS(row), strict=True):
+            if column != record[name]:
+                self._fault(
+                    sequence, row.seq, node_id, f"{name}: the column says {column!r}, the record {record[name]!r}"
+                )
         if record["run_id"] != self._run_id:
             self._fault(sequence, row.seq, node_id, f"run_id: the record belongs to run {record['run_id']!r}")
 
@@ -243,23 +241,7 @@ def verify_chain(run_id: str, entries: Iterable[EntryRow], run: RunRow | None) -
 
 
 def _record_bytes(stored: object) -> bytes:
-    if isinstance(stored, bytes):
-        return stored
-    return stored.encode("utf-8", "surrogateescape") if isinstance(stored, str) else b""
-
-
-def _parsed(data: bytes) -> dict[str, Any]:
-    """Returns a record; raises NotCanonicalError unless it is canonical and has the fields of this format version."""
-    record = decode(data)
-    if not isinstance(record, dict) or record.keys() != _RECORD_FIELDS:
-        raise NotCanonicalError.at("record", "does not have the fields of an entry")
-    if record["v"] != FORMAT_VERSION:
-        raise NotCanonicalError.at("record", f"has format version {record['v']!r}, this program knows {FORMAT_VERSION}")
-    if not _TEXT.issuperset(map(type, _TEXTS(record))):
-        raise NotCanonicalError.at("record", f"{', '.join(_TEXT_FIELDS)} must be texts")
-    if type(record["sequence"]) is not int or type(record["attempt"]) is not int:
-        raise NotCanonicalError.at("record", "sequence and attempt must be integers")
-    return record
+    return stored if isinstance(stored, bytes) else b""
 
 
 def _number(value: object) -> int:

@@ -88,12 +88,14 @@ class CallChannels:
         self._kept: dict[tuple[str, bool], PeerConnection] = {}
 
     async def connected(self, node: MeshNode) -> PeerConnection | None:
-        """A connection to one of the node's endpoints; None when there is none within CONNECT_S.
+        """A connection to one of the node's endpoints, best one that stands; None when there is none within CONNECT_S.
 
         Raises PeerUnreachableError when none of its endpoints may be used.
         """
+        if (standing := self.standing(node)) is not None:
+            return standing
         give_up, refused = time.monotonic() + CONNECT_S, 0
-        for endpoint in node.endpoints:
+        for position, endpoint in enumerate(node.endpoints):
             try:
                 connection = self._connection(node, endpoint)
             except PeerUnreachableError:
@@ -101,7 +103,9 @@ class CallChannels:
                 if refused == len(node.endpoints):
                     raise
                 continue
-            if await _ready(connection.channel, give_up):
+            # A channel that failed before says so until it is connected: the others must have their time, too.
+            now = time.monotonic()
+            if await _ready(connection.channel, now + (give_up - now) / (len(node.endpoints) - position)):
                 return connection
             if node.tls:
                 # Certificates may have been renewed since: the next attempt reads them anew.
@@ -110,8 +114,11 @@ class CallChannels:
 
     def standing(self, node: MeshNode) -> PeerConnection | None:
         """The connection that ``connected`` would give without waiting, if it has used it before; None otherwise."""
-        kept = self._kept.get((node.endpoints[0], node.tls)) if node.endpoints else None
-        return kept if kept is not None and kept.ready else None
+        for key in ((endpoint, node.tls) for endpoint in node.endpoints):
+            if key in self._kept and self._kept[key].ready:
+                found = self._kept[key] = self._kept.pop(key)
+                return found
+        return None
 
     def _connection(self, node: MeshNode, endpoint: str) -> PeerConnection:
         key = (endpoint, node.tls)

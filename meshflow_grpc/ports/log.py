@@ -47,14 +47,14 @@ class StoredHead:
 class RawLog:
     """The log as stored at one moment, whatever tampering left in it.
 
-    ``runs`` are tenant and id of every run that has a row, newest first, and of those that have only entries. ``pages`` are all entries
-    by seq; ``heads`` all heads, oldest first. ``nodes`` reads stored subtrees; ``size`` is how many leaves are stored, ``subtrees`` how
-    many subtrees, leaves among them.
+    ``runs`` are tenant and id, as stored, of every run that has a row, newest first, and of those that have only entries. ``pages`` are
+    all entries by seq; ``heads`` all heads, oldest first. ``nodes`` reads stored subtrees; ``size`` is how many leaves are stored,
+    ``subtrees`` how many subtrees, leaves among them.
     """
 
     size: int
     subtrees: int
-    runs: tuple[tuple[str, str], ...]
+    runs: tuple[tuple[object, object], ...]
     heads: tuple[StoredHead, ...]
     pages: AsyncIterator[tuple[LogRow, ...]]
     nodes: NodeReader

@@ -11,7 +11,7 @@ from meshflow_grpc.ports.webhooks import WebhookStore
 from meshflow_grpc.ports.workflows import WorkflowStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
@@ -61,6 +61,10 @@ class RunPage:
 
     runs: tuple[Run, ...]
     next_page_token: str
+
+
+RunOwner = tuple[str, str]
+"""Tenant and id of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,10 @@ class Storage(LogStore, WorkflowStore, WebhookStore, Protocol):
 
         MUST read one moment: a run that goes on meanwhile never looks tampered with.
         """
+        ...
+
+    def raw_chains(self, runs: Sequence[RunOwner]) -> AsyncGenerator[RawChain, None]:
+        """Reads runs in their order, each as ``raw_chain`` does; one's pages are to be read before the next is asked for."""
         ...
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:

@@ -103,13 +103,13 @@ def _reply(request: ModelRequest, script: MockScript) -> ModelReply:
     if len(text) > limit:
         text, stop_reason = text[:limit], "max_tokens"
     return ModelReply(
-        text=text,
-        model=request.model,
-        input_tokens=_input_tokens(request) if script.input_tokens is None else script.input_tokens,
-        output_tokens=_output_tokens(text, calls) if script.output_tokens is None else script.output_tokens,
-        stop_reason=stop_reason,
-        calls=calls,
-        confidence=_confidence(request) if script.confidence is None else script.confidence,
+        text,
+        request.model,
+        _input_tokens(request) if script.input_tokens is None else script.input_tokens,
+        _output_tokens(text, calls) if script.output_tokens is None else script.output_tokens,
+        stop_reason,
+        calls,
+        _confidence(request) if script.confidence is None else script.confidence,
     )
 
 
@@ -128,8 +128,10 @@ def _tokens(chars: int) -> int:
 
 
 def _input_tokens(request: ModelRequest) -> int:
-    loop = sum(len(turn.text) + sum(len(result.content) for result in turn.results) for turn in request.turns)
-    return _tokens(len(request.system) + len(request.prompt) + loop)
+    chars = len(request.system) + len(request.prompt)
+    for turn in request.turns:
+        chars += len(turn.text) + sum(len(result.content) for result in turn.results)
+    return _tokens(chars)
 
 
 def _output_tokens(text: str, calls: tuple[object, ...]) -> int:

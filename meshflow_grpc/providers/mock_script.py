@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from meshflow_grpc.ports.provider import ProviderError, ProviderFault, ToolCall
 from meshflow_grpc.workflow.problem import did_you_mean
@@ -19,6 +19,9 @@ MAX_LATENCY_MS = 3_600_000
 MAX_TOKENS = 10_000_000
 MAX_ATTEMPTS = 1_000_000
 MAX_DELTAS = 10_000
+# Asked for in every call: a union is made anew each time, and an abstract class asks its registry.
+_NUMBERS = (int, float)
+_MAPPINGS = (dict, Mapping)
 _FAULTS = {fault.value: fault for fault in ProviderFault}
 _NOT_RETRYABLE = frozenset({ProviderFault.AUTHENTICATION, ProviderFault.INVALID})
 
@@ -33,8 +36,7 @@ class ScriptedFailure:
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MockScript:
+class MockScript(NamedTuple):
     """Scripted behaviour of one node; what is None is left to the mock."""
 
     latency_ms: float | None = None
@@ -76,7 +78,7 @@ def _invalid(message: str) -> ProviderError:
 
 
 def _mapping(value: object, known: Mapping[str, object]) -> Mapping[str, JsonValue]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, _MAPPINGS):
         raise _FieldError("must be a mapping")
     for name in value:
         if name not in known:
@@ -85,7 +87,7 @@ def _mapping(value: object, known: Mapping[str, object]) -> Mapping[str, JsonVal
 
 
 def _number(value: object, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS) or not low <= value <= high:
         raise _FieldError(f"must be a number from {low:g} to {high:g}")
     return float(value)
 

@@ -136,10 +136,7 @@ class AwaitableLedger:
     async def load_state(self, run_id: str, *, step_index: int) -> LedgerEntry:
         """Returns how a run's step ended, counted from 0 in the order of the chain; raises InvalidRequestError beyond the last."""
         steps = [entry for entry in await self.get_run(run_id) if entry.kind in STEP_ENDS]
-        if not 0 <= step_index < len(steps):
-            raise InvalidRequestError.of(
-                FieldViolation("step_index", f"must be between 0 and {len(steps) - 1}; the run has {len(steps)} steps")
-            )
+        _check_index("step_index", step_index, len(steps), len(steps))
         return steps[step_index]
 
     async def diff(self, run_a: str, run_b: str) -> RunDiff:
@@ -161,9 +158,7 @@ class AwaitableLedger:
         entries = await self.get_run(run_id)
         steps = [entry.sequence for entry in entries if entry.kind in STEP_ENDS]
         points = steps + [entry.sequence for entry in entries if steps and entry.kind is EntryKind.RUN_FINISHED]
-        if not 0 <= from_step < len(points):
-            text = f"must be between 0 and {len(points) - 1}; the run has {len(steps)} steps"
-            raise InvalidRequestError.of(FieldViolation("from_step", text))
+        _check_index("from_step", from_step, len(points), len(steps))
         return await self.fork_before(run_id, ForkPoint(before_sequence=points[from_step]), principal_id=principal_id)
 
     async def fork_before(self, run_id: str, point: ForkPoint, *, principal_id: str = "local") -> str:
@@ -247,3 +242,12 @@ class AwaitableLedger:
             yield storage
         finally:
             await storage.close()
+
+
+def _check_index(name: str, index: object, end: int, steps: int) -> None:
+    """Raises InvalidRequestError unless an index of a step, counted from 0, is one below ``end``."""
+    if steps == 0:
+        raise InvalidRequestError.of(FieldViolation(name, "the run has no steps yet"))
+    if isinstance(index, bool) or not isinstance(index, int) or not 0 <= index < end:
+        text = f"must be a whole number between 0 and {end - 1}, got {index!r}; the run has {steps} steps"
+        raise InvalidRequestError.of(FieldViolation(name, text))

@@ -113,6 +113,10 @@ class SyncReplayLedger:
 
 def _wait(call: Coroutine[Any, Any, T]) -> T:
     try:
+        asyncio.get_running_loop()
+    except RuntimeError:
         return asyncio.run(call)
-    finally:
-        call.close()
+    call.close()
+    raise RuntimeError(
+        "an event loop runs here, which this would hold up; await ReplayLedger's own methods, without sync()"
+    )

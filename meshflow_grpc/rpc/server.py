@@ -209,12 +209,14 @@ class GrpcServer:
     async def send_away(self, grace_s: float) -> None:
         """Ends every connection in order (GOAWAY) and listens anew: calls under way finish within the grace, new ones come anew.
 
-        A caller that knows several servers goes to another one; who has no other is answered here as before. Raises OSError when
-        another process has taken the port in between.
+        A caller that knows several servers goes to another one; who has no other is answered here as before. On a shared port it
+        does not listen again: the others take what comes anew. Raises OSError when another process has taken the port in between.
         """
-        self._left, server = self._server, self._unstarted()
-        self._leaving = asyncio.create_task(self._left.stop(grace_s))
+        self._leaving = asyncio.create_task(self._server.stop(grace_s))
         await asyncio.sleep(0)
+        if self._limits.shares_port:
+            return
+        self._left, server = self._server, self._unstarted()
         await _listen_again(server, *self._listens)
         await server.start()
         self._server = server

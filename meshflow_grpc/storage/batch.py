@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from meshflow_grpc.domain.errors import (
     EntryAlreadyRecordedError,
@@ -25,8 +25,7 @@ RequestKey = tuple[str, str]
 EarlierRequest = tuple[str, Run] | MeshflowError
 
 
-@dataclass(frozen=True, slots=True)
-class CreateRun:
+class CreateRun(NamedTuple):
     """Command: record a new run and its first entry."""
 
     run: Run
@@ -34,8 +33,7 @@ class CreateRun:
     request_fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """Command: append entries to a run and change its projection."""
 
     run_id: str
@@ -78,6 +76,7 @@ class DeleteRun:
 
 
 Command = CreateRun | Append | ErasePayloads | DeleteRun
+WRITTEN_ALONE: Final = (DeleteRun, ErasePayloads)
 Outcome = CreatedRun | tuple[LedgerEntry, ...] | MeshflowError
 
 
@@ -118,6 +117,10 @@ class RunUpdate(NamedTuple):
         return RunUpdate._make(old if new is None else new for old, new in zip(earlier, self, strict=True))
 
 
+# The columns after the totals, in the order of RunUpdate, when an append leaves them as they are.
+UNCHANGED: Final = (None,) * 6
+
+
 @dataclass(slots=True)
 class Plan:
     """What a batch writes, its texts as they are stored, and one outcome for each of its commands."""
@@ -150,7 +153,7 @@ def parts_of(commands: Sequence[Command]) -> list[Sequence[Command]]:
     parts: list[Sequence[Command]] = []
     start = 0
     for place, command in enumerate(commands):
-        if isinstance(command, DeleteRun | ErasePayloads):
+        if isinstance(command, WRITTEN_ALONE):
             parts += [commands[start:place], (command,)]
             start = place + 1
     return [part for part in (*parts, commands[start:]) if part]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -23,13 +23,13 @@ from meshflow_grpc.storage.sealing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow
     from meshflow_grpc.ledger.payload_cipher import DataKey, PayloadKeys, WrappedKey
-    from meshflow_grpc.ports.storage import RunChange, RunQuery
+    from meshflow_grpc.ports.storage import RunChange, RunOwner, RunQuery
 
 MAX_KEYS_HELD: Final = 4096
 KEYS_AT_ONCE: Final = 500
@@ -108,15 +108,27 @@ class SealedStorage(PassingOn[KeyedStorage]):
 
     @asynccontextmanager
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
-        """See Storage. The key is read first: an erasure meanwhile never looks like tampering."""
-        await self._key_or_damage(run_id)
-        async with self.store.raw_chain(tenant_id, run_id) as chain:
-            run = chain.run
-            if run is not None and run_sealed(run):
-                run = opened_run_row(run, await self._key_or_damage(run_id))
-            elif run is not None:
-                run = opened_run_row(run, None)
-            yield RawChain(run, self._opened_pages(run_id, chain.pages))
+        """See Storage."""
+        async with aclosing(self.raw_chains(((tenant_id, run_id),))) as chains:
+            async for chain in chains:
+                yield chain
+
+    async def raw_chains(self, runs: Sequence[RunOwner]) -> AsyncGenerator[RawChain, None]:
+        """See Storage. The keys are read first: an erasure meanwhile never looks like tampering."""
+        for start in range(0, len(runs), KEYS_AT_ONCE):
+            part = runs[start : start + KEYS_AT_ONCE]
+            await self._hold_keys([run_id for _, run_id in part])
+            names = iter(part)
+            async with aclosing(self.store.raw_chains(part)) as chains:
+                async for chain in chains:
+                    _, run_id = next(names)
+                    yield await self._opened_chain(run_id, chain)
+
+    async def _opened_chain(self, run_id: str, chain: RawChain) -> RawChain:
+        run = chain.run
+        if run is not None:
+            run = opened_run_row(run, await self._key_or_damage(run_id) if run_sealed(run) else None)
+        return RawChain(run, self._opened_pages(run_id, chain.pages))
 
     async def unfinished_runs(self) -> tuple[Run, ...]:
         """See Storage."""
@@ -155,6 +167,13 @@ class SealedStorage(PassingOn[KeyedStorage]):
         async for page in pages:
             key = await self._key_or_damage(run_id) if any(map(entry_sealed, page)) else None
             yield tuple(opened_entry_row(row, key) for row in page)
+
+    async def _hold_keys(self, run_ids: Sequence[str]) -> None:
+        try:
+            await self._unwrapped(run_ids)
+        except UnreadableError:
+            for run_id in run_ids:
+                await self._key_or_damage(run_id)
 
     async def _key_or_damage(self, run_id: str) -> DataKey | None:
         """The run's key; None also when it was changed: verification then finds that the payloads do not open."""

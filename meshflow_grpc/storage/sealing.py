@@ -43,7 +43,7 @@ class Sealer:
 
     def entry(self, entry: LedgerEntry) -> LedgerEntry:
         """Returns an entry as it is stored."""
-        if self._key is None and not _marked(entry.input) and not _marked(entry.output):
+        if self._key is None and not (_marked(entry.input) or _marked(entry.output)):
             return entry
         sequence, texts = entry.sequence, {"input": entry.input, "output": entry.output}
         salts = {"input": entry.input_salt, "output": entry.output_salt}
@@ -55,14 +55,14 @@ class Sealer:
 
     def run(self, row: RunRow) -> RunRow:
         """Returns a run's row as it is stored."""
-        return row._replace(**self._texts(row))
+        return row._replace(**self._texts(row)) if self._changes(row) else row
 
     def update(self, update: RunUpdate) -> RunUpdate:
         """Returns an update as it is stored."""
-        if self._key is None and not _marked(update.output) and not _marked(update.reason):
-            return update
-        columns = self._texts(update)
-        return update._replace(**columns)
+        return update._replace(**self._texts(update)) if self._changes(update) else update
+
+    def _changes(self, row: RunRow | RunUpdate) -> bool:
+        return self._key is not None or _marked(row.output) or _marked(row.reason)
 
     def _texts(self, row: RunRow | RunUpdate) -> dict[str, Any]:
         columns: dict[str, Any] = {}
@@ -162,5 +162,5 @@ def _owner_of_row(row: EntryRow | RunRow) -> bytes:
         raise UnreadableError("the row's ids are not text") from error
 
 
-def _marked(text: str | None) -> bool:
-    return text is not None and text.startswith(MARK)
+def _marked(text: object) -> bool:
+    return text is not None and isinstance(text, str) and text.startswith(MARK)

@@ -17,7 +17,7 @@ from meshflow_grpc.domain.errors import (
     RunNotFoundError,
 )
 from meshflow_grpc.domain.ledger_entry import GENESIS_HASH
-from meshflow_grpc.ledger.chain import Committer, Place, link
+from meshflow_grpc.ledger.chain import Committer, link
 from meshflow_grpc.ledger.deletion import deletion_draft
 from meshflow_grpc.ledger.erasure import erasure_draft
 from meshflow_grpc.ledger.payload_cipher import NO_KEYS, UnreadableError
@@ -61,6 +61,7 @@ class Sequencer:
         self.last_seq = last_seq
         self._next_salt = next_salt
         self._payload_keys = payload_keys
+        self._plain = Sealer("", "", None, next_salt)
         self._heads: OrderedDict[str, Head] = OrderedDict()
         self._touched: set[str] = set()
         self._unreadable: dict[str, MeshflowError] = {}
@@ -149,12 +150,12 @@ class Sequencer:
         check_drafts((draft,), run.run_id, run.tenant_id)
         change = RunChange(run.usage, run.status, run.output or None, run.blocked_by, run.reason)
         check_end((draft,), change)
-        row = run_row(run, command.request_fingerprint)
         committer = Committer(run.tenant_id, run.run_id, 1, self._next_salt)
+        row = run_row(run, command.request_fingerprint)
         header, header_salt = committer.commit(COMMITTED["header"], header_text(row))
         record_change, salts = told_change(change, committer)
         record_change["header"] = header
-        entry = link(draft, Place(self.last_seq + 1, 1, GENESIS_HASH), committer, record_change)
+        entry = link(draft, committer, self.last_seq + 1, GENESIS_HASH, record_change)
         run = run._replace(entries=1, head_hash=entry.hash, update_time=draft.time)
         row = row._replace(
             entries=1,
@@ -165,7 +166,7 @@ class Sequencer:
             header_salt=header_salt,
         )
         data_key = self._new_key(run.run_id, plan)
-        sealer = Sealer(run.tenant_id, run.run_id, data_key, self._next_salt)
+        sealer = self._plain if data_key is None else Sealer(run.tenant_id, run.run_id, data_key, self._next_salt)
         plan.runs.append(sealer.run(row))
         plan.entries.append(sealer.entry(entry))
         self._move(
@@ -200,13 +201,13 @@ class Sequencer:
             told, record_change = change_at(index, last, change), None
             if told is not None:
                 record_change, salts = told_change(told, committer)
-            entry = link(draft, Place(self.last_seq + index + 1, sequence, hash_), committer, record_change)
+            entry = link(draft, committer, self.last_seq + index + 1, hash_, record_change)
             hash_ = entry.hash
             entries.append(entry)
         head = advanced(head, sequence, hash_, change)
         if head.key is None and self._payload_keys:
             head = head._replace(key=self._new_key(run_id, plan))
-        sealer = Sealer(head.tenant_id, run_id, head.key, self._next_salt)
+        sealer = self._plain if head.key is None else Sealer(head.tenant_id, run_id, head.key, self._next_salt)
         plan.entries.extend(map(sealer.entry, entries))
         update = sealer.update(row_update(run_id, drafts[-1].time, head, change, salts))
         earlier = plan.updates.get(run_id)
@@ -261,7 +262,7 @@ class Sequencer:
     def _after(
         self, head: Head, draft: EntryDraft, committer: Committer, change: dict[str, Any] | None = None
     ) -> LedgerEntry:
-        return link(draft, Place(self.last_seq + 1, head.sequence + 1, head.hash), committer, change)
+        return link(draft, committer, self.last_seq + 1, head.hash, change)
 
     def _move(self, run_id: str, head: Head, entries: int) -> None:
         self._touched.add(run_id)

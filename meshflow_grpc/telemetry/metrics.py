@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from meshflow_grpc.kernel.pipeline import STAGE_NAMES
 from meshflow_grpc.telemetry.bounded_names import BoundedNames
-from meshflow_grpc.telemetry.labelled import Labelled
 from meshflow_grpc.telemetry.mesh_metrics import MeshMetrics
+from meshflow_grpc.telemetry.tallies import Counts, Durations
 from meshflow_grpc.telemetry.used import Used
 
 if TYPE_CHECKING:
@@ -39,35 +39,29 @@ class Metrics(MeshMetrics):
         ProcessCollector(registry=registry)
         GCCollector(registry=registry)
         self._workflow = BoundedNames()
-        self._runs_started = Labelled(
-            Counter("meshflow_runs_started", "Runs started.", ["workflow"], registry=registry)
+        self._runs_started = Counts("meshflow_runs_started", "Runs started.", ["workflow"], registry=registry)
+        self._runs_ended = Counts(
+            "meshflow_runs_ended", "Runs that ended.", ["workflow", "status", "blocked_by"], registry=registry
         )
-        self._runs_ended = Labelled(
-            Counter("meshflow_runs_ended", "Runs that ended.", ["workflow", "status", "blocked_by"], registry=registry)
+        self._run_seconds = Durations(
+            "meshflow_run_duration_seconds",
+            "From a run's start to its end, waiting for humans included.",
+            ["status"],
+            _RUN_BUCKETS,
+            registry=registry,
         )
-        self._run_seconds = Labelled(
-            Histogram(
-                "meshflow_run_duration_seconds",
-                "From a run's start to its end, waiting for humans included.",
-                ["status"],
-                buckets=_RUN_BUCKETS,
-                registry=registry,
-            )
-        )
-        self._steps = Labelled(
-            Counter("meshflow_steps", "Steps recorded in the ledger.", ["verdict"], registry=registry)
-        )
-        self._step_seconds = Histogram(
-            "meshflow_step_duration_seconds", "A step in the kernel.", buckets=_STEP_BUCKETS, registry=registry
+        self._steps = Counts("meshflow_steps", "Steps recorded in the ledger.", ["verdict"], registry=registry)
+        self._step_seconds = Durations(
+            "meshflow_step_duration_seconds", "A step in the kernel.", (), _STEP_BUCKETS, registry=registry
         )
         self._refusals = Counter(
             "meshflow_step_refusals", "Steps that a stage refused.", ["stage", "reason"], registry=registry
         )
         self._sla_missed = Counter("meshflow_step_sla_missed", "Steps slower than their SLA.", registry=registry)
         self._used = Used(registry)
-        self._entries = Labelled(Counter("meshflow_ledger_entries", "Entries appended.", ["kind"], registry=registry))
-        self._append_seconds = Histogram(
-            "meshflow_ledger_append_seconds", "Until an append is durable.", buckets=_WRITE_BUCKETS, registry=registry
+        self._entries = Counts("meshflow_ledger_entries", "Entries appended.", ["kind"], registry=registry)
+        self._append_seconds = Durations(
+            "meshflow_ledger_append_seconds", "Until an append is durable.", (), _WRITE_BUCKETS, registry=registry
         )
         self._append_failures = Counter("meshflow_ledger_append_failures", "Appends that failed.", registry=registry)
         self._verifications = Counter(
@@ -77,15 +71,9 @@ class Metrics(MeshMetrics):
             "meshflow_log_publication_failures", "Times the log's head could not be published.", registry=registry
         )
         self._emergencies = Counter("meshflow_emergency_accesses", "Approvals by break_glass.", registry=registry)
-        self._rpcs = Labelled(Counter("meshflow_rpcs", "Calls answered.", ["method", "code"], registry=registry))
-        self._rpc_seconds = Labelled(
-            Histogram(
-                "meshflow_rpc_duration_seconds",
-                "Calls, streams included.",
-                ["method"],
-                buckets=_RPC_BUCKETS,
-                registry=registry,
-            )
+        self._rpcs = Counts("meshflow_rpcs", "Calls answered.", ["method", "code"], registry=registry)
+        self._rpc_seconds = Durations(
+            "meshflow_rpc_duration_seconds", "Calls, streams included.", ["method"], _RPC_BUCKETS, registry=registry
         )
         self._reason = BoundedNames()
         self._show_zeroes()
@@ -111,17 +99,17 @@ class Metrics(MeshMetrics):
 
     def run_started(self, run: Run) -> None:
         """See RunObserver."""
-        self._runs_started[(self._workflow(run.workflow),)].inc()
+        self._runs_started.add(self._workflow(run.workflow))
 
     def run_ended(self, run: Run) -> None:
         """See RunObserver."""
         status = run.status.value
-        self._runs_ended[self._workflow(run.workflow), status, run.blocked_by or ""].inc()
-        self._run_seconds[(status,)].observe(_seconds(run.create_time, run.update_time))
+        self._runs_ended.add(self._workflow(run.workflow), status, run.blocked_by or "")
+        self._run_seconds.observe(_seconds(run.create_time, run.update_time), status)
 
     def step_recorded(self, step: StepRecord) -> None:
         """See StepObserver."""
-        self._steps[(step.verdict,)].inc()
+        self._steps.add(step.verdict)
         self._step_seconds.observe(step.latency_ms / 1000)
         usage = step.usage
         if usage.tokens:
@@ -134,7 +122,7 @@ class Metrics(MeshMetrics):
     def appended(self, kinds: Sequence[EntryKind], seconds: float) -> None:
         """See LedgerObserver."""
         for kind in kinds:
-            self._entries[(kind.value,)].inc()
+            self._entries.add(kind)
         self._append_seconds.observe(seconds)
 
     def append_failed(self) -> None:
@@ -155,8 +143,8 @@ class Metrics(MeshMetrics):
 
     def answered(self, method: str, code: str, seconds: float) -> None:
         """See RpcObserver."""
-        self._rpcs[method, code].inc()
-        self._rpc_seconds[(method,)].observe(seconds)
+        self._rpcs.add(method, code)
+        self._rpc_seconds.observe(seconds, method)
 
 
 def _seconds(start: str, end: str) -> float:

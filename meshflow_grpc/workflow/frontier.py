@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.workflow import END, JoinRule
 from meshflow_grpc.workflow.progress import (
+    DEAD,
+    FAILED,
+    LIVE,
+    NONE,
     LoopIteration,
     NodeActivation,
     NodeRun,
@@ -41,13 +45,13 @@ __all__ = [
 ]
 
 _NO_TRUTHS: Mapping[str, bool] = {}
-_NONE, _LIVE, _DEAD, _FAILED = Token.NONE, Token.LIVE, Token.DEAD, Token.FAILED
+_ALL, _ANY = JoinRule.ALL, JoinRule.ANY
 
 
 def start(graph: Graph) -> Progress:
     """Begins a run: the entry nodes are ready."""
     progress = Progress.of(graph)
-    _propagate(progress, [(edge, _LIVE) for edge in graph.start_edges])
+    _propagate(progress, [(edge, LIVE) for edge in graph.start_edges])
     return progress
 
 
@@ -93,8 +97,8 @@ def complete(progress: Progress, run: NodeRun, truths: Mapping[str, bool] = _NO_
 
     Raises ValueError when the run is not outstanding or the truths are not those of its conditional edges.
     """
-    if _is_stale(progress, run):
-        return Transition(stale=True)
+    if run not in progress.outstanding:
+        return _stale(progress, run)
     graph = progress.graph
     node = graph.index_of[run.node_id]
     expected = graph.conditional[node]
@@ -104,7 +108,7 @@ def complete(progress: Progress, run: NodeRun, truths: Mapping[str, bool] = _NO_
     if not expected:
         if graph.last[node]:
             progress.final.add(node)
-        return _propagate(progress, [(edge, _LIVE) for edge in graph.outgoing[node]])
+        return _propagate(progress, [(edge, LIVE) for edge in graph.outgoing[node]])
     wanted = [graph.loops[loop] for loop in graph.loops_from[node] if truths[graph.loops[loop].edge.target]]
     for loop in wanted:
         if progress.loop_counts[loop.index] < loop.max_iterations:
@@ -121,21 +125,19 @@ def fail(progress: Progress, run: NodeRun) -> Transition:
 
     Raises ValueError when the run is not outstanding.
     """
-    if _is_stale(progress, run):
-        return Transition(stale=True)
+    if run not in progress.outstanding:
+        return _stale(progress, run)
     node = progress.graph.index_of[run.node_id]
     del progress.outstanding[run]
-    tokens = [(edge, _FAILED) for edge in progress.graph.outgoing[node]]
+    tokens = [(edge, FAILED) for edge in progress.graph.outgoing[node]]
     return _propagate(progress, [*_end_loops(progress, node), *tokens])
 
 
-def _is_stale(progress: Progress, run: NodeRun) -> bool:
-    if run in progress.obsolete:
-        progress.obsolete.discard(run)
-        return True
-    if run not in progress.outstanding:
+def _stale(progress: Progress, run: NodeRun) -> Transition:
+    if run not in progress.obsolete:
         raise ValueError(f"{run!r} is not outstanding")
-    return False
+    progress.obsolete.discard(run)
+    return Transition(stale=True)
 
 
 def _decide(graph: Graph, node: int, truths: Mapping[str, bool], *, forced: bool) -> list[tuple[int, Token]]:
@@ -145,14 +147,14 @@ def _decide(graph: Graph, node: int, truths: Mapping[str, bool], *, forced: bool
         edge = graph.edges[position]
         target = END if edge.target < 0 else graph.node_ids[edge.target]
         live = not edge.conditional or truths[target]
-        tokens.append((position, Token.LIVE if live else Token.DEAD))
-    if forced and tokens and all(token is Token.DEAD for _, token in tokens):
-        tokens[0] = (tokens[0][0], Token.LIVE)
+        tokens.append((position, LIVE if live else DEAD))
+    if forced and tokens and all(token == DEAD for _, token in tokens):
+        tokens[0] = (tokens[0][0], LIVE)
     return tokens
 
 
 def _ends_here(graph: Graph, tokens: Iterable[tuple[int, Token]]) -> bool:
-    targets = [graph.edges[edge].target for edge, token in tokens if token is Token.LIVE]
+    targets = [graph.edges[edge].target for edge, token in tokens if token == LIVE]
     return not targets or -1 in targets
 
 
@@ -166,7 +168,7 @@ def _repeat(progress: Progress, loop: Loop, run: NodeRun) -> Transition:
         target = graph.edges[position].target
         if target in loop.body:
             progress.arrived[target][progress.tokens[position]] -= 1
-            progress.tokens[position] = Token.NONE
+            progress.tokens[position] = NONE
     for inner in loop.inner_loops:
         progress.loop_over[inner] = 0
     activation = _activate(progress, loop.target, run)
@@ -189,18 +191,18 @@ def _supersede(progress: Progress, loop: Loop) -> tuple[NodeRun, ...]:
 
 def _activate(progress: Progress, node: int, looped_from: NodeRun | None = None) -> NodeActivation:
     graph = progress.graph
-    edges, tokens, iterations = graph.edges, progress.tokens, progress.iterations
+    node_ids, tokens, iterations = graph.node_ids, progress.tokens, progress.iterations
     inputs = [
-        new(NodeRun, (graph.node_ids[source], iterations[source]))
-        for edge in graph.incoming[node]
-        if tokens[edge] == _LIVE and (source := edges[edge].source) >= 0
+        new(NodeRun, (node_ids[source], iterations[source]))
+        for edge, source in graph.feeding[node]
+        if tokens[edge] == LIVE
     ]
     if looped_from is not None:
         inputs.append(looped_from)
     progress.resolved[node] = 1
     iterations[node] += 1
-    activation = new(NodeActivation, (graph.node_ids[node], iterations[node], tuple(inputs)))
-    progress.outstanding[activation.run] = activation
+    run = new(NodeRun, (node_ids[node], iterations[node]))
+    activation = progress.outstanding[run] = new(NodeActivation, (*run, tuple(inputs)))
     return activation
 
 
@@ -228,14 +230,14 @@ def _propagate(
         if edge.target < 0:
             continue
         verdict = _arrive(progress, position, edge.target, token)
-        if verdict is _LIVE:
+        if verdict == LIVE:
             activated.append(_activate(progress, edge.target))
-        elif verdict is not _NONE:
+        elif verdict != NONE:
             progress.resolved[edge.target] = 1
             skipped.append(graph.node_ids[edge.target])
             tokens += _end_loops(progress, edge.target)
             tokens += [(outgoing, verdict) for outgoing in graph.outgoing[edge.target]]
-    return Transition(tuple(activated), tuple(skipped), None, exhausted)
+    return new(Transition, (tuple(activated), tuple(skipped), None, exhausted, (), False))
 
 
 def _arrive(progress: Progress, position: int, target: int, token: Token) -> Token:
@@ -244,18 +246,21 @@ def _arrive(progress: Progress, position: int, target: int, token: Token) -> Tok
     arrived[token] += 1
     progress.tokens[position] = token
     if progress.resolved[target]:
-        return _NONE
-    possible = len(progress.graph.incoming[target]) - arrived[_DEAD]
+        return NONE
+    edges = len(progress.graph.incoming[target])
+    if edges == 1:
+        return token
+    possible = edges - arrived[DEAD]
     if possible == 0:
-        return _DEAD
+        return DEAD
     needed = _needed(progress.graph.joins[target], possible)
-    if arrived[_LIVE] >= needed:
-        return _LIVE
-    return _FAILED if possible - arrived[_FAILED] < needed else _NONE
+    if arrived[LIVE] >= needed:
+        return LIVE
+    return FAILED if possible - arrived[FAILED] < needed else NONE
 
 
 def _needed(join: JoinRule, possible: int) -> int:
     """How many live branches a join needs, of those that are not dead."""
-    if join is JoinRule.ALL:
+    if join is _ALL:
         return possible
-    return 1 if join is JoinRule.ANY else possible // 2 + 1
+    return 1 if join is _ANY else possible // 2 + 1

@@ -54,6 +54,7 @@ class Loop:
 class Graph:
     """An immutable plan that any number of runs share. Nodes, forward edges and loops are addressed by index.
 
+    ``feeding`` has each node's incoming edges with their sources, but for those from START.
     ``last`` says of each node whether, all its edges taken, its output is part of the run's: an edge leads to END, or none leads on.
     ``may_end`` says whether the run can be over with it: it has no condition, and nothing follows it.
     """
@@ -65,6 +66,7 @@ class Graph:
     edges: tuple[ForwardEdge, ...]
     loops: tuple[Loop, ...]
     incoming: tuple[tuple[int, ...], ...]
+    feeding: tuple[tuple[tuple[int, int], ...], ...]
     outgoing: tuple[tuple[int, ...], ...]
     loops_from: tuple[tuple[int, ...], ...]
     start_edges: tuple[int, ...]
@@ -108,6 +110,9 @@ def build_graph(workflow: Workflow) -> Graph:
         edges=tuple(forward),
         loops=_loops(backward, bodies, forward, outgoing, index_of),
         incoming=incoming,
+        feeding=tuple(
+            tuple((edge, forward[edge].source) for edge in edges if forward[edge].source >= 0) for edges in incoming
+        ),
         outgoing=outgoing,
         loops_from=loops_from,
         start_edges=tuple(position for position, edge in enumerate(forward) if edge.source == -1),

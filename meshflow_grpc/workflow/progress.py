@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from meshflow_grpc.domain.workflow import Edge
@@ -60,13 +59,12 @@ class Transition(NamedTuple):
     stale: bool = False
 
 
-class Token(IntEnum):
-    """What an edge brings to its target in the present round."""
-
-    NONE = 0
-    LIVE = 1
-    DEAD = 2
-    FAILED = 3
+# What an edge brings to its target in the present round. Plain numbers, since each step counts several of them.
+Token = int
+NONE: Final[Token] = 0
+LIVE: Final[Token] = 1
+DEAD: Final[Token] = 2
+FAILED: Final[Token] = 3
 
 
 @dataclass(slots=True)

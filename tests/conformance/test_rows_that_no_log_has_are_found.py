@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import asyncpg
 import pytest
 
 from meshflow_grpc.domain.ledger_entry import EntryKind
 from meshflow_grpc.ledger.deletion import deletion_of
+from meshflow_grpc.storage.factory import open_storage
+from tests.conformance.drafts import verified, whole_run
 from tests.conformance.finished_ledger import ENTRIES, build, tampered, verified_now
 
 if TYPE_CHECKING:
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshflow_grpc.ledger.checkpoint import Checkpoint
+    from tests.postgres_cluster import PostgresCluster
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +90,53 @@ def test_a_tombstone_accounts_for_as_many_entries_as_its_run_had(seqs: list[list
     }
     with pytest.raises(ValueError, match="each once"):
         deletion_of(record)
+
+
+@pytest.mark.parametrize("value", ["NULL", "x'61636d65'"], ids=["null", "blob"])
+def test_a_run_whose_tenant_is_no_text_does_not_end_the_verification(
+    ledger: tuple[Path, list[Checkpoint]], tmp_path: Path, value: str
+) -> None:
+    """It cannot be looked up any more; all others are verified."""
+
+    def attack(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE copy AS SELECT * FROM runs")
+        connection.execute("DROP TABLE runs")
+        connection.execute("ALTER TABLE copy RENAME TO runs")
+        connection.execute(f"UPDATE runs SET tenant_id = {value} WHERE run_id = 'run_07'")
+
+    result = verified_now(tampered(ledger[0], tmp_path / "copy.db", attack))
+    (fault,) = result.log.faults
+    assert "id 'run_07' of a run are not both texts" in fault.description
+    assert len(result.runs) == 19
+
+
+def test_a_record_stored_as_a_text_is_found_before_it_is_in_the_log(
+    ledger: tuple[Path, list[Checkpoint]], tmp_path: Path
+) -> None:
+    """Its bytes are the same, and the log could not take it in."""
+
+    def attack(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM checkpoints")
+        connection.execute("DELETE FROM merkle_nodes")
+        connection.execute("UPDATE ledger_entries SET record = CAST(record AS TEXT) WHERE seq = 30")
+
+    result = verified_now(tampered(ledger[0], tmp_path / "copy.db", attack))
+    assert [(fault.sequence, fault.seq) for fault in result.runs["run_09"].faults] == [(2, 30)]
+
+
+@pytest.mark.postgres
+async def test_an_entry_before_the_first_is_found_on_postgresql(postgres: PostgresCluster) -> None:
+    """No caller is ever shown it, and the verification of its run alone reads it all the same."""
+    url = postgres.new_database()
+    storage = await open_storage(url, pool_min=1, pool_max=2)
+    await whole_run(storage, "run_1")
+    others = "run_id, tenant_id, kind, node_id, attempt, time, prev_hash, hash, record"
+    connection = await asyncpg.connect(url)
+    await connection.execute(
+        f"INSERT INTO ledger_entries (seq, sequence, step_id, {others}) "
+        f"SELECT 99, -1, 'other', {others} FROM ledger_entries WHERE run_id = 'run_1' AND sequence = 2"
+    )
+    await connection.close()
+    result = await verified(storage, "run_1")
+    assert {fault.seq for fault in result.faults} == {99}
+    await storage.close()

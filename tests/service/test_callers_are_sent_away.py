@@ -73,6 +73,46 @@ async def test_the_port_is_not_shared_with_another_server(make_service: MakeServ
         await second.start(f"127.0.0.1:{service.port}")
 
 
+async def test_a_worker_leaves_its_port_to_the_others(make_service: MakeService) -> None:
+    """Its connections end and new ones are theirs; calls under way are answered, and who watches hears that it is not ready."""
+    line, begun, go_on = gate()
+    limits = ServerLimits(shares_port=True)
+    service: Service = await make_service(FakeProvider({"researcher": [line]}), limits=limits)
+    runtime = service.world.runtime
+    other = GrpcServer(runtime.commands, runtime.state, AnonymousAuthenticator(), limits)
+    async with asyncio.timeout(GRACE_S):
+        watching = health_pb2_grpc.HealthStub(service.channel).Watch(health_pb2.HealthCheckRequest())
+        heard = aiter(watching)
+        assert (await anext(heard)).status == health_pb2.HealthCheckResponse.SERVING
+        under_way = asyncio.ensure_future(service.runs.Run(RunRequest(task="x")))
+        await begun.wait()
+        await service.server.set_serving(serving=False)
+        await service.server.send_away(GRACE_S)
+        assert (await anext(heard)).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        await _until_nobody_listens(service.port)
+        await other.start(f"127.0.0.1:{service.port}")
+        await other.set_serving(serving=True)
+        async with aio.insecure_channel(f"127.0.0.1:{service.port}", OF_ITS_OWN) as channel:
+            asked = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+        assert asked.status == health_pb2.HealthCheckResponse.SERVING
+        go_on.set()
+        assert (await under_way).status == "completed"
+        await service.server.stop(GRACE_S)
+        assert await watching.code() is grpc.StatusCode.OK
+        await other.stop(0)
+
+
+async def _until_nobody_listens(port: int) -> None:
+    """The kernel closes a listener a moment after gRPC was asked to."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return
+        writer.close()
+        await asyncio.sleep(0.01)
+
+
 async def test_it_waits_while_calls_still_come(make_service: MakeService, monkeypatch: pytest.MonkeyPatch) -> None:
     """And not at all where none has come."""
     service: Service = await make_service()

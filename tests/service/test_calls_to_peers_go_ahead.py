@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -21,6 +22,7 @@ from meshflow_grpc.mesh.peer_client import GrpcPeerClient
 from meshflow_grpc.mesh.peer_methods import RUN
 from meshflow_grpc.ports.mesh import PeerCall, PeerUnreachableError
 from tests.fakes.peers import mesh_node
+from tests.free_ports import free_port
 
 WAIT_S = 60.0
 CALL = PeerCall("acme", "noop", "t", {"budget_usd": 1.0}, "run/step", 30.0, traceparent="00-1-2-01")
@@ -29,13 +31,13 @@ CALL = PeerCall("acme", "noop", "t", {"budget_usd": 1.0}, "run/step", 30.0, trac
 class _Peer:
     """Answers each run at once, and keeps what it was asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.runs: list[tuple[Mapping[str, str], bytes]] = []
         self._server = aio.server()
         handlers = {"Run": self._run, "CancelRun": self._cancel}
         made: dict[str, Any] = {name: grpc.unary_unary_rpc_method_handler(each) for name, each in handlers.items()}
         self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("meshflow.v1.RunService", made),))
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
 
     async def start(self) -> MeshNode:
         """Listens."""
@@ -158,3 +160,24 @@ async def test_a_connection_that_breaks_meanwhile_was_asked_nothing() -> None:
                 await client.run(node, CALL, lambda _: None, ahead)
 
     assert (unreachable.value.sent, peer.runs) == (False, [])
+
+
+async def test_an_endpoint_that_is_away_leaves_time_for_the_others() -> None:
+    """Also when its channel failed before and says so until it is connected; the connection that stands is used at once."""
+    async with _world() as (peer, node, client):
+        await peer.stop()
+        away = replace(node, endpoints=(f"127.0.0.1:{free_port()}", *node.endpoints))
+        with pytest.raises(PeerUnreachableError):
+            await client.run(away, CALL, _nobody)
+        again = _Peer(peer.port)
+        try:
+            await again.start()
+            assert (await client.run(away, CALL, _nobody)).status is RunStatus.COMPLETED
+            with client.ahead(away, CALL) as begun:
+                assert begun is not None
+        finally:
+            await again.stop()
+
+
+def _nobody(_: str) -> None:
+    """Nobody wants to know the run's id."""

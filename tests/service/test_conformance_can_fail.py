@@ -49,7 +49,8 @@ def allow(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def passes(self: object, state: Any) -> Any:
         result = real(self, state) if name == "output_guardrails" else state
         if name == "output_guardrails" and not hasattr(result, "step"):
-            return state._replace(output=state.execution.output)
+            state.output = state.execution.output
+            return state
         return result
 
     monkeypatch.setattr(stage, "apply", passes)
@@ -107,8 +108,10 @@ async def test_a_step_without_its_actor_is_found(monkeypatch: pytest.MonkeyPatch
 
     async def forgetful(self: AuditLedger, end: Any) -> Any:
         run = dataclasses.replace(end.state.step.run, agents={})
-        step = end.state.step._replace(run=run)
-        return await real(self, end._replace(state=end.state._replace(step=step)))
+        step, end.state.step = end.state.step, dataclasses.replace(end.state.step, run=run)
+        entry = await real(self, end)
+        end.state.step = step
+        return entry
 
     monkeypatch.setattr(AuditLedger, "record", forgetful)
     assert await failing(1) == {"steps_name_who_acted"}

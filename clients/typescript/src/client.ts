@@ -49,7 +49,7 @@ export type RunRequestInit = MessageInitShape<typeof RunRequestSchema>;
 export interface ClientOptions {
   /** Bounds every call that does not wait for a run, in milliseconds. Default: 30000. */
   timeoutMs?: number;
-  /** How often in a row a broken watch is taken up again. Default: 8. */
+  /** How often in a row a broken watch is taken up again. Default: 20. */
   reconnects?: number;
   /** First pause before that, in milliseconds; it doubles up to 5000. Default: 200. */
   reconnectDelayMs?: number;
@@ -84,7 +84,7 @@ export class MeshflowClient {
     this.#approvals = createClient(ApprovalService, transport);
     this.#system = createClient(SystemService, transport);
     this.#mesh = createClient(MeshService, transport);
-    this.#options = { timeoutMs: 30_000, reconnects: 8, reconnectDelayMs: 200, ...options };
+    this.#options = { timeoutMs: 30_000, reconnects: 20, reconnectDelayMs: 200, ...options };
   }
 
   /** Executes a run and waits until it ends or pauses; the outcome is in status. */

@@ -15,7 +15,7 @@ export interface SseOptions {
   /** Sent as `authorization: Bearer`, which EventSource cannot. */
   token?: string;
   signal?: AbortSignal;
-  /** How often in a row a broken stream is taken up again. Default: 8. */
+  /** How often in a row a broken stream is taken up again. Default: 20. */
   reconnects?: number;
   /** First pause before that, in milliseconds; it doubles up to 5000. Default: 200. */
   reconnectDelayMs?: number;
@@ -39,7 +39,7 @@ export class SseError extends Error {
  */
 export async function* watchSse(baseUrl: string, runId: string, options: SseOptions = {}): AsyncGenerator<JsonRunEvent, void> {
   let last = options.afterSequence ?? 0;
-  const reconnects = options.reconnects ?? 8;
+  const reconnects = options.reconnects ?? 20;
   let broken = 0;
   for (;;) {
     try {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from meshflow_grpc.domain.json_value import json_string
 from meshflow_grpc.domain.ledger_entry import EntryDraft, EntryKind
@@ -28,11 +29,13 @@ KINDS = {
     Verdict.FAILED: EntryKind.STEP_FAILED,
     Verdict.CANCELLED: EntryKind.STEP_CANCELLED,
 }
+_COMMITTED: Final = Verdict.COMMITTED
 # As facts hold them: plain text, which an enum's ``value`` takes a call to give.
 WORDS = {verdict: verdict.value for verdict in Verdict}
 
 
-class StepEnd(NamedTuple):
+@dataclass(slots=True, eq=False)
+class StepEnd:
     """A step that is over: its last state, how it ended, and what each stage decided."""
 
     state: StepState
@@ -75,10 +78,10 @@ class AuditLedger:
             input_payload(end.state),
             _output(end),
         )
-        closing = step.closing if end.verdict is Verdict.COMMITTED else None
+        closing = step.closing if end.verdict is _COMMITTED else None
         last = None if closing is None else closing.change(end.state.output or "", _spent(end))
         if closing is None or last is None:
-            (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(usage=end.usage))
+            (entry,) = await self._ports.recorder.append(run.run_id, (draft,), RunChange(end.usage))
             return entry
         drafts, change = (draft, last[0]), last[1]._replace(step_usage=end.usage)
         entry, end_of_run = await self._ports.recorder.append(run.run_id, drafts, change)
@@ -94,7 +97,7 @@ def _spent(end: StepEnd) -> Usage:
 
 def _output(end: StepEnd) -> str | None:
     """What the step said, or why there is nothing: a payload, because a person may be named in either."""
-    if end.verdict is Verdict.COMMITTED:
+    if end.verdict is _COMMITTED:
         return f'{{"output":{json_string(end.state.output or "")}}}'
     return None if end.message is None else f'{{"message":{json_string(end.message)}}}'
 

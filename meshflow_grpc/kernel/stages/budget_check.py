@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.domain.workflow import NodeKind
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.state import StepState
 
 _ONE_STEP = Usage(steps=1)
+_AGENT: Final = NodeKind.AGENT
+_GRPC: Final = NodeKind.GRPC
 
 
 class BudgetCheck(Check):
@@ -32,14 +34,15 @@ class BudgetCheck(Check):
                 "raise policy.timeout_s",
             )
         need = _ONE_STEP
-        if node.kind is NodeKind.AGENT and state.step.action is None:
+        if node.kind is _AGENT and state.step.action is None:
             tools = state.step.tools
             specs = tools.specs if tools else ()
             need = worst_case(node, state.prompt, run.policy, self._ports, specs, learned=run.learned)
-        elif node.kind is NodeKind.GRPC:
+        elif node.kind is _GRPC:
             asked = state.step.asked
             need = peer_share(node, run.budget) if asked is None else asked.share
         short = run.budget.reserve(need)
         if short is None:
-            return state.holding(need)
+            state.reserved = need
+            return state
         return Deny("BUDGET_EXHAUSTED", f"step {state.step.step_id!r} {short}", short.remedy)

@@ -31,4 +31,5 @@ class ComplianceProfile(Check):
         if found:
             message = "; ".join(f"{each.control}: {each.message}" for each in found)
             return Deny(found[0].reason, message, "; ".join(dict.fromkeys(each.remedy for each in found)))
-        return Noted(state._replace(controls=held(facts)), "allow", f"profiles {', '.join(profiles)}")
+        state.controls = held(facts)
+        return Noted("allow", f"profiles {', '.join(profiles)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.usage import ZERO_USAGE, Usage
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.ports import KernelPorts
     from meshflow_grpc.kernel.state import StepState
 
+# An enum's member is looked up in its class by a function, and every step asks for these.
+_AGENT: Final = NodeKind.AGENT
+_EXTERNAL_IO: Final = RiskTier.EXTERNAL_IO
+
 
 class ExecutionStage:
     """Calls the node's agent, tool, function or peer. What reaches outside is announced in the ledger first."""
@@ -32,17 +36,18 @@ class ExecutionStage:
         self._ports = ports
 
     def apply(self, state: StepState) -> Awaitable[StepState | Refusal]:
-        """Gives the state with its execution, or why there is none; cancellation and LedgerUnavailableError pass through."""
+        """Notes the execution, or says why there is none; cancellation and LedgerUnavailableError pass through."""
         step = state.step
         # Reaches nothing outside, so that nothing has to be said before it, and it may be done again: most agents' steps.
-        if step.node.kind is NodeKind.AGENT and step.action is None and state.risk < RiskTier.EXTERNAL_IO:
+        if step.node.kind is _AGENT and step.action is None and state.risk < _EXTERNAL_IO:
             return AgentCall(self._ports, state).run()
         return self._apply(state)
 
     async def _apply(self, state: StepState) -> StepState | Refusal:
         step = state.step
         if step.node.kind is NodeKind.HUMAN:
-            return state._replace(execution=_human_answer(state))
+            state.execution = _human_answer(state)
+            return state
         if step.node.kind is NodeKind.GRPC and step.action is not None:
             return await call_peer(self._ports, state, step.action)
         if step.in_doubt and not may_repeat(state):

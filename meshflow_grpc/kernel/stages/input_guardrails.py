@@ -30,4 +30,5 @@ class InputGuardrails(Check):
                     f"the guardian found {kinds} in the step's input",
                     "remove the instruction from the input",
                 )
-        return state.scanned(scan)
+        state.scan = scan
+        return state

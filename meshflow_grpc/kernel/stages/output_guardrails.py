@@ -27,14 +27,14 @@ class OutputGuardrails(Check):
 
     def apply(self, state: StepState) -> StepState | Noted | Deny:
         """Scans the output of execution; what passes becomes the step's output if it fits the node's schema."""
+        labels, check = state.labels, state.step.output_check
         guarded = self._guarded(state)
-        check = state.step.output_check
         if check is None or isinstance(guarded, Deny):
             return guarded
-        output = (guarded.state if isinstance(guarded, Noted) else guarded).output
-        problem = check(output or "")
+        problem = check(state.output or "")
         if problem is None:
             return guarded
+        state.labels, state.output = labels, None
         return Deny(
             "OUTPUT_SCHEMA_MISMATCH",
             f"the output does not fit output_schema: {problem}",
@@ -52,7 +52,8 @@ class OutputGuardrails(Check):
             return refusal
         scan = self._ports.scanner.scan_output(text)
         if not scan.findings:
-            return state.saying(text)
+            state.output = text
+            return state
         leaks = scan.of(*OUTPUT_LEAKS) if policy.enable_guardian else ()
         if leaks:
             kinds = ", ".join(sorted({f"{f.category}/{f.kind}" for f in leaks}))
@@ -95,7 +96,8 @@ def _without_sensitive_data(state: StepState, text: str, scan: ScanResult) -> St
     policy = state.step.run.policy
     found = scan.of(*SENSITIVE)
     if not found:
-        return state.saying(text)
+        state.output = text
+        return state
     classes = {f.category for f in found}
     if refusal := denied_data(classes, policy, "output"):
         return refusal
@@ -103,5 +105,7 @@ def _without_sensitive_data(state: StepState, text: str, scan: ScanResult) -> St
     counts = dict(sorted(Counter(f.kind for f in found).items()))
     listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
     if not policy.scrub_pii:
-        return Noted(state._replace(output=text, labels=labels), "label", listed)
-    return Noted(state._replace(output=redact(text, found), labels=labels), "redact", listed)
+        state.output, state.labels = text, labels
+        return Noted("label", listed)
+    state.output, state.labels = redact(text, found), labels
+    return Noted("redact", listed)

@@ -59,7 +59,7 @@ def _answer(state: StepState, verdict: RuleVerdict) -> StepState | Noted | Deny 
             "correct the rule's expression in policy.rules",
         )
     if verdict.effect is RuleEffect.ALLOW:
-        return Noted(state, "allow", f"rule {rule.name}")
+        return Noted("allow", f"rule {rule.name}")
     message = f"rule {rule.name!r} matched: {rule.expression}"
     if verdict.effect is RuleEffect.PAUSE:
         return _held(state, f"{message}; a human has to approve the step")

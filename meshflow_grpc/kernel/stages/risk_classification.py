@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from meshflow_grpc.domain.policy import RiskTier
 from meshflow_grpc.domain.workflow import NodeKind
 from meshflow_grpc.governance.risk import risk_of
 from meshflow_grpc.kernel.approval import approved_or
 from meshflow_grpc.kernel.decision import Deny, Pause
-from meshflow_grpc.kernel.stage import Check
+from meshflow_grpc.kernel.stage import Check, Noted
 
 if TYPE_CHECKING:
-    from meshflow_grpc.kernel.stage import Noted
     from meshflow_grpc.kernel.state import StepState
+
+_HUMAN: Final = NodeKind.HUMAN
 
 
 class RiskClassification(Check):
@@ -23,12 +24,17 @@ class RiskClassification(Check):
 
     def apply(self, state: StepState) -> StepState | Noted | Deny | Pause:
         """The tier is the highest of declared and derived; it is never lowered."""
+        tier = risk_of(state.step.node, state.step.action)
+        held = self._held(state, tier)
+        if held is state or isinstance(held, Noted):
+            state.risk = tier
+        return held
+
+    def _held(self, state: StepState, tier: RiskTier) -> StepState | Noted | Deny | Pause:
+        """What a human's decision, or the want of one, means for a step of this tier."""
         node, action = state.step.node, state.step.action
-        tier = risk_of(node, action)
-        if tier is not state.risk:
-            state = state._replace(risk=tier)
         human = state.step.run.policy.human_in_loop
-        if node.kind is NodeKind.HUMAN:
+        if node.kind is _HUMAN:
             question = node.config.get("prompt")
             message = question if isinstance(question, str) and question else f"node {node.id!r} asks for a decision"
             return approved_or(state, Pause("APPROVAL_REQUIRED", message))

@@ -40,9 +40,10 @@ class SensitiveDataScan(Check):
         labels = state.labels | {f.category for f in found}
         listed = ", ".join(f"{kind} x{n}" for kind, n in counts.items())
         if not policy.scrub_pii:
-            return Noted(state._replace(labels=labels), "label", listed)
-        clean = state._replace(prompt=redact(state.prompt, found), labels=labels, masked=counts)
-        return Noted(clean, "redact", listed)
+            state.labels = labels
+            return Noted("label", listed)
+        state.prompt, state.labels, state.masked = redact(state.prompt, found), labels, counts
+        return Noted("redact", listed)
 
 
 def denied_data(classes: Iterable[str], policy: Policy, where: str) -> Deny | None:

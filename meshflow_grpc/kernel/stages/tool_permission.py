@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.governance.tool_permission import tool_refusal
 from meshflow_grpc.kernel.decision import Deny
-from meshflow_grpc.kernel.recipients import with_recipients
+from meshflow_grpc.kernel.recipients import check_recipients
 from meshflow_grpc.kernel.stage import Check
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ class ToolPermission(Check):
         """Of steps that call nothing only the recipient is looked at: an agent's step is offered permitted tools only."""
         action = state.step.action
         if action is None:
-            return with_recipients(self._ports, state)
+            return check_recipients(self._ports, state)
         refusal = self._refusal(state, action)
         if refusal is not None:
             return Deny("TOOL_NOT_PERMITTED", refusal, "permit the tool, or do without it")
         problem = action.problem or (action.tool.check(action.arguments) if action.tool else None)
         if problem is not None:
             return Deny("TOOL_ARGUMENTS_INVALID", f"{action.name!r}: {problem}", "correct the arguments")
-        return with_recipients(self._ports, state)
+        return check_recipients(self._ports, state)
 
     def _refusal(self, state: StepState, action: Action) -> str | None:
         what = "tool" if action.is_tool else "function"

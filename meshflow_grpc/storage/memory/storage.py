@@ -33,13 +33,13 @@ from meshflow_grpc.storage.sequencer import Sequencer
 from meshflow_grpc.storage.session_use import open_reservations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.stored_row import EntryRow, RunRow
     from meshflow_grpc.ledger.payload_cipher import PayloadKeys, WrappedKey
-    from meshflow_grpc.ports.storage import RunChange, RunQuery
+    from meshflow_grpc.ports.storage import RunChange, RunOwner, RunQuery
     from meshflow_grpc.storage.batch import Command, Plan
 
 _Key = tuple[str, str, int, str]
@@ -120,6 +120,12 @@ class MemoryStorage(MemoryLogStore, MemoryWorkflows, MemoryWebhooks):
         """See Storage."""
         rows = self._rows(tenant_id, run_id)
         yield RawChain(self._runs.get(run_id), pages(tuple(rows)))
+
+    async def raw_chains(self, runs: Sequence[RunOwner]) -> AsyncGenerator[RawChain, None]:
+        """See Storage."""
+        for tenant_id, run_id in runs:
+            async with self.raw_chain(tenant_id, run_id) as chain:
+                yield chain
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
         """See Storage."""

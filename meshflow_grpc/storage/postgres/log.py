@@ -66,5 +66,6 @@ async def select_nodes(connection: Any, keys: Iterable[NodeKey]) -> dict[NodeKey
 
 
 def head_of(row: Any) -> StoredHead:
-    """Returns the head of a row."""
-    return StoredHead(*row)
+    """Returns the head of a row, which tampering may have filled with nothing."""
+    size, root, note, time = row
+    return StoredHead(-1 if size is None else size, root or b"", note or "", time or "")

@@ -101,7 +101,7 @@ class PostgresLogStore:
                 heads = tuple(map(log.head_of, await connection.fetch(log.SELECT_HEADS)))
                 size = int(await connection.fetchval(log.SELECT_SIZE))
                 subtrees = int(await connection.fetchval(log.SELECT_SUBTREES))
-            runs = tuple((str(tenant_id), str(run_id)) for tenant_id, run_id in found)
+            runs = tuple((tenant_id, run_id) for tenant_id, run_id in found)
             try:
                 yield RawLog(size, subtrees, runs, heads, _pages(connection), partial(log.select_nodes, connection))
             finally:

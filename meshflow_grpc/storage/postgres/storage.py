@@ -23,16 +23,17 @@ from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
 from meshflow_grpc.storage.session_use import session_use
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
     from meshflow_grpc.domain.ledger_entry import EntryDraft, LedgerEntry
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.ports.acknowledgement import Acknowledgement
-    from meshflow_grpc.ports.storage import RunChange, RunQuery
+    from meshflow_grpc.ports.storage import RunChange, RunOwner, RunQuery
 
 RAW_PAGE_ROWS = 500
+_BEFORE_ALL = -(2**63)
 
 
 class PostgresStorage(PostgresWebhooks):
@@ -129,7 +130,7 @@ class PostgresStorage(PostgresWebhooks):
             with translated():
                 await snapshot.start()
                 found = await connection.fetchrow(runs.SELECT_ONE, run_id, tenant_id)
-                first = await _raw_page(connection, run_id, 0)
+                first = await _raw_page(connection, run_id, _BEFORE_ALL)
             try:
                 if found is None and not any(row.tenant_id == tenant_id for row in first):
                     raise RunNotFoundError(run_id)
@@ -137,6 +138,12 @@ class PostgresStorage(PostgresWebhooks):
             finally:
                 with translated():
                     await snapshot.rollback()
+
+    async def raw_chains(self, runs: Sequence[RunOwner]) -> AsyncGenerator[RawChain, None]:
+        """See Storage."""
+        for tenant_id, run_id in runs:
+            async with self.raw_chain(tenant_id, run_id) as chain:
+                yield chain
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
         """See Storage."""

@@ -30,12 +30,13 @@ def prepare_file(path: Path) -> None:
 
 
 def open_writer(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
-    """Opens the one connection that writes: WAL, each commit synced to disk, deleted content overwritten."""
+    """Opens the one connection that writes: WAL, each commit synced, deleted content overwritten, no temporary files."""
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL").fetchone()
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
     except sqlite3.Error:
         connection.close()

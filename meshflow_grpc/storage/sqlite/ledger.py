@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.stored_row import EntryRow
@@ -51,8 +50,10 @@ def insert_entries(connection: sqlite3.Connection, entries: Sequence[LedgerEntry
     start = 0
     for size in _SIZES:
         while len(entries) - start >= size:
-            rows = map(entry_row, entries[start : start + size])
-            connection.execute(_INSERT[size], list(chain.from_iterable(rows)))
+            values: list[object] = []
+            for entry in entries[start : start + size]:
+                values += entry_row(entry)
+            connection.execute(_INSERT[size], values)
             start += size
 
 

@@ -13,9 +13,10 @@ from meshflow_grpc.ports.log import RawLog
 from meshflow_grpc.storage.integration import missing_of, resumed, state_of
 from meshflow_grpc.storage.sqlite import log
 from meshflow_grpc.storage.sqlite.errors import translated
-from meshflow_grpc.storage.sqlite.reading import Snapshots, fetch_lenient, fetch_raw
+from meshflow_grpc.storage.sqlite.reading import Snapshots, at_once, fetch_lenient, fetch_raw
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
     from pathlib import Path
 
@@ -95,11 +96,7 @@ class SqliteLogStore:
         self._check_open()
         async with self._snapshots.begin() as snapshot:
             with translated():
-                runs_ = [
-                    (_shown(tenant_id), _shown(run_id))
-                    for sql in (log.SELECT_RUNS, log.SELECT_RUNS_OF_ENTRIES)
-                    for tenant_id, run_id in await fetch_lenient(snapshot, sql)
-                ]
+                runs_ = await at_once(snapshot, _runs)
                 heads = tuple(log.head_of(tuple(row)) for row in await snapshot.execute_fetchall(log.SELECT_HEADS))
                 ((size,),) = await snapshot.execute_fetchall(log.SELECT_SIZE)
                 ((subtrees,),) = await snapshot.execute_fetchall(log.SELECT_SUBTREES)
@@ -120,9 +117,12 @@ class SqliteLogStore:
             return cast("list[tuple[Any, ...]]", await self._reader.execute_fetchall(sql, parameters))
 
 
-def _shown(value: object) -> str:
-    """An id as text, whatever tampering made of it."""
-    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else str(value)
+def _runs(connection: sqlite3.Connection) -> list[tuple[object, object]]:
+    return [
+        (tenant_id, run_id)
+        for sql in (log.SELECT_RUNS, log.SELECT_RUNS_OF_ENTRIES)
+        for tenant_id, run_id in fetch_lenient(connection, sql)
+    ]
 
 
 async def _nodes(connection: aiosqlite.Connection, keys: Iterable[NodeKey]) -> dict[NodeKey, bytes]:
@@ -133,11 +133,14 @@ async def _nodes(connection: aiosqlite.Connection, keys: Iterable[NodeKey]) -> d
     }
 
 
+def _entries_after(seq: int, connection: sqlite3.Connection) -> tuple[LogRow, ...]:
+    return fetch_raw(connection, LogRow, log.SELECT_ENTRIES_BY_SEQ, (seq, _PAGE_ROWS))
+
+
 async def _log_pages(connection: aiosqlite.Connection) -> AsyncIterator[tuple[LogRow, ...]]:
     last = -(2**63)
     while True:
-        with translated():
-            page = await fetch_raw(connection, LogRow, log.SELECT_ENTRIES_BY_SEQ, (last, _PAGE_ROWS))
+        page = await at_once(connection, partial(_entries_after, last))
         if page:
             yield page
         if len(page) < _PAGE_ROWS:

@@ -15,10 +15,11 @@ from meshflow_grpc.storage.sqlite.errors import translated
 from meshflow_grpc.storage.sqlite.migrate import check_version, migrations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from pathlib import Path
 
 Row = TypeVar("Row", EntryRow, LogRow, RunRow)
+Result = TypeVar("Result")
 
 
 def check_schema(path: Path) -> None:
@@ -57,13 +58,20 @@ class Snapshots:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[aiosqlite.Connection]:
         """Gives a connection in a transaction that only reads; raises LedgerUnavailableError."""
-        connection = self._idle.pop() if self._idle else await open_reader(self._path)
-        try:
+        async with self.lend() as connection:
             with translated():
                 await connection.execute_fetchall("BEGIN")
             yield connection
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Gives a connection that only reads, and ends the transaction it comes back in; raises LedgerUnavailableError."""
+        connection = self._idle.pop() if self._idle else await open_reader(self._path)
+        try:
+            yield connection
             with translated():
-                await connection.execute_fetchall("COMMIT")
+                if connection.in_transaction:
+                    await connection.execute_fetchall("COMMIT")
         except BaseException:
             await connection.close()
             raise
@@ -79,25 +87,32 @@ class Snapshots:
             await self._idle.pop().close()
 
 
-async def fetch_raw(
-    connection: aiosqlite.Connection, row_type: type[Row], sql: str, parameters: Sequence[object]
+async def at_once(connection: aiosqlite.Connection, read: Callable[[sqlite3.Connection], Result]) -> Result:
+    """Reads with several statements in one turn of the connection's thread: waiting for the thread costs more than most of them."""
+    execute: Callable[[Callable[[], Result]], Awaitable[Result]] = connection._execute
+    with translated():
+        return await execute(lambda: read(connection._conn))
+
+
+def fetch_raw(
+    connection: sqlite3.Connection, row_type: type[Row], sql: str, parameters: Sequence[object]
 ) -> tuple[Row, ...]:
     """Fetches rows whatever is in them, on a connection of the caller's own: text that is not UTF-8 comes with surrogate escapes."""
-    return tuple(map(row_type._make, await fetch_lenient(connection, sql, parameters)))
+    return tuple(map(row_type._make, fetch_lenient(connection, sql, parameters)))
 
 
-async def fetch_lenient(
-    connection: aiosqlite.Connection, sql: str, parameters: Sequence[object] = ()
-) -> Iterable[Sequence[object]]:
+def fetch_lenient(
+    connection: sqlite3.Connection, sql: str, parameters: Sequence[object] = ()
+) -> list[tuple[object, ...]]:
     """The same, as plain rows. Each value keeps its type: a blob is never taken for a text."""
     try:
-        return await connection.execute_fetchall(sql, parameters)
+        return connection.execute(sql, parameters).fetchall()
     except sqlite3.OperationalError as error:
         if "decode" not in str(error):
             raise
     connection.text_factory = _text
     try:
-        return await connection.execute_fetchall(sql, parameters)
+        return connection.execute(sql, parameters).fetchall()
     finally:
         connection.text_factory = str
 

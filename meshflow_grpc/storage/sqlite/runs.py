@@ -6,7 +6,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from meshflow_grpc.domain.stored_row import RunRow
-from meshflow_grpc.storage.batch import RunUpdate, head_of, request_of
+from meshflow_grpc.storage.batch import UNCHANGED, RunUpdate, head_of, request_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -24,7 +24,6 @@ _INSERT_ROW = f"({', '.join('?' * len(RunRow._fields))})"
 
 _KEPT_WHEN_NULL = ("status", "output", "output_salt", "blocked_by", "reason", "reason_salt")
 _ALWAYS = len(RunUpdate._fields) - len(_KEPT_WHEN_NULL)
-_UNCHANGED = (None,) * len(_KEPT_WHEN_NULL)
 _SIZES = (128, 32, 8, 4, 2, 1)
 
 
@@ -74,17 +73,23 @@ def insert_runs(connection: sqlite3.Connection, rows: Sequence[RunRow]) -> None:
 
 def update_runs(connection: sqlite3.Connection, updates: Collection[RunUpdate]) -> None:
     """Applies updates, one for each run, in as few statements as their number allows."""
-    totals = [update[:_ALWAYS] for update in updates if update[_ALWAYS:] == _UNCHANGED]
-    _execute(connection, _UPDATE_TOTALS, totals)
-    _execute(connection, _UPDATE_ALL, [update for update in updates if update[_ALWAYS:] != _UNCHANGED])
+    totals: list[object] = []
+    more: list[object] = []
+    for update in updates:
+        if update[_ALWAYS:] == UNCHANGED:
+            totals += update[:_ALWAYS]
+        else:
+            more += update
+    _execute(connection, _UPDATE_TOTALS, totals, _ALWAYS)
+    _execute(connection, _UPDATE_ALL, more, len(RunUpdate._fields))
 
 
-def _execute(connection: sqlite3.Connection, statements: Mapping[int, str], rows: Sequence[tuple[object, ...]]) -> None:
+def _execute(connection: sqlite3.Connection, statements: Mapping[int, str], values: list[object], columns: int) -> None:
     start = 0
     for size in _SIZES:
-        while len(rows) - start >= size:
-            connection.execute(statements[size], list(chain.from_iterable(rows[start : start + size])))
-            start += size
+        while len(values) - start >= size * columns:
+            connection.execute(statements[size], values[start : start + size * columns])
+            start += size * columns
 
 
 def erase_texts(connection: sqlite3.Connection, header_salts: Mapping[str, str]) -> None:

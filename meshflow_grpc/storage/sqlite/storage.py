@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from meshflow_grpc.domain.errors import RunNotFoundError
@@ -17,13 +18,20 @@ from meshflow_grpc.storage.rows import entry_of, is_fork_of, run_of
 from meshflow_grpc.storage.session_use import session_use
 from meshflow_grpc.storage.sqlite import ledger, payload_keys, runs, sessions
 from meshflow_grpc.storage.sqlite.connection import FileLock, prepare_file
-from meshflow_grpc.storage.sqlite.errors import translated
-from meshflow_grpc.storage.sqlite.reading import check_schema, fetch_raw, is_text, open_reader, stored_bytes
+from meshflow_grpc.storage.sqlite.reading import (
+    at_once,
+    check_schema,
+    fetch_raw,
+    is_text,
+    open_reader,
+    stored_bytes,
+)
 from meshflow_grpc.storage.sqlite.webhooks import SqliteWebhooks
 from meshflow_grpc.storage.sqlite.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    import sqlite3
+    from collections.abc import AsyncGenerator, AsyncIterator, Sequence
     from pathlib import Path
 
     import aiosqlite
@@ -33,7 +41,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.usage import SessionUse
     from meshflow_grpc.ledger.payload_cipher import PayloadKeys
     from meshflow_grpc.ports.acknowledgement import Acknowledgement
-    from meshflow_grpc.ports.storage import RunChange, RunQuery
+    from meshflow_grpc.ports.storage import RunChange, RunOwner, RunQuery
 
 BUSY_TIMEOUT_S = 5.0
 RAW_PAGE_ROWS = 500
@@ -119,15 +127,22 @@ class SqliteStorage(SqliteWebhooks):
     @asynccontextmanager
     async def raw_chain(self, tenant_id: str, run_id: str) -> AsyncIterator[RawChain]:
         """See Storage."""
-        self._check_open()
-        async with self._snapshots.begin() as snapshot:
-            with translated():
-                run, tenant = stored_bytes(run_id), stored_bytes(tenant_id)
-                found = await fetch_raw(snapshot, RunRow, runs.SELECT_RAW, (run, tenant))
-                first = await fetch_raw(snapshot, EntryRow, ledger.SELECT_FIRST, (run, RAW_PAGE_ROWS))
-            if not found and not any(row.tenant_id == tenant_id for row in first):
-                raise RunNotFoundError(run_id)
-            yield RawChain(found[0] if found else None, _pages(snapshot, run, first))
+        async with aclosing(self.raw_chains(((tenant_id, run_id),))) as chains:
+            async for chain in chains:
+                yield chain
+
+    async def raw_chains(self, runs: Sequence[RunOwner]) -> AsyncGenerator[RawChain, None]:
+        """See Storage."""
+        done = 0
+        while done < len(runs):
+            self._check_open()
+            async with self._snapshots.lend() as snapshot:
+                read = partial(_first_pages, runs[done : done + RAW_PAGE_ROWS])
+                for (tenant_id, run_id), (run, first) in zip(runs[done:], await at_once(snapshot, read), strict=False):
+                    if run is None and not any(row.tenant_id == tenant_id for row in first):
+                        raise RunNotFoundError(run_id)
+                    yield RawChain(run, _pages(snapshot, stored_bytes(run_id), first))
+                    done += 1
 
     async def forks_of(self, tenant_id: str, run_id: str) -> tuple[str, ...]:
         """See Storage."""
@@ -179,6 +194,26 @@ class SqliteStorage(SqliteWebhooks):
             self._lock.release()
 
 
+def _first_pages(
+    owners: Sequence[RunOwner], connection: sqlite3.Connection
+) -> list[tuple[RunRow | None, tuple[EntryRow, ...]]]:
+    """Reads the rows of as many runs as make a page of entries, and leaves the snapshot open when the last one has more."""
+    found: list[tuple[RunRow | None, tuple[EntryRow, ...]]] = []
+    left = RAW_PAGE_ROWS
+    connection.execute("BEGIN")
+    for tenant_id, run_id in owners:
+        run = stored_bytes(run_id)
+        row = fetch_raw(connection, RunRow, runs.SELECT_RAW, (run, stored_bytes(tenant_id)))
+        first = fetch_raw(connection, EntryRow, ledger.SELECT_FIRST, (run, RAW_PAGE_ROWS))
+        found.append((row[0] if row else None, first))
+        left -= len(first)
+        if left <= 0:
+            break
+    if len(found[-1][1]) < RAW_PAGE_ROWS:
+        connection.execute("COMMIT")
+    return found
+
+
 async def _pages(
     connection: aiosqlite.Connection, run_id: bytes, first: tuple[EntryRow, ...]
 ) -> AsyncIterator[tuple[EntryRow, ...]]:
@@ -187,7 +222,8 @@ async def _pages(
         yield page
         if len(page) < RAW_PAGE_ROWS or not isinstance(page[-1].sequence, int | float):
             return
-        with translated():
-            page = await fetch_raw(
-                connection, EntryRow, ledger.SELECT_AFTER, (run_id, page[-1].sequence, RAW_PAGE_ROWS)
-            )
+        page = await at_once(connection, partial(_next_page, run_id, page[-1].sequence))
+
+
+def _next_page(run_id: bytes, after: float, connection: sqlite3.Connection) -> tuple[EntryRow, ...]:
+    return fetch_raw(connection, EntryRow, ledger.SELECT_AFTER, (run_id, after, RAW_PAGE_ROWS))

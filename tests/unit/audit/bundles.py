@@ -13,7 +13,7 @@ from meshflow_grpc.domain.policy import Policy
 from meshflow_grpc.domain.run import Run, RunStatus
 from meshflow_grpc.domain.usage import Usage
 from meshflow_grpc.governance.effective_policy import of_policy
-from meshflow_grpc.ledger.chain import Committer, Place, link
+from meshflow_grpc.ledger.chain import Committer, link
 from meshflow_grpc.ledger.checkpoint import Checkpoint, sign_checkpoint
 from meshflow_grpc.ledger.evidence import Coverage, EntryProof, Evidence, bundle_chunks
 from meshflow_grpc.ledger.merkle import consistency_proof, inclusion_proof, root_of
@@ -136,7 +136,7 @@ def erase(log: SampleLog, run_id: str, last: int, names: Sequence[str], *, delet
     kind: Any = ErasureKind.ERASURE
     draft = _draft(run_id, kind, 55)._replace(facts=facts, input=None, output=None)
     committer = Committer(draft.tenant_id, run_id, sequence, lambda: bytes(32))
-    entry = link(draft, Place(len(log.entries) + 1, sequence, str(run.head_hash)), committer)
+    entry = link(draft, committer, len(log.entries) + 1, str(run.head_hash))
     if delete:
         gone = {column: None for name in ("input", "output") if name in names for column in (name, f"{name}_salt")}
         log.entries = [

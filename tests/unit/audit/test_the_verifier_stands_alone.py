@@ -150,7 +150,7 @@ def test_the_command_prints_and_exits_by_the_result(tmp_path: Path) -> None:
     good, bad, keys = tmp_path / "good.tar", tmp_path / "bad.tar", tmp_path / "keys.txt"
     good.write_bytes(data)
     bad.write_bytes(data.replace(b"Ada Lovelace", b"Eve Lovelace", 1))
-    keys.write_text("# ours\n" + TRUST)
+    keys.write_text("\ufeff# ours\n" + TRUST)
     out, err = io.StringIO(), io.StringIO()
 
     assert main([str(good), "--trust", str(keys)], out, err) == 0

@@ -44,6 +44,7 @@ def test_create_cancels_its_run(server: FakeServer) -> None:
 
 def test_watch_leaves_the_run_alone(server: FakeServer) -> None:
     """Ctrl-C during a watch ends the watch only."""
+    server.answers("GetRun", RunResponse(run_id="run_1", status="running"))
     finished = interrupt_when_watching(server, "watch", "run_1")
 
     assert finished.returncode == 130

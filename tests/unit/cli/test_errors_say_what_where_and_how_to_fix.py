@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     [
         (("--policy", '{"budgt_usd": 1}'), "policy.budgt_usd: unknown key; did you mean 'budget_usd'?"),
         (("--policy", "{oops"), "--policy: not JSON: Expecting property name"),
+        (
+            ("--policy", "p.json"),
+            "--policy: not JSON: Expecting value at line 1, column 1; for a file write --policy @p",
+        ),
         (("--policy", "[1]"), "--policy: must be a JSON object"),
         (("--input", "@no/such/file"), "--input: cannot read no/such/file: No such file or directory"),
         (("--set", "budget_usd=1"), "--set: 'budget_usd' does not start with policy."),

@@ -127,6 +127,17 @@ def test_watch_starts_where_it_is_told(server: FakeServer, meshflow: Meshflow) -
     assert finished.out.split() == ["3", "run_completed", "run_1", "completed"]
 
 
+def test_a_watch_begins_with_a_run_that_is_there(server: FakeServer, meshflow: Meshflow) -> None:
+    """A watch goes on when its server is away for long; one that does not answer at all is told before it begins."""
+    script(server)
+    server.answers("GetRun", Refusal(grpc.StatusCode.NOT_FOUND, reason="RUN_NOT_FOUND"))
+
+    finished = meshflow("run", "watch", "run_1", "--address", server.address)
+
+    assert finished.code == 6
+    assert server.requests("WatchRun") == []
+
+
 @pytest.mark.parametrize(("status", "code"), [("completed", 0), ("failed", 1), ("paused", 4), ("running", 5)])
 def test_wait_tells_the_status(server: FakeServer, meshflow: Meshflow, status: str, code: int) -> None:
     """A run that is still running when the time has passed is 5."""

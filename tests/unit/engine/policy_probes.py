@@ -15,8 +15,6 @@ from meshflow_grpc.domain.errors import PermissionDeniedError, PolicyFieldNotEnf
 from meshflow_grpc.domain.policy import CircuitBreakerConfig, Policy, PolicyRule, RiskTier, RuleEffect
 from meshflow_grpc.domain.run import RunRequest, RunStatus
 from meshflow_grpc.governance.circuit_breaker import CircuitBreaker
-from meshflow_grpc.kernel.stage import Noted
-from meshflow_grpc.kernel.state import StepState
 from meshflow_grpc.ports.provider import ModelReply, ProviderError, ProviderFault
 from meshflow_grpc.storage.sqlite.storage import SqliteStorage
 from tests.fakes.providers import FakeProvider, gate
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from meshflow_grpc.domain.run import Run
+    from meshflow_grpc.kernel.state import StepState
 
     Probe = Callable[[Path], Awaitable[bool]]
     Mutant = Callable[[pytest.MonkeyPatch], None]
@@ -55,11 +54,10 @@ def ignoring(stage: type, path: str) -> Mutant:
             if inner:
                 default = dataclasses.replace(getattr(run.policy, outer), **{inner: getattr(default, inner)})
             blind = dataclasses.replace(run, policy=dataclasses.replace(run.policy, **{outer: default}))
-            step = state.step
-            result = original(self, state._replace(step=step._replace(run=blind)))
-            if isinstance(result, Noted):
-                return dataclasses.replace(result, state=result.state._replace(step=step))
-            return result._replace(step=step) if isinstance(result, StepState) else result
+            step, state.step = state.step, dataclasses.replace(state.step, run=blind)
+            result = original(self, state)
+            state.step = step
+            return result
 
         patch.setattr(stage, "apply", apply)
 

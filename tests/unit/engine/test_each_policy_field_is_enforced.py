@@ -57,11 +57,12 @@ def _patient(step: object, now: str) -> object:
     run = step.run  # type: ignore[attr-defined]
     human = dataclasses.replace(run.policy.human_in_loop, timeout_s=Policy().human_in_loop.timeout_s)
     run = dataclasses.replace(run, policy=dataclasses.replace(run.policy, human_in_loop=human))
-    return FACTS(step._replace(run=run), now)  # type: ignore[type-var]
+    return FACTS(dataclasses.replace(step, run=run), now)  # type: ignore[type-var]
 
 
 def _unguarded(_: object, state: object) -> object:
-    return state._replace(scan=ScanResult())
+    state.scan = ScanResult()  # type: ignore[attr-defined]
+    return state
 
 
 CASES = (

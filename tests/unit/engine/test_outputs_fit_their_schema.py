@@ -62,6 +62,15 @@ async def test_an_output_that_does_not_fit_is_denied_with_its_place(output: str,
     assert not any(request.agent_id == "next" for request in world.provider.requests)
 
 
+async def test_a_refused_output_leaves_no_label_behind() -> None:
+    """What was found in it is not in the step's data: that is what went in, and nothing came out."""
+    world = make_world(FakeProvider({"critic": ['{"mail": "jane.doe@example.com"}']}))
+    run = await world.run(workflow_yaml=SCORED)
+
+    (denied,) = [e for e in await world.entries(run.run_id) if e.kind is EntryKind.STEP_DENIED]
+    assert (denied.facts["reason"], denied.facts["labels"]) == ("OUTPUT_SCHEMA_MISMATCH", [])
+
+
 async def test_what_is_masked_still_has_to_fit() -> None:
     """The schema holds for what is released, not for what was masked away."""
     text = SCORED.replace('"^[a-z]+$"', '"^[a-z@.]+$"')

@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meshflow_grpc.domain.ledger_entry import EntryKind
-from meshflow_grpc.ledger.canonical import MAX_DEPTH, MAX_INTEGER, NotCanonicalError, Written, decode, encode
+from meshflow_grpc.ledger.canonical import (
+    MAX_DEPTH,
+    MAX_INTEGER,
+    NotCanonicalError,
+    Written,
+    decode,
+    encode,
+    encode_record,
+)
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 VALUES = st.recursive(
@@ -93,6 +101,16 @@ def test_the_place_of_a_bad_value_is_named(value: object, place: str) -> None:
     with pytest.raises(NotCanonicalError) as refusal:
         encode(value)
     assert refusal.value.violations[0].field == place
+
+
+@pytest.mark.parametrize("field", ["facts", "change"])
+def test_what_an_entry_says_of_itself_is_looked_at(field: str) -> None:
+    """A record is encoded as any other value; a number that is not whole in its facts or its change is named."""
+    record: dict[str, Any] = {"v": 1, "node_id": "é", "facts": {"labels": ["a"]}, "change": None}
+    assert encode_record(record) == encode(record)
+    record[field] = {"usage": {"steps": 1.5}}
+    with pytest.raises(NotCanonicalError, match=rf"entry\.{field}\.usage\.steps"):
+        encode_record(record)
 
 
 def test_nesting_is_bounded() -> None:

@@ -7,7 +7,7 @@ import io
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from meshflow_grpc import ReplayLedger, RunDiff
 from meshflow_grpc.domain.errors import InvalidRequestError, LedgerUnavailableError, RunConflictError, RunNotFoundError
 from meshflow_grpc.domain.ledger_entry import EntryKind
-from meshflow_grpc.ledger.chain import Committer, Place, link
+from meshflow_grpc.ledger.chain import Committer, link
 from meshflow_grpc.ledger.run_diff import diff_runs
 from meshflow_grpc.ledger.run_export import run_csv
 from meshflow_grpc.ports.storage import RunChange
+from meshflow_grpc.replay.step_record import StepRecord
 from meshflow_grpc.storage.factory import open_storage
 from tests.conformance.drafts import ENDED, TENANT, create, finished, new_run, step, whole_run
 
@@ -106,12 +107,29 @@ async def test_reading_creates_nothing(tmp_path: Path) -> None:
         await ReplayLedger(str(tmp_path / "none.db")).list_runs()
 
 
+@pytest.mark.parametrize("index", [-1, 2, True, 1.0, "1", None])
+async def test_a_step_that_there_is_not_is_named(tmp_path: Path, index: Any) -> None:
+    """Also what is no whole number: the answer says what the run has."""
+    ledger = ReplayLedger(str(tmp_path / "ledger.db"))
+    for node in ("one", "two"):
+        await ledger.write(StepRecord("run_1", node))
+    for call in (ledger.load_state("run_1", step_index=index), ledger.fork("run_1", index)):
+        with pytest.raises(InvalidRequestError, match="between 0 and 1, got"):
+            await call
+
+
+async def test_a_script_inside_a_running_loop_is_told_what_to_await(tmp_path: Path) -> None:
+    """It would wait for itself."""
+    with pytest.raises(RuntimeError, match="await ReplayLedger's own methods"):
+        ReplayLedger(str(tmp_path / "ledger.db")).sync().list_runs()
+
+
 def made(run_id: str, steps: list[tuple[int, bool]]) -> list[LedgerEntry]:
     """Links steps that ended well or not."""
     kinds = {True: EntryKind.STEP_COMMITTED, False: EntryKind.STEP_DENIED}
     drafts = [step(run_id, node, kind=kinds[good]) for node, good in steps]
     return [
-        link(draft, Place(n, n, "0" * 64), Committer(draft.tenant_id, run_id, n, lambda: bytes(32)))
+        link(draft, Committer(draft.tenant_id, run_id, n, lambda: bytes(32)), n, "0" * 64)
         for n, draft in enumerate(drafts, 1)
     ]
 
@@ -129,7 +147,9 @@ def test_diffs_are_antisymmetric(a: list[tuple[int, bool]], b: list[tuple[int, b
     assert diff_runs(run, entries_a, run, entries_a).changed == []
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", "\n", " =", "\u00a0+", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+)
 def test_formulas_are_inert_in_csv(start: str) -> None:
     """A cell that a spreadsheet would run starts with an apostrophe (OWASP)."""
     entry = made("r", [(1, True)])[0]._replace(node_id=f"{start}cmd|' /C calc'!A0")

@@ -11,6 +11,7 @@ import pytest
 
 from meshflow_grpc.domain.errors import LedgerUnavailableError
 from meshflow_grpc.storage.factory import open_storage
+from meshflow_grpc.storage.sqlite.connection import open_writer
 from meshflow_grpc.storage.sqlite.migrate import APPLICATION_ID
 from tests.conformance.drafts import TENANT, create, step, verified, whole_run
 
@@ -35,6 +36,12 @@ async def test_the_file_is_private_and_marked(tmp_path: Path) -> None:
     assert sql(path, "PRAGMA application_id") == [(APPLICATION_ID,)]
     assert sql(path, "PRAGMA journal_mode") == [("wal",)]
     assert not path.with_name("ledger.db-wal").exists()
+
+
+def test_payloads_are_in_no_temporary_file(tmp_path: Path) -> None:
+    """What SQLite sets aside to undo a statement stays in memory (2): a temporary file would not be overwritten."""
+    with closing(open_writer(tmp_path / "ledger.db", 1.0)) as connection:
+        assert connection.execute("PRAGMA temp_store").fetchall() == [(2,)]
 
 
 async def test_a_second_server_is_refused(tmp_path: Path) -> None:

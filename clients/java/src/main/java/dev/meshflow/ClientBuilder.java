@@ -30,7 +30,7 @@ public final class ClientBuilder {
     private Duration deadline = Duration.ofSeconds(30);
     private Duration keepAlive = Duration.ofSeconds(30);
     private Duration keepAliveTimeout = Duration.ofSeconds(10);
-    private int reconnects = 8;
+    private int reconnects = 20;
     private Duration reconnectDelay = Duration.ofMillis(200);
     private final List<ClientInterceptor> interceptors = new ArrayList<>();
 
@@ -130,7 +130,7 @@ public final class ClientBuilder {
     }
 
     /**
-     * Bounds how a watch takes a broken stream up again. Default: 8 times in a row, first after 200 ms, doubling up to 5 s.
+     * Bounds how a watch takes a broken stream up again. Default: 20 times in a row, first after 200 ms, doubling up to 5 s.
      *
      * @param most how often in a row; an event in between starts the count anew
      * @param delay the first pause
