@@ -7,6 +7,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.scenarios.player import Scenario
 from tests.scenarios.test_scenarios import FILES
 from tests.temporal_server import temporal_server
@@ -14,6 +16,7 @@ from tests.temporal_server import temporal_server
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
 # Where nobody intervenes the first life is all there is, and that is the same on both engines: a few stand for the rest.
 SCENARIOS = {file.stem: Scenario.read(file) for file in FILES}
 STAND_FOR_THE_REST = {"chain", "fan_out_join_all", "loop_until_good", "tool_node"}
