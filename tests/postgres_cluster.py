@@ -59,6 +59,11 @@ class PostgresCluster:
         """Lets a frozen server go on."""
         self._signal(signal.SIGCONT)
 
+    def files_with(self, text: bytes, database: int) -> list[str]:
+        """The files of a database, by its oid, that hold a text."""
+        folder = self._directory / "data" / "base" / str(database)
+        return sorted(file.name for file in folder.iterdir() if text in file.read_bytes())
+
     def _signal(self, number: signal.Signals) -> None:
         postmaster = int((self._directory / "data" / "postmaster.pid").read_text().split()[0])
         os.kill(postmaster, number)

@@ -35,11 +35,13 @@ async def verify_log(
         newest = claims[-1] if claims else None
         if newest is not None and newest.size < max(claim.size for claim in claims):
             faults.append("the newest head is smaller than one before it: an old head was put back")
+        # Each leaf is a stored subtree. One with an index beyond their number is no entry's: the newest head then says where to stop.
+        size = log.size if log.size <= log.subtrees else min(max(newest.size, 0) if newest else 0, log.subtrees)
         kept_claims = [HeadClaim(head.size, head.root, "the head you kept") for head in kept]
-        verifier = LogVerifier(log.size, [*kept_claims, *claims])
+        verifier = LogVerifier(size, [*kept_claims, *claims])
         for description in faults:
             verifier.fault(description)
-        await _entries(log, verifier)
+        await _entries(log, size, verifier)
         for description in _table_faults(log, verifier.size, newest, kept):
             verifier.fault(description)
         return verifier.finish(newest, len(claims) + len(kept), signed=bool(trusted)), runs
@@ -72,12 +74,12 @@ def _table_faults(log: RawLog, entries: int, newest: HeadClaim | None, kept: Seq
             yield f"run {shown(run_id)} has {rows} rows, of which one can be its own"
 
 
-async def _entries(log: RawLog, verifier: LogVerifier) -> None:
+async def _entries(log: RawLog, size: int, verifier: LogVerifier) -> None:
     async for page in log.pages:
         leaves = await log.nodes(verifier.wanted_leaves(page))
         nodes = verifier.add(page, leaves)
         verifier.compare(nodes, await log.nodes((node.level, node.idx) for node in nodes))
-    rest = range(verifier.size, log.size)
+    rest = range(verifier.size, size)
     leaves = {}
     for start in range(rest.start, rest.stop, _LEAVES_AT_ONCE):
         leaves.update(await log.nodes((0, index) for index in rest[start - rest.start :][:_LEAVES_AT_ONCE]))

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from meshflow_grpc.domain.errors import FieldViolation, InvalidWorkflowError
-from meshflow_grpc.domain.run import RunRequest
 from meshflow_grpc.domain.workflow import END, START, Edge, Node, Workflow
 from meshflow_grpc.governance.policy_document import policy_document
-from meshflow_grpc.governance.policy_fields import request_policy
 from meshflow_grpc.graph.back_edges import back_edges
 from meshflow_grpc.graph.local import LOCAL, local_runtime
+from meshflow_grpc.graph.program_request import program_request
 from meshflow_grpc.graph.result import WorkflowResult
 from meshflow_grpc.workflow.document import from_document
 from meshflow_grpc.workflow.problem import dotted
@@ -113,12 +112,7 @@ class WorkflowDefinition:
 
         ``registry`` holds its tools and functions, ``ledger`` is where it is recorded (default: as MESHFLOW_LEDGER_DB says).
         """
-        request = RunRequest(
-            task=input if isinstance(input, str) else None,
-            input=None if isinstance(input, str) else input,
-            policy=request_policy(policy),
-            workflow_yaml=self.to_yaml(),
-        )
+        request = program_request(input, policy, self.to_yaml())
         async with local_runtime(registry, ledger) as runtime:
             return WorkflowResult.of(await runtime.commands.run.execute(LOCAL, request))
 

@@ -12,16 +12,16 @@ from meshflow_grpc.config import Settings
 from meshflow_grpc.domain.approval import ApprovalStatus, Decision
 from meshflow_grpc.domain.errors import FieldViolation, InvalidRequestError, RunConflictError, RunNotFoundError
 from meshflow_grpc.domain.ledger_entry import EntryKind
-from meshflow_grpc.domain.run import Principal, RunOutcome, RunRequest, RunStatus
+from meshflow_grpc.domain.run import Principal, RunOutcome, RunStatus
 from meshflow_grpc.engine.approvals import approvals_of
 from meshflow_grpc.engine.fork import ForkPoint, NewFork, fork_of
 from meshflow_grpc.engine.gates import Review
 from meshflow_grpc.engine.run_entries import run_entries
 from meshflow_grpc.engine.run_record import finished_draft
-from meshflow_grpc.governance.policy_fields import request_policy
 from meshflow_grpc.graph.checkpoints import keeper_of
 from meshflow_grpc.graph.durable_run import DurableRun, Runnable
 from meshflow_grpc.graph.local import LOCAL, runtime_on
+from meshflow_grpc.graph.program_request import program_request
 from meshflow_grpc.graph.result import WorkflowResult
 from meshflow_grpc.ledger.erasure import new_erasure
 from meshflow_grpc.ledger.run_diff import STEP_ENDS
@@ -104,11 +104,7 @@ class DurableWorkflowExecutor:
         """
         if self._forked_from is not None:
             raise ValueError("a fork has its workflow and input from its parent; call resume()")
-        request = RunRequest(
-            task=input if isinstance(input, str) else None,
-            input=None if isinstance(input, str) else dict(input),
-            policy=request_policy(policy),
-        )
+        request = program_request(input, policy)
         async with self._opened(workflow) as run:
             return await run.start_or_go_on(request, same_policy=policy is not None)
 

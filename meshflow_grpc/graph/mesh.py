@@ -14,10 +14,10 @@ import structlog
 from meshflow_grpc.domain.event import EventType, RunEvent
 from meshflow_grpc.domain.run import RunRequest
 from meshflow_grpc.domain.workflow import NodeKind, Workflow
-from meshflow_grpc.governance.policy_fields import request_policy
 from meshflow_grpc.graph.agent import Agent
 from meshflow_grpc.graph.definition import WorkflowDefinition
 from meshflow_grpc.graph.local import LOCAL, local_runtime
+from meshflow_grpc.graph.program_request import program_request
 from meshflow_grpc.graph.result import WorkflowResult
 from meshflow_grpc.tools.registry import Registry
 from meshflow_grpc.workflow.yaml_codec import dump_workflow
@@ -85,12 +85,7 @@ class Mesh:
                 f"the workflow must be a WorkflowDefinition, as from_yaml() gives, not {type(workflow).__name__}"
             )
         definition = workflow if isinstance(workflow, WorkflowDefinition) else WorkflowDefinition.of(workflow)
-        request = RunRequest(
-            task=input if isinstance(input, str) else None,
-            input=None if isinstance(input, str) else dict(input),
-            policy=request_policy(policy),
-            workflow_yaml=dump_workflow(self._staffed(definition.build())),
-        )
+        request = program_request(input, policy, dump_workflow(self._staffed(definition.build())))
         async with local_runtime(self._tools(), self._ledger) as runtime:
             run_id = await self._follow(runtime, request)
             run = await runtime.commands.get_run.execute(LOCAL, run_id)

@@ -25,9 +25,9 @@ class StateType:
     """What a state may hold: the annotations of a class, and for ``Annotated[type, reducer]`` how updates join."""
 
     def __init__(self, schema: type) -> None:
-        hints = get_type_hints(schema, include_extras=True)
+        hints = get_type_hints(schema, include_extras=True) if inspect.isclass(schema) else {}
         if not hints:
-            raise TypeError(f"{schema.__name__} has no annotated fields; use a TypedDict")
+            raise TypeError(f"{getattr(schema, '__name__', schema)} has no annotated fields; use a TypedDict")
         fields = {name: without_presence(hint) for name, hint in hints.items()}
         self.reducers = {name: _reducer(name, hint) for name, hint in fields.items()}
         self._types = {name: TypeAdapter(checkable(hint)) for name, hint in fields.items()}

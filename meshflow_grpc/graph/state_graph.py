@@ -67,7 +67,10 @@ class StateGraph:
 
     def add_edge(self, source: str | Sequence[str], target: str) -> Self:
         """Adds an edge that is always taken; of several sources one each, and the target waits for all that are run."""
-        sources = [source] if isinstance(source, str) else list(source)
+        given: object = [source] if isinstance(source, str) else source
+        if not isinstance(given, Sequence):
+            raise TypeError(f"an edge comes from a node or a list of nodes, not {source!r}")
+        sources = list(given)
         if not sources:
             raise ValueError(f"the edge to {target!r} needs a source")
         for each in sources:

@@ -74,7 +74,7 @@ class LogVerifier:
                 self._fault(row, "seq: no entry can have this place in the ledger")
                 continue
             if seq > self._tree.size + 1:
-                nodes += self._fill(seq - 1, leaves)
+                self._fill(seq - 1, leaves, nodes)
             if seq != self._tree.size + 1:
                 self._fault(row, f"seq: the log ends at {self._size}, no entry can have this place")
                 continue
@@ -83,8 +83,8 @@ class LogVerifier:
                 self._fault(row, "the log: the record is not the one that was integrated here: it was changed or moved")
             elif row.kind == EntryKind.RUN_DELETED:
                 self._note_deletion(row)
-            nodes += self._grow(leaf)
-        return [node for node in nodes if node.level > 0]
+            self._grow(leaf, nodes)
+        return nodes
 
     def compare(self, nodes: Iterable[MerkleNode], stored: Mapping[tuple[int, int], bytes]) -> None:
         """Compares computed subtrees with those stored."""
@@ -98,7 +98,7 @@ class LogVerifier:
 
     def finish_entries(self, leaves: Mapping[tuple[int, int], bytes]) -> None:
         """Verifies, after the last row, that no entry is missing at the end; ``leaves`` are the stored ones from ``size`` on."""
-        self._fill(self._size, leaves)
+        self._fill(self._size, leaves, [])
         self._report_gaps()
         beyond = [head for size, heads in self._heads.items() for head in heads if size > self._tree.size]
         for head in beyond[:1]:
@@ -140,14 +140,13 @@ class LogVerifier:
         """Adds a fault about the log as a whole."""
         self._found(LogFault(0, "", 0, description))
 
-    def _fill(self, index: int, leaves: Mapping[tuple[int, int], bytes]) -> list[MerkleNode]:
+    def _fill(self, index: int, leaves: Mapping[tuple[int, int], bytes], nodes: list[MerkleNode]) -> None:
         """Takes the leaves of missing entries as stored, up to an index, so that what follows can be verified."""
-        first, nodes = self._tree.size + 1, []
+        first = self._tree.size + 1
         for missing in range(self._tree.size, min(index, self._size)):
-            nodes += self._grow(leaves.get((0, missing), b""))
+            self._grow(leaves.get((0, missing), b""), nodes)
         if self._tree.size >= first:
             self._gaps.append((first, self._tree.size))
-        return nodes
 
     def _note_deletion(self, row: LogRow) -> None:
         """Takes a tombstone into account; what it says was deleted must be gone."""
@@ -170,11 +169,10 @@ class LogVerifier:
                 LogFault(first, "", 0, f"the log: {gone} was deleted: the log has its leaf, the ledger no entry")
             )
 
-    def _grow(self, leaf: bytes) -> list[MerkleNode]:
-        nodes = self._tree.append_leaves((leaf,))
+    def _grow(self, leaf: bytes, nodes: list[MerkleNode]) -> None:
+        self._tree.add_leaf(leaf, nodes)
         if self._tree.size in self._heads:
             self._check_heads()
-        return nodes
 
     def _check_heads(self) -> None:
         for head in self._heads.get(self._tree.size, ()):

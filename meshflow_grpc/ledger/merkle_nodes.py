@@ -23,6 +23,10 @@ class MerkleNode(NamedTuple):
     hash: bytes
 
 
+# What a named tuple's own constructor does, in less time.
+_new = tuple.__new__
+
+
 class CompactRange:
     """The right edge of a growing tree: the hashes of its complete subtrees, largest first, one for each bit set in its size."""
 
@@ -56,23 +60,21 @@ class CompactRange:
 
     def append(self, records: Iterable[bytes]) -> list[MerkleNode]:
         """Appends entries' records, in log order, and returns the nodes this completes, children before parents."""
-        return self.append_leaves(map(leaf_hash, records))
-
-    def append_leaves(self, leaves: Iterable[bytes]) -> list[MerkleNode]:
-        """Appends leaves by their hashes, otherwise as ``append``."""
         nodes: list[MerkleNode] = []
-        hashes = self._hashes
-        for leaf in leaves:
-            index, value = self._size, leaf
-            nodes.append(MerkleNode(0, index, value))
-            level = 0
-            while index & 1:
-                value = node_hash(hashes.pop(), value)
-                level, index = level + 1, index >> 1
-                nodes.append(MerkleNode(level, index, value))
-            hashes.append(value)
-            self._size += 1
+        for leaf in map(leaf_hash, records):
+            nodes.append(_new(MerkleNode, (0, self._size, leaf)))
+            self.add_leaf(leaf, nodes)
         return nodes
+
+    def add_leaf(self, leaf: bytes, nodes: list[MerkleNode]) -> None:
+        """Appends a leaf by its hash, and to ``nodes`` the subtrees of several leaves that this completes."""
+        index, value, level, hashes = self._size, leaf, 0, self._hashes
+        self._size += 1
+        while index & 1:
+            value = node_hash(hashes.pop(), value)
+            level, index = level + 1, index >> 1
+            nodes.append(_new(MerkleNode, (level, index, value)))
+        hashes.append(value)
 
 
 def frontier_nodes(size: int) -> tuple[NodeId, ...]:

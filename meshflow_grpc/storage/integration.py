@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from meshflow_grpc.domain.errors import LogInconsistentError
-from meshflow_grpc.ledger.deletion import deleted_spans, spans_of, without
+from meshflow_grpc.ledger.deletion import deleted_spans, without
 from meshflow_grpc.ledger.merkle import InvalidProofError
 from meshflow_grpc.ledger.merkle_nodes import CompactRange, frontier_nodes
 from meshflow_grpc.ports.log import LogState
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from meshflow_grpc.domain.ledger_entry import LedgerEntry
+    from meshflow_grpc.ledger.deletion import Span
     from meshflow_grpc.ports.log import NodeKey
 
 MAX_BACKLOG: Final = 16_384
@@ -84,12 +86,24 @@ def missing_entry(seq: int) -> LogInconsistentError:
     )
 
 
-def missing_of(first: int, last: int, found: Container[int], tombstones: Iterable[object]) -> tuple[int, ...]:
-    """Returns the seqs from first to last that are not found and that no tombstone's record accounts for."""
-    missing = spans_of(seq for seq in range(first, last + 1) if seq not in found)
+def missing_of(
+    first: int, last: int, found: Iterable[int], tombstones: Iterable[object], limit: int
+) -> tuple[int, ...]:
+    """Returns the first ``limit`` seqs from first to last that are not found and that no tombstone's record accounts for.
+
+    Costs what was found, however far away ``last`` is: a forged head may claim any size.
+    """
+    missing: list[Span] = []
+    expected = first
+    for seq in sorted(found):
+        if seq > expected:
+            missing.append((expected, seq - 1))
+        expected = seq + 1
+    if expected <= last:
+        missing.append((expected, last))
     deleted = deleted_spans(tombstones) if missing else ()
-    left = [span for each in missing for span in without(each, deleted)]
-    return tuple(seq for begin, end in left for seq in range(begin, end + 1))
+    left = (span for each in missing for span in without(each, deleted))
+    return tuple(islice((seq for begin, end in left for seq in range(begin, end + 1)), limit))
 
 
 def state_of(edge: CompactRange, newest_seq: int) -> LogState:

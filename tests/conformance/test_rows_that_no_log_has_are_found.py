@@ -29,7 +29,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Checkpo
     return path, asyncio.run(build(path))
 
 
-@pytest.mark.parametrize(("level", "idx"), [(9, 7), (1, ENTRIES), (0, -1), (63, 0)])
+@pytest.mark.parametrize(("level", "idx"), [(9, 7), (1, ENTRIES), (0, -1), (63, 0), (0, 1 << 60)])
 def test_a_subtree_that_no_entries_have_is_found(
     ledger: tuple[Path, list[Checkpoint]], tmp_path: Path, level: int, idx: int
 ) -> None:
@@ -37,6 +37,21 @@ def test_a_subtree_that_no_entries_have_is_found(
     sql = f"INSERT INTO merkle_nodes VALUES ({level}, {idx}, zeroblob(32))"
     result = verified_now(tampered(ledger[0], tmp_path / "copy.db", lambda connection: connection.execute(sql)))
     assert "some were added or removed" in result.log.faults[-1].description
+
+
+def test_a_head_of_any_size_costs_no_more_than_what_is_stored(
+    ledger: tuple[Path, list[Checkpoint]], tmp_path: Path
+) -> None:
+    """A run without its end is looked for up to the newest head, which may have been forged."""
+    sql = f"UPDATE checkpoints SET size = {1 << 60} WHERE size = {ENTRIES}"
+
+    def attack(connection: sqlite3.Connection) -> None:
+        connection.execute(sql)
+        connection.execute("DELETE FROM ledger_entries WHERE run_id = 'run_07' AND kind = 'run_finished'")
+
+    result = verified_now(tampered(ledger[0], tmp_path / "copy.db", attack))
+    assert any("rollback" in fault.description for fault in result.log.faults)
+    assert any("was deleted" in fault.description for fault in result.runs["run_07"].faults)
 
 
 @pytest.mark.parametrize("condition", [f"size = {ENTRIES}", "size > 0"], ids=["the newest", "all"])

@@ -83,8 +83,8 @@ class MemoryLogStore:
     async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
         """See LogStore."""
         rows = self._present()
-        found = {cast("int", row.seq) for row in rows}
-        return missing_of(first, last, found, [row.record for row in rows if row.kind == "run_deleted"])[:limit]
+        found = [seq for row in rows if first <= (seq := cast("int", row.seq)) <= last]
+        return missing_of(first, last, found, [row.record for row in rows if row.kind == "run_deleted"], limit)
 
     @asynccontextmanager
     async def raw_log(self) -> AsyncIterator[RawLog]:

@@ -84,9 +84,9 @@ class PostgresLogStore:
 
     async def missing_seqs(self, first: int, last: int, limit: int) -> tuple[int, ...]:
         """See LogStore."""
-        found = {row[0] for row in await self._fetch(log.SELECT_SEQS, first, last)}
+        found = [row[0] for row in await self._fetch(log.SELECT_SEQS, first, last)]
         tombstones = [record for (record,) in await self._fetch(log.SELECT_TOMBSTONES)]
-        return missing_of(first, last, found, tombstones)[:limit]
+        return missing_of(first, last, found, tombstones, limit)
 
     @asynccontextmanager
     async def raw_log(self) -> AsyncIterator[RawLog]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import io
 import json
 import subprocess
@@ -20,7 +21,7 @@ from meshflow_grpc.audit.canonical_json import parse
 from meshflow_grpc.audit.command import main
 from meshflow_grpc.audit.policies import policy_digest as audit_policy_digest
 from meshflow_grpc.domain.policy import Policy
-from meshflow_grpc.governance.effective_policy import of_policy
+from meshflow_grpc.governance.effective_policy import of_policy, policy_digest
 from meshflow_grpc.ledger.canonical import NotCanonicalError, decode, encode
 from meshflow_grpc.ledger.merkle import consistency_proof, inclusion_proof, leaf_hash, root_of
 from tests.unit.audit.bundles import TRUST, bundle, sample_log
@@ -142,6 +143,14 @@ def test_both_implementations_agree_on_a_policys_digest(budget: float | None) ->
     policy = of_policy(Policy(budget_usd=budget))  # type: ignore[arg-type]
 
     assert audit_policy_digest(json.loads(json.dumps(policy.json))) == policy.digest
+
+
+def test_a_policys_digest_is_the_documented_one() -> None:
+    """The page's example, by what the page says alone and by both implementations."""
+    page = (Path(__file__).parents[3] / "docs/evidence-bundle.md").read_text()
+    example = json.loads(page.split("```json\n")[1].split("```")[0])
+    by_hand = hashlib.sha256(b"meshflow/v1/policy\0" + example["hashed"].encode()).hexdigest()
+    assert audit_policy_digest(example["policy"]) == policy_digest(example["policy"]) == by_hand == example["digest"]
 
 
 def test_the_command_prints_and_exits_by_the_result(tmp_path: Path) -> None:

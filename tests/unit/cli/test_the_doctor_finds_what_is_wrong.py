@@ -210,16 +210,17 @@ def test_a_ledger_is_as_it_was_after_the_examination(examine: Any, tmp_path: Pat
 def test_a_database_that_takes_no_writes_fails(examine: Any, postgres: PostgresCluster) -> None:
     """A role that may only read, and one whose transactions are read-only."""
     url = postgres.new_database()
+    looker = f"looker_of_{url.rpartition('/')[2]}"
 
     async def prepare() -> None:
         await (await open_storage(url)).close()
         connection = await asyncpg.connect(url)
-        await connection.execute("CREATE ROLE looker LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker")
+        await connection.execute(f"CREATE ROLE {looker} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {looker}")
         await connection.close()
 
     asyncio.run(prepare())
     assert examine(MESHFLOW_LEDGER_DB=url)[1]["writing"]["state"] == "ok"
-    code, found = examine(MESHFLOW_LEDGER_DB=url.replace("postgres@", "looker@"))
+    code, found = examine(MESHFLOW_LEDGER_DB=url.replace("postgres@", f"{looker}@"))
     assert (code, found["writing"]["detail"]) == (1, "the database role may not write the ledger's tables")
     code, found = examine(MESHFLOW_LEDGER_DB=f"{url}?options=-c%20default_transaction_read_only%3Don")
     assert (code, found["writing"]["detail"]) == (1, "the database is read-only; name the primary")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from typing import TYPE_CHECKING
 
@@ -139,6 +140,18 @@ async def test_a_stream_that_fails_raises_after_its_events(server: FakeServer) -
                 seen.append(event.event_type)  # noqa: PERF401 - the list must survive the error
 
     assert seen == ["run_started"]
+
+
+def test_a_closed_client_says_so(server: FakeServer, recwarn: pytest.WarningsRecorder) -> None:
+    """In its own words, for calls and streams, and without a warning of a call that nobody awaited."""
+    with Client(server.address) as client:
+        pass
+    with pytest.raises(RuntimeError, match="the client is closed; make another one"):
+        client.get_run("run_1")
+    with pytest.raises(RuntimeError, match="the client is closed"):
+        list(client.watch_run("run_1"))
+    gc.collect()
+    assert not list(recwarn)
 
 
 def test_the_blocking_client_has_every_method_of_the_asynchronous_one() -> None:

@@ -16,6 +16,7 @@ from meshflow_grpc import (
     END,
     START,
     Agent,
+    DurableWorkflowExecutor,
     GraphRunError,
     Mesh,
     MeshEvent,
@@ -178,6 +179,21 @@ def test_what_cannot_be_called_is_refused_where_it_is_added() -> None:
 
     with pytest.raises(TypeError, match="the reducer of 'x' must take two values"):
         StateGraph(Wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"), [("", "blank"), (" ", "blank"), (5, "not 5"), (None, "not None"), ([1], "not")]
+)
+async def test_an_input_that_is_none_is_refused(given: Any, said: str) -> None:
+    """As by a server: text that is not blank, or an object."""
+    workflow = WorkflowDefinition("w").add_node("a", role="WRITER")
+    for run in (
+        workflow.run(given),
+        Mesh().run_workflow(workflow, given),
+        DurableWorkflowExecutor(run_id="r").run(workflow, given),
+    ):
+        with pytest.raises(InvalidRequestError, match=f"input: must .*{said}"):
+            await run
 
 
 async def test_a_mesh_and_a_runtime_say_what_they_take() -> None:

@@ -93,6 +93,9 @@ def test_an_edge_of_several_sources_waits_for_all() -> None:
     assert (sorted(seen[:2]), seen[2:]) == (["a", "b"], ["join"])
     with pytest.raises(InvalidWorkflowError, match="there is no node 'x'"):
         _graph("a", "b").add_edge(["a", "x"], "b").compile()
+    wrong: Any = 5
+    with pytest.raises(TypeError, match="an edge comes from a node or a list of nodes, not 5"):
+        _graph("a").add_edge(wrong, "a")
     with pytest.raises(ValueError, match="the edge to 'a' needs a source"):
         _graph("a").add_edge([], "a")
 

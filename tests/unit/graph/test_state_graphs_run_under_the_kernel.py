@@ -170,5 +170,7 @@ def test_wrong_graphs_are_refused() -> None:
         graph.set_entry_point("a")
     with pytest.raises(InvalidWorkflowError, match="nowhere"):
         graph.add_edge("a", "nowhere").compile()
-    with pytest.raises(TypeError, match="TypedDict"):
-        StateGraph(object)
+    wrong: Any
+    for wrong in (object, {"count": int}):
+        with pytest.raises(TypeError, match="TypedDict"):
+            StateGraph(wrong)
