@@ -41,9 +41,11 @@ from meshflow_grpc.engine.active_runs import ActiveRuns, RunLimits
 from meshflow_grpc.engine.admission import Admission
 from meshflow_grpc.engine.calls_under_way import CallsUnderWay
 from meshflow_grpc.engine.conversations import Conversations
+from meshflow_grpc.engine.dispatched import DispatchedEngine
+from meshflow_grpc.engine.driving import RunDriver
 from meshflow_grpc.engine.elsewhere import Elsewhere
 from meshflow_grpc.engine.emergency_reviews import EmergencyReviews
-from meshflow_grpc.engine.engine import Engine, EngineParts
+from meshflow_grpc.engine.engine import Engine
 from meshflow_grpc.engine.event_hub import EventHub
 from meshflow_grpc.engine.executor import RunTools
 from meshflow_grpc.engine.gate_expiry import GateExpiry, GateTimes
@@ -53,6 +55,7 @@ from meshflow_grpc.engine.learning import Learning
 from meshflow_grpc.engine.log_publisher import LogPublisher
 from meshflow_grpc.engine.node_checks import NodeChecks
 from meshflow_grpc.engine.ownership import Ownership
+from meshflow_grpc.engine.parts import EngineParts
 from meshflow_grpc.engine.peer_runs import ending_peer_runs
 from meshflow_grpc.engine.preflight import Preflight
 from meshflow_grpc.engine.recorder import PublishingRecorder
@@ -86,6 +89,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.kernel.ports import Jitter, Scanner
     from meshflow_grpc.ports.anchor import HeadAnchor
     from meshflow_grpc.ports.clock import Clock, IdSource
+    from meshflow_grpc.ports.dispatch import RunDispatch
     from meshflow_grpc.ports.http import HttpCaller
     from meshflow_grpc.ports.leases import RunLeases
     from meshflow_grpc.ports.mesh import MeshAccess, MeshMember
@@ -145,6 +149,7 @@ class Outside:
     peers: MeshAccess | None = None
     sender: WebhookSender | None = None
     mesh: MeshMember | None = None
+    dispatch: RunDispatch | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +166,7 @@ class Runtime:
     expiry: GateExpiry
     ownership: Ownership
     webhooks: RunWebhooks | None
+    driver: RunDriver | None
 
 
 def _windows(scanner: Scanner) -> Windows | None:
@@ -180,8 +186,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     world = (outside.clock, outside.tools, outside.tracer, outside.http, outside.leases)
     tools = RunTools(Kernel(ports), recorder, hub, *world, peer=PEER_TOOL if outside.peers is not None else None)
     admission = _admission(outside, options)
-    workflows = RegisteredWorkflows(storage)
-    learning = Learning(storage, outside.clock)
+    workflows, learning = RegisteredWorkflows(storage), Learning(storage, outside.clock)
     conversations = Conversations(storage, outside.scanner, options.conversation)
     contexts = RunContexts(Sessions(storage), conversations, learning, outside.clock)
     elsewhere = Elsewhere(outside.leases or SoleServer(storage), storage, hub)
@@ -192,7 +197,7 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     times = GateTimes(outside.notifier)
     parts = EngineParts(*own, times, intake, elsewhere)
     limits = RunLimits(options.max_in_flight, options.tenant_in_flight, options.tenant_starts_per_s)
-    engine = Engine(parts, ActiveRuns(limits, state, outside.clock))
+    engine = _engine(parts, ActiveRuns(limits, state, outside.clock), outside.dispatch)
     log = LogPublisher(storage, outside.log_keys, outside.clock, outside.anchor, observer.log_not_published)
     gates = Gates(
         storage, recorder, engine, outside.clock, state, options.reauthentication, options.emergency, observer
@@ -230,7 +235,18 @@ def assemble(outside: Outside, options: RuntimeOptions) -> Runtime:
     )
     ownership = Ownership(elsewhere.leases, engine, hub)
     webhooks = None if outside.sender is None else RunWebhooks(storage, outside.clock, outside.sender)
-    return Runtime(storage, engine, hub, state, commands, log, gates, expiry, ownership, webhooks)
+    driver = _driver(engine, gates, expiry, outside)
+    return Runtime(storage, engine, hub, state, commands, log, gates, expiry, ownership, webhooks, driver)
+
+
+def _engine(parts: EngineParts, active: ActiveRuns, dispatch: RunDispatch | None) -> Engine:
+    return Engine(parts, active) if dispatch is None else DispatchedEngine(parts, active, dispatch)
+
+
+def _driver(engine: Engine, gates: Gates, expiry: GateExpiry, outside: Outside) -> RunDriver | None:
+    if not isinstance(engine, DispatchedEngine):
+        return None
+    return RunDriver(engine, outside.storage, gates, expiry, outside.clock)
 
 
 def _kernel_ports(outside: Outside, options: RuntimeOptions, recorder: PublishingRecorder) -> KernelPorts:

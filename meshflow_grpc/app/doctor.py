@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from meshflow_grpc.app.authentication import open_authentication
 from meshflow_grpc.app.model_provider import open_provider
+from meshflow_grpc.app.temporal import connected
 from meshflow_grpc.config import Settings
 from meshflow_grpc.config.display import bare_url
 from meshflow_grpc.config.problem import ConfigurationError
@@ -197,6 +198,14 @@ async def _mesh(settings: Settings) -> Finding:
     return Finding("mesh", State.OK, detail + (", ".join(sorted(heard)) or "none"))
 
 
+async def _temporal(settings: Settings) -> Finding:
+    if settings.engine == "local":
+        return Finding("temporal", State.OK, "not used: MESHFLOW_ENGINE is local")
+    await connected(settings)
+    where = f"{settings.temporal_address}, namespace {settings.temporal_namespace}"
+    return Finding("temporal", State.OK, f"{where}, answers; the queue is {settings.temporal_task_queue}")
+
+
 _CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
     "database": _database,
     "writing": _writing,
@@ -206,6 +215,7 @@ _CHECKS: dict[str, Callable[[Settings], Awaitable[Finding]]] = {
     "provider": _provider,
     "envoy": _envoy,
     "mesh": _mesh,
+    "temporal": _temporal,
     "clock": _clock,
     "disk": _disk,
 }

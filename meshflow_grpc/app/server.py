@@ -14,6 +14,7 @@ from meshflow_grpc.app.public_tls import public_tls
 from meshflow_grpc.app.scanner import open_scanner
 from meshflow_grpc.app.serving import Serving
 from meshflow_grpc.app.telemetry import open_telemetry
+from meshflow_grpc.app.temporal import open_temporal
 from meshflow_grpc.config.signing import log_keys
 from meshflow_grpc.ports.tracer import NoTracer
 from meshflow_grpc.providers.approval_webhook import approval_notifier
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.app.mesh import Membership
     from meshflow_grpc.app.seat import Seat
     from meshflow_grpc.app.telemetry import Telemetry
+    from meshflow_grpc.app.temporal import TemporalSeat
     from meshflow_grpc.config import Settings
 
 _log = structlog.get_logger(__name__)
@@ -61,6 +63,7 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat |
             anchor = AnchorFile(settings.anchor_file) if settings.anchor_file else None
             secret, in_trials = settings.webhook_secret, settings.env == "development"
             key = secret.get_secret_value() if secret else None
+            temporal = await open_temporal(settings)
             async with (
                 signed_post(key, trust_all=in_trials) as sender,
                 approval_notifier(sender, LogNotifier()) as notifier,
@@ -81,8 +84,9 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat |
                     leases=leases_of(storage, settings.ledger_db, settings.lease_s),
                     mesh=mesh.local if mesh else None,
                     peers=mesh.access if mesh else None,
+                    dispatch=temporal.dispatch if temporal else None,
                 )
-                return await _serve(settings, outside, telemetry, mesh, seat)
+                return await _serve(settings, outside, telemetry, mesh, seat, temporal)
         finally:
             await provider.close()
     finally:
@@ -90,7 +94,12 @@ async def _open_and_serve(settings: Settings, telemetry: Telemetry, seat: Seat |
 
 
 async def _serve(
-    settings: Settings, outside: Outside, telemetry: Telemetry, mesh: Membership | None, seat: Seat | None
+    settings: Settings,
+    outside: Outside,
+    telemetry: Telemetry,
+    mesh: Membership | None,
+    seat: Seat | None,
+    temporal: TemporalSeat | None,
 ) -> int:
     with public_tls(settings, seat) as tls:
-        return await Serving(settings, outside, telemetry, tls, seat).run(mesh)
+        return await Serving(settings, outside, telemetry, tls, seat, temporal).run(mesh)

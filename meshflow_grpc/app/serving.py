@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.app.public_tls import PublicTls
     from meshflow_grpc.app.seat import Seat
     from meshflow_grpc.app.telemetry import Telemetry
+    from meshflow_grpc.app.temporal import TemporalSeat
     from meshflow_grpc.config import Settings
     from meshflow_grpc.envoy.process import EnvoyProcess
 
@@ -56,7 +57,13 @@ class Serving:
     """One server, alone or as one of several workers. ``run`` may be called once."""
 
     def __init__(
-        self, settings: Settings, outside: Outside, telemetry: Telemetry, tls: PublicTls, seat: Seat | None
+        self,
+        settings: Settings,
+        outside: Outside,
+        telemetry: Telemetry,
+        tls: PublicTls,
+        seat: Seat | None,
+        temporal: TemporalSeat | None,
     ) -> None:
         self._settings = settings
         self._outside = outside
@@ -66,6 +73,8 @@ class Serving:
         options = runtime_options(settings)
         self._declared = declared_files(settings, options.recipients)
         self._runtime = assemble(outside, options)
+        self._worker = temporal.worker(self._runtime) if temporal else None
+        self._working: asyncio.Task[None] | None = None
         self._probes = ProbeServer(self._runtime.state, READINESS_NAMES)
         self._envoy: EnvoyProcess | None = None
         # Those that end when the server begins to stop, and those that go on until it has.
@@ -129,10 +138,12 @@ class Serving:
             # Runs that are taken up may wait for peers, which must be known then, and know this node.
             await mesh.join(settings, self._envoy.port if self._envoy else grpc_port)
         self._resumed = await runtime.ownership.begin()
+        if self._worker is not None:
+            self._working = asyncio.create_task(self._worker.work(settings.shutdown_grace_s))
         self._spawn(self._early, runtime.expiry.keep_expiring())
         if runtime.webhooks:
             self._spawn(self._late, runtime.webhooks.keep_sending())
-        if self._outside.leases:
+        if self._outside.leases or self._worker is not None:
             self._spawn(self._late, runtime.ownership.keep(settings.lease_s))
         await preparing
 
@@ -178,9 +189,7 @@ class Serving:
                 await self._envoy.drain()
         hurry, hand_over = self._stop_requests.second, self._settings.drain == "hand_over"
         left = asyncio.create_task(self._leave(grace_s, hurry))
-        stopped = await runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
-        if stopped:
-            _log.warning("runs_handed_over", count=stopped, note="they go on on another server, or after the restart")
+        await self._end_runs(grace_s, hurry, hand_over=hand_over)
         if mesh is not None:
             # Until here its own runs may wait for peers, which let in registered nodes only; what they ask of it is refused.
             await mesh.local.withdraw()
@@ -195,6 +204,15 @@ class Serving:
         if self._envoy is not None:
             await leave(self._envoy, self._stop_requests)
         _log.info("stopped")
+
+    async def _end_runs(self, grace_s: float, hurry: asyncio.Event, *, hand_over: bool) -> None:
+        if self._worker is not None:
+            self._worker.stop()
+        stopped = await self._runtime.engine.drain(grace_s, hurry, hand_over=hand_over)
+        if stopped:
+            _log.warning("runs_handed_over", count=stopped, note="they go on on another server, or after the restart")
+        if self._working is not None:
+            await self._working
 
     async def _leave(self, grace_s: float, hurry: asyncio.Event) -> None:
         """Proxies send their calls elsewhere; then connections end while runs on them go on, so that other callers leave too."""

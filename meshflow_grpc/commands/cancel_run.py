@@ -42,6 +42,6 @@ class CancelRunCommand:
                 text = CancelReason.REQUEST.value + (f": {reason}" if reason else "")
                 await self._gates.cancel(run, principal, text)
             else:
-                if await self._engine.elsewhere.cancelled(run, reason) is None:
+                if await self._engine.cancel_elsewhere(run, reason) is None:
                     # It may have ended after it was read.
                     return await self._storage.get_run(principal.tenant_id, run_id)

@@ -6,7 +6,6 @@ from meshflow_grpc.config.ledger import LedgerSettings
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.config.settings import (
     CLIENT_VARIABLES,
-    NOT_ENFORCED,
     Settings,
     known_variables,
     load_ledger_settings,
@@ -16,7 +15,6 @@ from meshflow_grpc.config.settings import (
 
 __all__ = [
     "CLIENT_VARIABLES",
-    "NOT_ENFORCED",
     "ConfigProblem",
     "ConfigurationError",
     "LedgerSettings",

@@ -15,8 +15,9 @@ from meshflow_grpc.config.ledger import PREFIX, LedgerSettings
 from meshflow_grpc.config.listening import Host, host_problems
 from meshflow_grpc.config.problem import ConfigProblem, ConfigurationError
 from meshflow_grpc.config.production import unsafe
+from meshflow_grpc.config.temporal import TemporalSettings
 from meshflow_grpc.config.web import origin_problems
-from meshflow_grpc.config.workers import WorkerSettings, unused_port
+from meshflow_grpc.config.workers import unused_port
 from meshflow_grpc.domain.address import is_loopback
 from meshflow_grpc.domain.policy import COMPLIANCE_PROFILES
 
@@ -28,7 +29,6 @@ CLIENT_VARIABLES = (
     "MESHFLOW_TLS_CERT",
     "MESHFLOW_TLS_KEY",
 )
-NOT_ENFORCED = ("MESHFLOW_ENGINE",)
 SIDECAR_GRPC_PORT = 50051
 S = TypeVar("S", bound="LedgerSettings")
 _SECRETS = {
@@ -38,10 +38,11 @@ _SECRETS = {
     "MESHFLOW_PREVIOUS_SIGNING_KEY": "previous_signing_key",
     "MESHFLOW_WEBHOOK_SECRET": "webhook_secret",
     "MESHFLOW_MESH_KEY": "mesh_key",
+    "MESHFLOW_TEMPORAL_API_KEY": "temporal_api_key",
 }
 
 
-class Settings(WorkerSettings):
+class Settings(TemporalSettings):
     """Everything `meshflow serve` can be told. Ports of 0 mean a free port; times are in seconds."""
 
     env: Literal["development", "production"] = Field(
@@ -268,10 +269,6 @@ def _unknown_variables() -> tuple[ConfigProblem, ...]:
 
 
 def _unknown(name: str, known: tuple[str, ...]) -> ConfigProblem:
-    if name in NOT_ENFORCED:
-        return ConfigProblem(
-            name, "this version does not enforce it", "unset it: a setting that does nothing would mislead"
-        )
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     return ConfigProblem(
         name, "no such setting", f"did you mean {nearest[0]}?" if nearest else "unset it, see docs/configuration.md"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,38 +30,14 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Principal, Run, RunRequest
     from meshflow_grpc.engine.active_run import ActiveRun
     from meshflow_grpc.engine.active_runs import ActiveRuns
-    from meshflow_grpc.engine.admission import Admission, AdmittedRun
-    from meshflow_grpc.engine.elsewhere import Elsewhere
-    from meshflow_grpc.engine.executor import RunTools
+    from meshflow_grpc.engine.admission import AdmittedRun
     from meshflow_grpc.engine.fork import Fork
-    from meshflow_grpc.engine.intake import Intake
-    from meshflow_grpc.engine.resumption import Resumption
-    from meshflow_grpc.engine.run_contexts import RunContexts
-    from meshflow_grpc.ports.clock import IdSource
-    from meshflow_grpc.ports.notifier import ApprovalNotifier
-    from meshflow_grpc.ports.observer import RunObserver
-    from meshflow_grpc.ports.storage import Storage
+    from meshflow_grpc.engine.parts import EngineParts
 
 _log = structlog.get_logger(__name__)
 
 RESUME_RETRY_S = 1.0
 RESUME_RETRY_MAX_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class EngineParts:
-    """What the engine works with."""
-
-    storage: Storage
-    tools: RunTools
-    admission: Admission
-    resumption: Resumption
-    contexts: RunContexts
-    ids: IdSource
-    observer: RunObserver
-    notifier: ApprovalNotifier
-    intake: Intake
-    elsewhere: Elsewhere
 
 
 class Engine:
@@ -129,7 +104,7 @@ class Engine:
         if created.entry is None:
             self.release(active)
             return created.run
-        self._parts.observer.run_started(created.run)
+        self.started(created.run)
         self.go_on(active)
         return created.run
 
@@ -141,9 +116,21 @@ class Engine:
         """Resumes a claimed run from its ledger."""
         self._spawn(self._resume(claimed, wait_s=0.0))
 
+    def pass_on(self, claimed: ActiveRun) -> None:
+        """Has a claimed run go on whose gate was decided; nobody waits for it here."""
+        self.go_on(claimed)
+
     def release(self, claimed: ActiveRun) -> None:
         """Gives a claimed run back."""
         self._active.remove(claimed)
+
+    def started(self, run: Run) -> None:
+        """Tells the observer of a run whose start is durable, and which is executed here."""
+        self._parts.observer.run_started(run)
+
+    async def cancel_elsewhere(self, run: Run, reason: str) -> Run | None:
+        """Cancels a running run that is not executed here; None when nobody executes it."""
+        return await self.elsewhere.cancelled(run, reason)
 
     def ended(self, run: Run) -> None:
         """Tells the observer of a run that ended without being executed further."""
@@ -230,7 +217,7 @@ class Engine:
             await self._follow(active, created.run.run_id)
             return None
         run = run._replace(entries=1, head_hash=created.entry.hash)
-        self._parts.observer.run_started(run)
+        self.started(run)
         active.created.set_result(run)
         progress = RunProgress(frontier.start(workflow.compiled.graph))
         return RunExecutor(tools, run, workflow.compiled, context, admitted.task, progress)

@@ -156,7 +156,7 @@ class Gates:
             if review.decision is Decision.APPROVE:
                 await self._recorder.append(run.run_id, (draft,), RunChange(status=RunStatus.RUNNING))
                 goes_on = True
-                self._engine.go_on(active)
+                self._engine.pass_on(active)
             else:
                 outcome = RunOutcome(RunStatus.REJECTED, _last_output(entries), None, _rejection(approval, review))
                 active.succeed(await self._end(run, (draft,), outcome, review.reviewer))

@@ -46,11 +46,15 @@ class SoleServer:
     async def give_back(self, run_id: str) -> None:
         """See RunLeases."""
 
-    async def claim_orphans(self, limit: int, besides: Collection[str] = ()) -> tuple[Run, ...]:
+    async def orphans(self, limit: int, besides: Collection[str] = ()) -> tuple[Run, ...]:
         """See RunLeases. Runs that a program records by hand are its own to end."""
         unfinished = await self._storage.unfinished_runs()
         orphans = [run for run in unfinished if run.workflow != RECORDED_WORKFLOW and run.run_id not in besides]
         return tuple(orphans[:limit])
+
+    async def claim_orphans(self, limit: int, besides: Collection[str] = ()) -> tuple[Run, ...]:
+        """See RunLeases."""
+        return await self.orphans(limit, besides)
 
     async def lost(self, run_ids: Collection[str]) -> frozenset[str]:
         """See RunLeases."""

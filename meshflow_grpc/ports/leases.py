@@ -45,6 +45,10 @@ class RunLeases(Protocol):
         """Undoes ``claim`` of a run that still waits."""
         ...
 
+    async def orphans(self, limit: int, besides: Collection[str] = ()) -> tuple[Run, ...]:
+        """Returns what ``claim_orphans`` would take up, and takes nothing."""
+        ...
+
     async def claim_orphans(self, limit: int, besides: Collection[str] = ()) -> tuple[Run, ...]:
         """Takes up running runs that no live server has, oldest first; ``besides`` are left alone."""
         ...

@@ -115,10 +115,13 @@ async def test_a_run_of_a_silent_server_is_taken_up_and_the_server_is_fenced(pos
     url = postgres.new_database()
     async with server(url) as (old, old_leases), server(url) as (new, new_leases):
         await old.create_run(new_run("run_1"), started("run_1"), "f")
-        assert await new_leases.claim_orphans(10) == ()
+        assert await new_leases.claim_orphans(10) == await new_leases.orphans(10) == ()
         owner = await owner_of(url, "run_1")
         await expire(url, owner or "")
         assert [run.run_id for run in await new_leases.claim_orphans(10, ["run_1"])] == []
+        assert [run.run_id for run in await new_leases.orphans(10)] == ["run_1"]
+        assert await new_leases.orphans(10, ["run_1"]) == ()
+        assert await owner_of(url, "run_1") == owner
         assert [run.run_id for run in await new_leases.claim_orphans(10)] == ["run_1"]
         await new.append("run_1", (step("run_1", 1),))
 

@@ -24,6 +24,8 @@ from meshflow_grpc.engine.events import output_text
 from meshflow_grpc.governance.detection.scanner import TextScanner
 from meshflow_grpc.governance.policy_fields import parse_policy_fields
 from meshflow_grpc.ledger.verify import ChainVerifier
+from meshflow_grpc.ports.clock import IdSource
+from meshflow_grpc.ports.dispatch import RunDispatch
 from meshflow_grpc.ports.mesh import MeshAccess
 from meshflow_grpc.providers.mock import MockProvider
 from meshflow_grpc.storage.memory.storage import MemoryStorage
@@ -92,25 +94,45 @@ class Stage:
     storage: MemoryStorage = field(default_factory=MemoryStorage)
     mesh: FakeMesh = field(default_factory=FakeMesh)
 
-    def runtime(self) -> Runtime:
-        """Puts it together; called again it plays a restart."""
+    async def begin(self) -> Runtime:
+        """Starts a runtime; called again it plays a restart."""
+        return self.runtime()
+
+    async def end(self) -> None:
+        """Ends it, when all is played."""
+
+    def ids(self) -> IdSource:
+        """Where run ids come from."""
+        return SequentialIds()
+
+    def runtime(self, dispatch: RunDispatch | None = None) -> Runtime:
+        """Puts one together."""
         outside = Outside(
             self.storage,
             MockProvider(),
             self.clock,
-            SequentialIds(),
+            self.ids(),
             SCANNER,
             lambda: 0.0,
             tools=self.app.registry(),
             peers=MeshAccess(self.mesh, self.mesh),
+            dispatch=dispatch,
         )
         return assemble(outside, RuntimeOptions())
 
 
-async def play(scenario: Scenario) -> list[str]:
+async def play(scenario: Scenario, stage: Stage | None = None) -> list[str]:
     """Returns the trace, line by line."""
-    stage = Stage(mesh=scenario.mesh())
-    runtime = stage.runtime()
+    stage = stage or Stage()
+    stage.mesh = scenario.mesh()
+    try:
+        return await _played(scenario, stage)
+    finally:
+        await stage.end()
+
+
+async def _played(scenario: Scenario, stage: Stage) -> list[str]:
+    runtime = await stage.begin()
     created = await runtime.commands.create_run.execute(ANA, scenario.request())
     for line in scenario.sections.get("do", ()):
         if line.strip():
@@ -155,7 +177,7 @@ async def _do(stage: Stage, runtime: Runtime, run_id: str, words: list[str]) -> 
         await runtime.commands.cancel_run.execute(ANA, run_id, reason="enough")
     elif verb == "restart":
         await _still(runtime, run_id)
-        runtime = stage.runtime()
+        runtime = await stage.begin()
         await runtime.engine.recover()
     else:
         raise AssertionError(f"cannot do {words}")

@@ -10,10 +10,8 @@ from pathlib import Path
 import pytest
 
 from meshflow_grpc.config import (
-    NOT_ENFORCED,
     ConfigurationError,
     Settings,
-    known_variables,
     load_ledger_settings,
     source_of,
 )
@@ -126,21 +124,6 @@ def test_every_problem_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     assert "did you mean MESHFLOW_LEDGER_DB?" in problems["MESHFLOW_LEGDER_DB"]
     assert "99999" in problems["MESHFLOW_PORT"]
-
-
-@pytest.mark.parametrize("variable", NOT_ENFORCED)
-def test_a_setting_that_would_do_nothing_is_refused(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name of the documentation that this version does not enforce is refused, for offline commands too."""
-    monkeypatch.setenv(variable, "x")
-
-    assert "does not enforce it" in problems_of()[variable]
-    with pytest.raises(ConfigurationError):
-        load_ledger_settings()
-
-
-def test_no_setting_is_both_read_and_refused() -> None:
-    """The list of what is not enforced shrinks as settings are added."""
-    assert set(NOT_ENFORCED).isdisjoint(known_variables())
 
 
 def test_no_provider_is_a_problem_that_names_both_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:

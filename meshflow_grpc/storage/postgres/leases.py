@@ -40,10 +40,12 @@ _CLAIM: Final = (
     f"(r.status = 'paused' AND r.owner IS NULL) OR (r.status IN ('running', 'paused') AND r.owner IS NOT NULL "
     f"AND (r.owner IN ('', $1) OR NOT {_ALIVE.format(ttl='$3')}))) RETURNING r.epoch"
 )
-_ORPHANS: Final = (
-    "SELECT r.run_id FROM runs r WHERE r.status = 'running' AND r.owner IS NOT NULL AND r.owner <> $1 "  # noqa: S608
+_FREE: Final = (
+    "FROM runs r WHERE r.status = 'running' AND r.owner IS NOT NULL AND r.owner <> $1 "
     f"AND (r.owner = '' OR NOT {_ALIVE.format(ttl='$2')}) AND r.run_id <> ALL($4::text[]) ORDER BY r.run_id LIMIT $3"
 )
+_ORPHANS: Final = f"SELECT r.run_id {_FREE}"
+_ORPHAN_RUNS: Final = f"SELECT {runs.COLUMNS} {_FREE}"
 _TAKE: Final = (
     "UPDATE runs SET owner = $1, epoch = epoch + 1 WHERE run_id = ANY($2::text[]) AND status = 'running' "  # noqa: S608
     f"RETURNING {runs.COLUMNS}, epoch"
@@ -132,6 +134,12 @@ class PostgresLeases:
         async with self._connected() as connection:
             await connection.execute(_GIVE_BACK, run_id, self._owner)
         self._fence.epochs.pop(run_id, None)
+
+    async def orphans(self, limit: int, besides: Collection[str] = ()) -> tuple[Run, ...]:
+        """See RunLeases."""
+        async with self._connected() as connection:
+            found = await connection.fetch(_ORPHAN_RUNS, self._owner, self._ttl_s, limit, list(besides))
+        return tuple(run_of(runs.row_of(dict(row))) for row in found)
 
     async def claim_orphans(self, limit: int, besides: Collection[str] = ()) -> tuple[Run, ...]:
         """See RunLeases. After a broken connection nothing is taken for a while: others may not have come back yet."""

@@ -71,6 +71,7 @@ def test_a_fresh_machine_is_fine(examine: Any) -> None:
         "provider": "ok",
         "envoy": "ok",
         "mesh": "ok",
+        "temporal": "ok",
         "clock": "ok",
         "disk": "ok",
     }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.domain.run import Run
     from meshflow_grpc.kernel.ports import Scanner
     from meshflow_grpc.ports.clock import IdSource
+    from meshflow_grpc.ports.dispatch import RunDispatch
     from meshflow_grpc.ports.mesh import MeshAccess
     from meshflow_grpc.ports.tools import ToolCatalog
 
@@ -77,12 +78,13 @@ def make_world(
     ids: IdSource | None = None,
     tools: ToolCatalog | None = None,
     mesh: MeshAccess | None = None,
+    dispatch: RunDispatch | None = None,
 ) -> World:
     """A new runtime; give it another one's storage and ids to play a restart."""
     provider, storage = provider or FakeProvider(), storage or MemoryStorage()
     catalog = load_registry(None) if tools is None else tools
     outside = Outside(storage, provider, SystemClock(), ids or SequentialIds(), scanner, lambda: 0.0, tools=catalog)
-    outside = replace(outside, peers=mesh)
+    outside = replace(outside, peers=mesh, dispatch=dispatch)
     return World(assemble(outside, options or RuntimeOptions()), provider, storage)
 
 

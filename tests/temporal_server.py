@@ -1,0 +1,47 @@
+"""A real Temporal server for tests, on a free port of the loopback interface, that remembers nothing when it ends."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sysconfig
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.free_ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+START_TIMEOUT_S = 120.0
+
+
+@contextmanager
+def temporal_server(directory: Path) -> Iterator[str]:
+    """The address of a server that answers; its log is in the directory."""
+    binary = Path(sysconfig.get_path("scripts")) / "temporal"
+    port = free_port()
+    options = ["--headless", "--ip", "127.0.0.1", "--port", str(port), "--http-port", "0", "--log-level", "error"]
+    with (directory / "temporal.log").open("w") as log:
+        process = subprocess.Popen([binary, "server", "start-dev", *options], stdout=log, stderr=log)
+        try:
+            _wait(process, port)
+            yield f"127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the Temporal server did not start"
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("the Temporal server does not answer")
