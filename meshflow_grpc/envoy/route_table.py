@@ -51,7 +51,7 @@ def route_config(
             *grpc,
             *rest_of_grpc,
             *_method_not_allowed(methods),
-            _direct({"prefix": "/"}, 404, "no such path; the API is described in the documentation"),
+            _direct({"prefix": "/"}, 404, "no such path; /openapi.json describes the API"),
         ],
     }
     if allowed_origins:

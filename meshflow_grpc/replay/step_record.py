@@ -86,8 +86,8 @@ class StepRecord:
 
     def _wrong_numbers(self) -> Iterator[FieldViolation]:
         attempt: object = self.attempt
-        if not isinstance(attempt, int) or attempt < 1:
-            yield FieldViolation("attempt", "must be at least 1")
+        if isinstance(attempt, bool) or not isinstance(attempt, int) or attempt < 1:
+            yield FieldViolation("attempt", "must be a whole number, at least 1")
         for name, most in (*_COUNTS.items(), *_AMOUNTS.items()):
             value = getattr(self, name)
             kind = int if name in _COUNTS else int | float

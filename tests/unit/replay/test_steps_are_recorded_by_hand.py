@@ -109,6 +109,8 @@ async def test_a_step_is_recorded_once_and_an_ended_run_takes_none(url: str) -> 
     with pytest.raises(InvalidRequestError) as wrong:
         StepRecord("", "n", verdict="perhaps", cost_usd=float("nan"), attempt=0)
     assert [v.field for v in wrong.value.violations] == ["run_id", "verdict", "attempt", "cost_usd"]
+    with pytest.raises(InvalidRequestError, match="attempt: must be a whole number"):
+        StepRecord("run-2", "n", attempt=True)
     with pytest.raises(InvalidRequestError, match="status"):
         await ledger.finish_run("run-2", status="running")
 
