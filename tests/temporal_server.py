@@ -19,10 +19,10 @@ START_TIMEOUT_S = 120.0
 
 
 @contextmanager
-def temporal_server(directory: Path) -> Iterator[str]:
+def temporal_server(directory: Path, port: int | None = None) -> Iterator[str]:
     """The address of a server that answers; its log is in the directory."""
     binary = Path(sysconfig.get_path("scripts")) / "temporal"
-    port = free_port()
+    port = port or free_port()
     options = ["--headless", "--ip", "127.0.0.1", "--port", str(port), "--http-port", "0", "--log-level", "error"]
     with (directory / "temporal.log").open("w") as log:
         process = subprocess.Popen([binary, "server", "start-dev", *options], stdout=log, stderr=log)

@@ -234,3 +234,22 @@ def test_runs_that_temporal_was_never_told_of_are_found(
     assert ended(server, orphan)["status"] == "completed"
     assert "run_resumed" in whole(server, orphan)
     assert server.stop() == 0
+
+
+def test_what_begins_while_temporal_is_away_ends_and_what_was_decided_goes_on_once_it_is_back(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    """Nobody waits for Temporal; one that forgot everything meanwhile is told of what the ledger has running."""
+    port = free_port()
+    with temporal_server(tmp_path, port) as address:
+        server = start_server(tmp_path, **settings(address, tmp_path))
+        gated = server.post("/run", GATED).json()
+        until(lambda: happened(address, gated["run_id"])[-1], "TIMER_STARTED")
+    assert server.post("/run", {"task": TASK}).json()["status"] == "completed"
+    approved(server, gated)
+    assert server.get(f"/v1/runs/{gated['run_id']}").json()["status"] == "running"
+
+    with temporal_server(tmp_path, port):
+        assert ended(server, gated["run_id"])["status"] == "completed"
+        assert whole(server, gated["run_id"]).count("step_committed") == 2
+        assert server.stop() == 0
