@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sysconfig
 import time
@@ -23,25 +22,23 @@ def temporal_server(directory: Path, port: int | None = None) -> Iterator[str]:
     """The address of a server that answers; its log is in the directory."""
     binary = Path(sysconfig.get_path("scripts")) / "temporal"
     port = port or free_port()
+    address = f"127.0.0.1:{port}"
     options = ["--headless", "--ip", "127.0.0.1", "--port", str(port), "--http-port", "0", "--log-level", "error"]
     with (directory / "temporal.log").open("w") as log:
         process = subprocess.Popen([binary, "server", "start-dev", *options], stdout=log, stderr=log)
         try:
-            _wait(process, port)
-            yield f"127.0.0.1:{port}"
+            _wait(process, binary, address)
+            yield address
         finally:
             process.terminate()
             process.wait(timeout=60)
 
 
-def _wait(process: subprocess.Popen[bytes], port: int) -> None:
+def _wait(process: subprocess.Popen[bytes], binary: Path, address: str) -> None:
+    """Until its namespace can be used: the port listens before that."""
+    look = [binary, "operator", "namespace", "describe", "--namespace", "default", "--address", address]
     deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
+    while subprocess.run(look, capture_output=True, timeout=60, check=False).returncode != 0:
         assert process.poll() is None, "the Temporal server did not start"
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("the Temporal server does not answer")
+        assert time.monotonic() < deadline, "the Temporal server does not answer"
+        time.sleep(0.05)

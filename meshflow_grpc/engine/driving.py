@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from meshflow_grpc.ports.clock import Clock
     from meshflow_grpc.ports.storage import Storage
 
-# A run that is claimed for a decision is let go without having ended: so it is looked at again.
+# A run that is claimed for a decision is let go without having ended, or waits for nobody just now: so it is looked at again.
 LOOK_AGAIN_S: Final = 1.0
 SOONEST_S: Final = 1.0
 
@@ -60,9 +60,8 @@ class RunDriver:
                 if run.status.ended:
                     return Driven(run.status.value, {})
                 if run.status is RunStatus.PAUSED:
-                    if not await self._expiry.expire_run(run) and (waiting := await self._waiting(run)).gates:
+                    if (waiting := await self._waiting(run)) is not None:
                         return waiting
-                    await asyncio.sleep(0)
                     continue
                 active = await self._engine.take_up(run)
                 if active is None:
@@ -71,9 +70,15 @@ class RunDriver:
                 active.done.result()
             await asyncio.sleep(0)
 
-    async def _waiting(self, run: Run) -> Driven:
+    async def _waiting(self, run: Run) -> Driven | None:
+        """What a paused run waits for; None when it is to be looked at again."""
+        if await self._expiry.expire_run(run):
+            return None
         asked = [each for each in await self._gates.of_run(run) if each.status is ApprovalStatus.PENDING]
+        if not asked:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            return None
         now = datetime.fromisoformat(self._clock.now())
         left = [(datetime.fromisoformat(each.expire_time) - now).total_seconds() for each in asked]
         gates = {each.approval_id: each.action_digest for each in asked}
-        return Driven(run.status.value, gates, max(SOONEST_S, min(left, default=SOONEST_S)))
+        return Driven(run.status.value, gates, max(SOONEST_S, min(left)))
